@@ -1,0 +1,129 @@
+//! The tables of confab: keys, checks, indexes and triggers, the same on SQLite and PostgreSQL (13 or newer). It
+//! knows no rule that the database cannot hold, and nothing of the code that reads and writes the rows.
+
+mod dialect;
+mod m20261124_000001_tables;
+mod m20261124_000002_statistics;
+mod m20261124_000003_search;
+mod m20261124_000004_log;
+mod m20261124_000005_webhooks;
+
+use sea_orm_migration::prelude::*;
+use sea_orm_migration::sea_orm::{
+    DatabaseConnection, DbBackend, SqliteTransactionMode, TransactionOptions, TransactionTrait,
+};
+
+/// Names the lock that migrating processes take on PostgreSQL: `confab` in ASCII. It is one for each database.
+const TURN: i64 = 0x0063_6f6e_6661_62;
+
+/// Brings the tables of any database, empty or older, to the newest state; all of it or nothing. Processes that do so
+/// at the same moment take turns: on SQLite a process waits as long as its connection's `busy_timeout`.
+///
+/// # Errors
+/// Whatever the database says, and that it was made by a newer program than this one.
+pub async fn migrate(db: &DatabaseConnection) -> Result<(), DbErr> {
+    // The library takes no lock of its own, and a deferred transaction of SQLite fails at once, without waiting, when
+    // another one wrote between its first read and its first write.
+    let options = TransactionOptions {
+        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+        ..TransactionOptions::default()
+    };
+    let tx = db.begin_with_options(options).await?;
+    if tx.get_database_backend() == DbBackend::Postgres {
+        tx.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({TURN})")).await?;
+    }
+    Migrator::up(&tx, None).await?;
+    tx.commit().await
+}
+
+struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(m20261124_000001_tables::Migration),
+            Box::new(m20261124_000002_statistics::Migration),
+            Box::new(m20261124_000003_search::Migration),
+            Box::new(m20261124_000004_log::Migration),
+            Box::new(m20261124_000005_webhooks::Migration),
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sea_orm_migration::sea_orm::{ConnectOptions, Database, Statement};
+
+    use super::*;
+
+    async fn migrated() -> DatabaseConnection {
+        let mut options = ConnectOptions::new("sqlite::memory:");
+        options.max_connections(1);
+        let db = Database::connect(options).await.unwrap();
+        migrate(&db).await.unwrap();
+        db
+    }
+
+    async fn number(db: &DatabaseConnection, sql: &str) -> i64 {
+        let row = db.query_one_raw(Statement::from_string(DbBackend::Sqlite, sql)).await.unwrap().unwrap();
+        row.try_get_by_index(0).unwrap()
+    }
+
+    const PEOPLE: &str = "INSERT INTO chat_users VALUES (1, 'Alice', NULL, 't', 't'), (2, 'Bob', NULL, 't', 't');
+        INSERT INTO chat_conversations (id, type, name, created_by_id, allow_reactions, allow_replies, allow_file_uploads,
+                max_file_size_mb, last_activity_at, created_at, updated_at)
+            VALUES (1, 'GROUP', 'Team', 1, true, true, true, 1, 't', 't', 't');
+        INSERT INTO chat_participants (conversation_id, user_id, role, joined_at)
+            VALUES (1, 1, 'OWNER', 't'), (1, 2, 'MEMBER', 't');
+        INSERT INTO chat_messages (id, conversation_id, sender_id, message_type, content, parent_message_id, search_words,
+                created_at)
+            VALUES (1, 1, 1, 'TEXT', 'Hi', NULL, 'hi', 't1'), (2, 1, 2, 'TEXT', 'Ho', 1, 'ho', 't2');";
+
+    #[tokio::test]
+    async fn to_migrate_again_changes_nothing() {
+        let db = migrated().await;
+        let objects = "SELECT count(*) FROM sqlite_schema";
+        let before = number(&db, objects).await;
+        migrate(&db).await.unwrap();
+        assert_eq!(number(&db, objects).await, before);
+        assert_eq!(number(&db, "SELECT count(*) FROM chat_log WHERE position = 0 AND length(epoch) = 16").await, 1);
+    }
+
+    #[tokio::test]
+    async fn triggers_keep_the_statistics_and_the_words() {
+        let db = migrated().await;
+        db.execute_unprepared(PEOPLE).await.unwrap();
+        let counts = "SELECT count(*) FROM chat_conversations WHERE participant_count = 2 AND message_count = 2
+            AND last_message_id = 2 AND last_message_at = 't2' AND last_activity_at = 't2'";
+        assert_eq!(number(&db, counts).await, 1);
+        assert_eq!(number(&db, "SELECT reply_count FROM chat_messages WHERE id = 1").await, 1);
+        let found = "SELECT count(*) FROM chat_message_words WHERE chat_message_words MATCH '\"h\" *'";
+        assert_eq!(number(&db, found).await, 2);
+
+        let delete =
+            "UPDATE chat_messages SET is_deleted = true, deleted_at = 't3', content = NULL, search_words = NULL
+            WHERE id = 2";
+        db.execute_unprepared(delete).await.unwrap();
+        assert_eq!(number(&db, counts).await, 1);
+        assert_eq!(number(&db, "SELECT reply_count FROM chat_messages WHERE id = 1").await, 0);
+        assert_eq!(number(&db, found).await, 1);
+    }
+
+    #[tokio::test]
+    async fn a_reply_stays_in_the_conversation_of_its_parent() {
+        let db = migrated().await;
+        db.execute_unprepared(PEOPLE).await.unwrap();
+        db.execute_unprepared(
+            "INSERT INTO chat_conversations (id, type, name, created_by_id, allow_reactions, allow_replies,
+                    allow_file_uploads, max_file_size_mb, last_activity_at, created_at, updated_at)
+                VALUES (2, 'GROUP', 'Others', 1, true, true, true, 1, 't', 't', 't')",
+        )
+        .await
+        .unwrap();
+        let reply =
+            "INSERT INTO chat_messages (id, conversation_id, sender_id, message_type, parent_message_id, created_at)
+            VALUES (3, 2, 1, 'TEXT', 1, 't')";
+        assert!(db.execute_unprepared(reply).await.is_err());
+    }
+}

@@ -1,0 +1,238 @@
+//! The one writer: changes that are waiting together become one transaction, take their positions from one locked
+//! row, write their log rows with it, and are announced after the commit only. It knows no single rule of chat.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use futures_util::future::BoxFuture;
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, Statement};
+use tokio::sync::oneshot;
+
+use crate::chat::files::Links;
+use crate::chat::messages::send;
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::event::{Event, EventType, Fact, Sink};
+use crate::id::{ConversationId, MessageId, UserId};
+use crate::limit::Limits;
+use crate::log;
+use crate::store::{self, Queue, Store};
+
+/// What waits for the writer. Sends are taken together with many rows to a statement; anything else runs by itself.
+pub enum Change {
+    Send(send::Job),
+    Other(Work),
+}
+
+/// Runs inside the batch; tells whether it succeeded, and how to answer once the commit is known.
+type Work = Box<dyn for<'b> FnOnce(&'b mut Batch) -> BoxFuture<'b, (bool, Answer)> + Send>;
+
+/// Answers the caller: with the error of the transaction, or, without one, with what the change itself came to.
+pub type Answer = Box<dyn FnOnce(Option<Error>) + Send>;
+
+impl Change {
+    /// A change made by `work`, answered through `answer`.
+    pub fn other<T, W>(work: W, answer: oneshot::Sender<Result<T>>) -> Self
+    where
+        T: Send + 'static,
+        W: for<'b> FnOnce(&'b mut Batch) -> BoxFuture<'b, Result<T>> + Send + 'static,
+    {
+        Change::Other(Box::new(move |batch| {
+            Box::pin(async move {
+                let outcome = work(batch).await;
+                (outcome.is_ok(), answer_with(answer, outcome))
+            })
+        }))
+    }
+}
+
+/// How to answer `outcome` through `answer`. A caller that has gone away is no failure.
+pub fn answer_with<T: Send + 'static>(answer: oneshot::Sender<Result<T>>, outcome: Result<T>) -> Answer {
+    Box::new(move |failed| {
+        let _gone = answer.send(match failed {
+            Some(error) => Err(error),
+            None => outcome,
+        });
+    })
+}
+
+/// What the writer stands on.
+pub struct Writer {
+    pub store: Store,
+    pub config: Arc<Config>,
+    pub limits: Arc<Limits>,
+    pub links: Links,
+    pub sink: Sink,
+}
+
+/// The queue to the writer, and its loop.
+pub fn writer(writer: Writer) -> (Queue<Change>, impl Future<Output = ()>) {
+    let writer = Arc::new(writer);
+    store::queue(move |changes| {
+        let writer = Arc::clone(&writer);
+        async move { writer.commit(changes).await }
+    })
+}
+
+/// An open transaction with the next position and message id in its hands.
+pub struct Batch {
+    pub tx: DatabaseTransaction,
+    pub writer: Arc<Writer>,
+    /// The time of the whole batch.
+    pub now: DateTime<Utc>,
+    position: i64,
+    message_id: i64,
+    events: Vec<Event>,
+}
+
+/// Where to go back to when a change fails.
+struct Mark {
+    position: i64,
+    message_id: i64,
+    events: usize,
+}
+
+impl Batch {
+    /// Puts an event into the log, at the next position; it is told once the transaction is committed.
+    pub fn log(&mut self, kind: EventType, conversation: ConversationId, actor: UserId, fact: Fact) {
+        self.position += 1;
+        let mut event = Event::new(kind, Some(conversation), actor, self.now, fact);
+        event.position = Some(self.position);
+        self.events.push(event);
+    }
+
+    /// The next message id. Ids grow in the order of the log, but one is lost where its change fails late.
+    pub fn next_message_id(&mut self) -> MessageId {
+        self.message_id += 1;
+        MessageId::stored(self.message_id)
+    }
+
+    fn mark(&self) -> Mark {
+        Mark { position: self.position, message_id: self.message_id, events: self.events.len() }
+    }
+
+    fn back_to(&mut self, mark: &Mark) {
+        self.position = mark.position;
+        self.message_id = mark.message_id;
+        self.events.truncate(mark.events);
+    }
+}
+
+impl Writer {
+    async fn commit(self: &Arc<Self>, changes: Vec<Change>) {
+        let mut answers = Vec::with_capacity(changes.len());
+        let failed = match self.apply(changes, &mut answers).await {
+            Ok(events) => {
+                events.into_iter().for_each(|event| self.sink.tell(Arc::new(event)));
+                None
+            }
+            Err(cause) => Some(Error::from(cause)),
+        };
+        // Changes that were never reached are dropped, which answers them with `Unavailable`.
+        answers.into_iter().for_each(|answer: Answer| answer(failed.clone()));
+    }
+
+    async fn apply(self: &Arc<Self>, changes: Vec<Change>, answers: &mut Vec<Answer>) -> Result<Vec<Event>, DbErr> {
+        let tx = self.store.begin().await?;
+        let (position, message_id) = lock_log(&tx).await?;
+        let now = super::now();
+        let mut batch =
+            Batch { tx, writer: Arc::clone(self), now, position, message_id, events: Vec::with_capacity(changes.len()) };
+        let alone = changes.len() == 1;
+        let mut sends = Vec::new();
+        for change in changes {
+            match change {
+                Change::Send(job) => sends.push(job),
+                Change::Other(work) => {
+                    run_sends(&mut batch, std::mem::take(&mut sends), answers).await?;
+                    run(&mut batch, work, alone, answers).await?;
+                }
+            }
+        }
+        run_sends(&mut batch, sends, answers).await?;
+        finish(batch, position, message_id).await
+    }
+}
+
+/// Locks the row that positions and message ids come from, and reads both.
+async fn lock_log(tx: &DatabaseTransaction) -> Result<(i64, i64), DbErr> {
+    let sql = format!("SELECT position, message_id FROM chat_log WHERE id = 1{}", store::for_update(tx));
+    let row = tx.query_one_raw(Statement::from_string(tx.get_database_backend(), sql)).await?;
+    let row = row.ok_or_else(|| DbErr::Custom("chat_log has lost its row".into()))?;
+    Ok((row.try_get("", "position")?, row.try_get("", "message_id")?))
+}
+
+/// Runs one change; what it wrote is undone where it fails. Alone, it needs no savepoint for that.
+async fn run(batch: &mut Batch, work: Work, alone: bool, answers: &mut Vec<Answer>) -> Result<(), DbErr> {
+    let mark = batch.mark();
+    savepoint(batch, alone, "SAVEPOINT change").await?;
+    let (succeeded, answer) = work(batch).await;
+    answers.push(answer);
+    if !succeeded {
+        batch.back_to(&mark);
+        savepoint(batch, alone, "ROLLBACK TO SAVEPOINT change").await?;
+    }
+    savepoint(batch, alone, "RELEASE SAVEPOINT change").await
+}
+
+async fn savepoint(batch: &Batch, alone: bool, command: &str) -> Result<(), DbErr> {
+    if !alone {
+        batch.tx.execute_unprepared(command).await?;
+    }
+    Ok(())
+}
+
+/// Runs the sends together; where a statement fails for all of them, each by itself, so that one cannot fail its
+/// neighbours.
+async fn run_sends(batch: &mut Batch, jobs: Vec<send::Job>, answers: &mut Vec<Answer>) -> Result<(), DbErr> {
+    if jobs.is_empty() {
+        return Ok(());
+    }
+    let mark = batch.mark();
+    batch.tx.execute_unprepared("SAVEPOINT sends").await?;
+    let together: Vec<&send::Job> = jobs.iter().collect();
+    let outcomes = match send::apply(batch, &together).await {
+        Ok(outcomes) => outcomes,
+        Err(cause) => {
+            tracing::debug!(%cause, "a batch of messages is taken apart");
+            batch.back_to(&mark);
+            batch.tx.execute_unprepared("ROLLBACK TO SAVEPOINT sends").await?;
+            one_by_one(batch, &jobs).await?
+        }
+    };
+    batch.tx.execute_unprepared("RELEASE SAVEPOINT sends").await?;
+    answers.extend(jobs.into_iter().zip(outcomes).map(|(job, outcome)| answer_with(job.answer, outcome)));
+    Ok(())
+}
+
+async fn one_by_one(batch: &mut Batch, jobs: &[send::Job]) -> Result<Vec<Result<send::Sent>>, DbErr> {
+    let mut outcomes = Vec::with_capacity(jobs.len());
+    for job in jobs {
+        let mark = batch.mark();
+        batch.tx.execute_unprepared("SAVEPOINT send").await?;
+        outcomes.push(match send::apply(batch, &[job]).await {
+            Ok(mut outcome) => outcome.pop().unwrap_or_else(|| Err(Error::internal())),
+            Err(cause) => {
+                batch.back_to(&mark);
+                batch.tx.execute_unprepared("ROLLBACK TO SAVEPOINT send").await?;
+                Err(Error::from(cause))
+            }
+        });
+        batch.tx.execute_unprepared("RELEASE SAVEPOINT send").await?;
+    }
+    Ok(outcomes)
+}
+
+/// Writes the log rows and the counters, and commits. A batch that changed nothing is rolled back only if nothing
+/// could have been written, which nobody but the changes knows; so it is committed.
+async fn finish(batch: Batch, position: i64, message_id: i64) -> Result<Vec<Event>, DbErr> {
+    let Batch { tx, events, .. } = batch;
+    if batch.position != position || batch.message_id != message_id {
+        log::write(&tx, &events).await?;
+        let sql = "UPDATE chat_log SET position = $1, message_id = $2 WHERE id = 1";
+        let values = [batch.position.into(), batch.message_id.into()];
+        tx.execute_raw(Statement::from_sql_and_values(tx.get_database_backend(), sql, values)).await?;
+    }
+    tx.commit().await?;
+    Ok(events)
+}

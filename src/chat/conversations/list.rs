@@ -1,0 +1,144 @@
+//! The viewer's own conversations: pages, the pinned ones, groups found by a word, and what is unread.
+
+use sea_orm::sea_query::Order;
+use sea_orm::{
+    ColumnTrait, Condition, EntityTrait, JoinType, QueryFilter, QueryOrder, QuerySelect, RelationTrait, Select,
+};
+use serde::Serialize;
+
+use super::{Conversation, load};
+use crate::access::Member;
+use crate::chat::Cx;
+use crate::entity::conversation::{self, ConversationType};
+use crate::entity::participant;
+use crate::error::{Error, Result};
+use crate::id::ConversationId;
+use crate::page::{self, Page};
+
+/// Which of the caller's conversations: pinned first, then latest activity first (contract §4).
+#[derive(Debug, Clone, Default)]
+pub struct Listing {
+    pub archived: bool,
+    /// After (or, backwards, before) this cursor; see [`cursor`].
+    pub cursor: Option<String>,
+    /// From the end of the list towards its start; the page is in the list's order all the same.
+    pub backwards: bool,
+}
+
+/// What is unread in a conversation.
+#[derive(Debug, Clone, Serialize, async_graphql::SimpleObject)]
+#[serde(rename_all = "camelCase")]
+pub struct UnreadCount {
+    pub conversation_id: ConversationId,
+    pub unread_count: i64,
+}
+
+/// What is unread altogether, archived conversations included.
+#[derive(Debug, Clone, Serialize, async_graphql::SimpleObject)]
+#[serde(rename_all = "camelCase")]
+pub struct Unread {
+    pub total_unread: i64,
+    pub conversations: Vec<UnreadCount>,
+}
+
+/// A page of the caller's conversations.
+///
+/// # Errors
+/// `BadRequest` for a cursor that is none.
+pub async fn list(cx: &Cx, listing: Listing, limit: u64) -> Result<Page<Conversation>> {
+    let mut rows = mine(cx).filter(participant::Column::Archived.eq(listing.archived));
+    if let Some(cursor) = &listing.cursor {
+        rows = rows.filter(beyond(cursor, listing.backwards)?);
+    }
+    let rows = in_order(rows, listing.backwards).limit(limit + 1);
+    let mut page = Page::cut(read(cx, rows).await?, limit);
+    if listing.backwards {
+        page.items.reverse();
+    }
+    Ok(Page { items: load(cx.chat.store.reader(), &cx.chat.links, cx.me(), page.items).await?, has_more: page.has_more })
+}
+
+/// The caller's pinned conversations, archived ones included.
+pub async fn pinned(cx: &Cx) -> Result<Vec<Conversation>> {
+    let rows = in_order(mine(cx).filter(participant::Column::Pinned.eq(true)), false).limit(page::MOST);
+    load(cx.chat.store.reader(), &cx.chat.links, cx.me(), read(cx, rows).await?).await
+}
+
+/// The caller's groups whose name or description holds the text, without regard to case.
+///
+/// # Errors
+/// `BadRequest` unless `query` has 1 to 200 characters after trimming.
+pub async fn search(cx: &Cx, query: &str, limit: u64) -> Result<Vec<Conversation>> {
+    let query = query.trim();
+    if query.is_empty() || query.chars().count() > 200 {
+        return Err(Error::bad_request("query must have 1 to 200 characters"));
+    }
+    let query = query.to_lowercase();
+    // The databases fold case differently beyond ASCII, so the words are compared here; one has few groups.
+    let rows = mine(cx).filter(conversation::Column::Kind.eq(ConversationType::Group));
+    let matches = |text: &Option<String>| text.as_ref().is_some_and(|text| text.to_lowercase().contains(&query));
+    let mut found = read(cx, in_order(rows, false)).await?;
+    found.retain(|member| matches(&member.conversation.name) || matches(&member.conversation.description));
+    found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    load(cx.chat.store.reader(), &cx.chat.links, cx.me(), found).await
+}
+
+/// What the caller has not read yet, conversation by conversation.
+pub async fn unread(cx: &Cx) -> Result<Unread> {
+    let counts = super::unread_counts(cx.chat.store.reader(), cx.me(), None).await?;
+    let mut conversations: Vec<UnreadCount> =
+        counts.into_iter().map(|(conversation_id, unread_count)| UnreadCount { conversation_id, unread_count }).collect();
+    conversations.sort_by_key(|count| count.conversation_id);
+    Ok(Unread { total_unread: conversations.iter().map(|count| count.unread_count).sum(), conversations })
+}
+
+/// The cursor of a conversation in this list.
+pub fn cursor(conversation: &Conversation) -> String {
+    let at = conversation.last_message_at.unwrap_or(conversation.created_at).timestamp_millis();
+    page::seal(&format!("{}.{at}.{}", u8::from(conversation.pinned), conversation.id))
+}
+
+fn mine(cx: &Cx) -> Select<participant::Entity> {
+    participant::Entity::find()
+        .join(JoinType::InnerJoin, participant::Relation::Conversation.def())
+        .filter(participant::Column::UserId.eq(cx.me().get()))
+        .filter(conversation::Column::ClosedAt.is_null())
+}
+
+fn in_order(rows: Select<participant::Entity>, backwards: bool) -> Select<participant::Entity> {
+    let order = if backwards { Order::Asc } else { Order::Desc };
+    rows.order_by(participant::Column::Pinned, order.clone())
+        .order_by(conversation::Column::LastActivityAt, order.clone())
+        .order_by(conversation::Column::Id, order)
+}
+
+async fn read(cx: &Cx, rows: Select<participant::Entity>) -> Result<Vec<Member>> {
+    let rows = rows.select_also(conversation::Entity).all(cx.chat.store.reader()).await?;
+    Ok(rows.into_iter().filter_map(|(me, conversation)| Some(Member { conversation: conversation?, me })).collect())
+}
+
+/// What lies beyond the cursor in the order of the list.
+fn beyond(cursor: &str, backwards: bool) -> Result<Condition> {
+    let text = page::unseal(cursor)?;
+    let mut parts = text.split('.').map(|part| part.parse::<i64>().ok());
+    let (Some(Some(pinned)), Some(Some(at)), Some(Some(id)), None) = (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
+        return Err(page::bad_cursor());
+    };
+    let at = chrono::DateTime::from_timestamp_millis(at).ok_or_else(page::bad_cursor)?;
+    let pinned = pinned != 0;
+    let (same_pin, other_pin) = (participant::Column::Pinned.eq(pinned), participant::Column::Pinned.eq(!pinned));
+    let activity = conversation::Column::LastActivityAt;
+    let (activity_beyond, id_beyond) = match backwards {
+        false => (activity.lt(at), conversation::Column::Id.lt(id)),
+        true => (activity.gt(at), conversation::Column::Id.gt(id)),
+    };
+    let mut condition = Condition::any()
+        .add(Condition::all().add(same_pin.clone()).add(activity_beyond))
+        .add(Condition::all().add(same_pin).add(activity.eq(at)).add(id_beyond));
+    // Pinned ones come first, so the other kind lies beyond only in one direction.
+    if pinned != backwards {
+        condition = condition.add(other_pin);
+    }
+    Ok(condition)
+}

@@ -1,0 +1,97 @@
+//! Looking one conversation up, or those that GraphQL links to, and what an announcement of a change shows.
+
+use std::collections::HashMap;
+
+use sea_orm::{ColumnTrait, EntityTrait, JoinType, QueryFilter, QuerySelect, RelationTrait};
+use serde::Serialize;
+
+use super::{Conversation, load, load_one};
+use crate::access::{self, Member};
+use crate::chat::{Cx, users};
+use crate::entity::{conversation, participant};
+use crate::error::Result;
+use crate::event::{Event, EventType};
+use crate::id::{ConversationId, UserId};
+
+/// The conversation, as the caller sees it.
+///
+/// # Errors
+/// `NotFound`, `Forbidden`.
+pub async fn get(cx: &Cx, id: ConversationId) -> Result<Conversation> {
+    let db = cx.chat.store.reader();
+    let member = access::member(db, cx.me(), id).await?;
+    load_one(db, &cx.chat.links, cx.me(), member).await
+}
+
+/// Those among `ids` that the caller is in.
+pub async fn many(cx: &Cx, ids: &[ConversationId]) -> Result<HashMap<ConversationId, Conversation>> {
+    let db = cx.chat.store.reader();
+    let rows = participant::Entity::find()
+        .join(JoinType::InnerJoin, participant::Relation::Conversation.def())
+        .filter(participant::Column::UserId.eq(cx.me().get()))
+        .filter(participant::Column::ConversationId.is_in(ids.iter().map(|id| id.get())))
+        .filter(conversation::Column::ClosedAt.is_null())
+        .select_also(conversation::Entity)
+        .all(db)
+        .await?;
+    let members = rows.into_iter().filter_map(|(me, conversation)| Some(Member { conversation: conversation?, me }));
+    let loaded = load(db, &cx.chat.links, cx.me(), members.collect()).await?;
+    Ok(loaded.into_iter().map(|conversation| (conversation.id, conversation)).collect())
+}
+
+/// What became of a conversation, from where its viewer stands (contract §12, event types).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, async_graphql::Enum)]
+#[serde(rename_all = "lowercase")]
+#[graphql(name = "ConversationChangeType")]
+pub enum Change {
+    Created,
+    Updated,
+    Left,
+    Deleted,
+}
+
+/// A conversation together with what became of it: the payload of the conversations queue.
+#[derive(Debug, Clone, Serialize)]
+pub struct Announcement {
+    #[serde(flatten)]
+    pub conversation: Conversation,
+    #[serde(rename = "event")]
+    pub change: Change,
+}
+
+/// What the caller is told of an event on the conversations queue: the conversation as it is now, or, to somebody
+/// who is not in it any more, that it was there. `None` for events of another queue.
+pub async fn announcement(cx: &Cx, event: &Event) -> Result<Option<Announcement>> {
+    let Some((id, change)) = event.conversation.zip(change(event, cx.me())) else { return Ok(None) };
+    let gone = matches!(change, Change::Left | Change::Deleted);
+    let conversation = match many(cx, &[id]).await?.remove(&id) {
+        Some(conversation) if !gone => conversation,
+        _ => left(cx, id).await?,
+    };
+    Ok(Some(Announcement { conversation, change }))
+}
+
+fn change(event: &Event, me: UserId) -> Option<Change> {
+    let mine = event.subject == Some(me);
+    Some(match event.kind {
+        EventType::ConversationCreated => Change::Created,
+        EventType::ParticipantAdded if mine => Change::Created,
+        EventType::ParticipantRemoved if mine => Change::Left,
+        EventType::ConversationDeleted => Change::Deleted,
+        EventType::ConversationUpdated
+        | EventType::ParticipantAdded
+        | EventType::ParticipantRemoved
+        | EventType::ParticipantRoleChanged
+        | EventType::SettingsChanged => Change::Updated,
+        _ => return None,
+    })
+}
+
+async fn left(cx: &Cx, id: ConversationId) -> Result<Conversation> {
+    let db = cx.chat.store.reader();
+    let row = conversation::Entity::find_by_id(id.get()).one(db).await?.ok_or_else(access::no_conversation)?;
+    let pair = [row.direct_low, row.direct_high].into_iter().flatten().map(UserId::stored);
+    let other = pair.filter(|user| *user != cx.me()).collect::<Vec<_>>();
+    let name = users::by_ids(db, &other).await?.into_values().next().map(|user| user.name);
+    Ok(Conversation::left(row, name, cx.me()))
+}

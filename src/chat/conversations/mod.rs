@@ -1,0 +1,277 @@
+//! Conversations: what a viewer sees of one, which is its own, and how rows become complete values.
+
+pub mod list;
+pub mod lookup;
+pub mod membership;
+pub mod settings;
+pub mod start;
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, Statement};
+use serde::Serialize;
+
+use crate::access::Member;
+use crate::chat::Cx;
+use crate::chat::files::{self, Links};
+use crate::chat::messages::{self, Message};
+use crate::chat::participants::Participant;
+use crate::chat::users::{self, User};
+use crate::entity::conversation::{self, ConversationType};
+use crate::entity::participant;
+use crate::error::{Error, Result};
+use crate::id::{ConversationId, MessageId, UserId};
+
+pub use list::{Listing, Unread, UnreadCount, list, pinned, search, unread};
+pub use lookup::{Announcement, Change, announcement, get, many};
+pub use membership::{add_participants, delete, leave, remove_participant, set_role, transfer_ownership};
+pub use settings::{Setting, UpdateConversation, set, update};
+pub use start::{CreateGroup, create_group, open_direct};
+
+/// A conversation as its viewer sees it (contract §3, ChatConversationResponse).
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Conversation {
+    pub id: ConversationId,
+    #[serde(rename = "type")]
+    pub kind: ConversationType,
+    /// Of a direct conversation, the other user's name.
+    pub name: Option<String>,
+    pub description: Option<String>,
+    /// Of a direct conversation, the other user's.
+    pub avatar_url: Option<String>,
+    pub created_by_id: UserId,
+    /// Those who are in it, longest-serving first.
+    pub participants: Vec<Participant>,
+    pub participant_count: i32,
+    pub last_message: Option<Message>,
+    pub unread_count: i64,
+    pub muted: bool,
+    pub pinned: bool,
+    pub archived: bool,
+    pub allow_reactions: bool,
+    pub allow_replies: bool,
+    pub allow_file_uploads: bool,
+    pub max_file_size_mb: i32,
+    /// MIME patterns; none are all.
+    pub allowed_file_types: Option<Vec<String>>,
+    pub last_message_at: Option<DateTime<Utc>>,
+    pub created_at: DateTime<Utc>,
+    pub updated_at: DateTime<Utc>,
+}
+
+/// What opening or creating came to.
+#[derive(Debug, Clone)]
+pub struct Opened {
+    pub conversation: Conversation,
+    /// Whether it was made by this call.
+    pub created: bool,
+}
+
+/// Completes conversations for one viewer, in their order, in a constant number of statements.
+pub(crate) async fn load(
+    db: &impl ConnectionTrait,
+    links: &Links,
+    viewer: UserId,
+    members: Vec<Member>,
+) -> Result<Vec<Conversation>> {
+    if members.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids: Vec<i64> = members.iter().map(|member| member.conversation.id).collect();
+    let last: Vec<i64> = members.iter().filter_map(|member| member.conversation.last_message_id).collect();
+    let mut people = participants(db, &ids).await?;
+    let last = messages::load_by_ids(db, links, &last).await?;
+    let unread = unread_counts(db, viewer, Some(&ids)).await?;
+    let complete = members.into_iter().map(|member| {
+        let id = member.conversation.id;
+        let message = member.conversation.last_message_id.and_then(|id| last.get(&MessageId::stored(id)).cloned());
+        Conversation::of(
+            member,
+            viewer,
+            people.remove(&id).unwrap_or_default(),
+            message.map(|message| message.for_viewer(viewer)),
+            unread.get(&ConversationId::stored(id)).copied().unwrap_or(0),
+        )
+    });
+    Ok(complete.collect())
+}
+
+/// Completes one conversation.
+pub(crate) async fn load_one(
+    db: &impl ConnectionTrait,
+    links: &Links,
+    viewer: UserId,
+    member: Member,
+) -> Result<Conversation> {
+    load(db, links, viewer, vec![member]).await?.pop().ok_or_else(Error::internal)
+}
+
+/// Who is in the conversations, longest-serving first: two statements.
+pub(crate) async fn participants(db: &impl ConnectionTrait, ids: &[i64]) -> Result<HashMap<i64, Vec<Participant>>> {
+    let rows = participant::Entity::find()
+        .filter(participant::Column::ConversationId.is_in(ids.iter().copied()))
+        .order_by_asc(participant::Column::Id)
+        .all(db)
+        .await?;
+    let users: Vec<UserId> = rows.iter().map(|row| UserId::stored(row.user_id)).collect();
+    let users = users::by_ids(db, &users).await?;
+    Ok(super::group(rows.into_iter().map(|row| (row.conversation_id, Participant::of(&row, &users)))))
+}
+
+/// What each conversation holds that `viewer` has not read: newer than the marker, not one's own, not deleted
+/// (contract §4). Conversations without any are left out. One statement.
+pub(crate) async fn unread_counts(
+    db: &impl ConnectionTrait,
+    viewer: UserId,
+    among: Option<&[i64]>,
+) -> Result<HashMap<ConversationId, i64>> {
+    let places: Vec<String> = (2..among.map_or(2, |ids| ids.len() + 2)).map(|place| format!("${place}")).collect();
+    let narrowed = if among.is_some() { format!("AND p.conversation_id IN ({})", places.join(", ")) } else { String::new() };
+    let sql = format!(
+        "SELECT p.conversation_id, COUNT(*) AS unread FROM chat_participants p \
+         JOIN chat_conversations c ON c.id = p.conversation_id AND c.closed_at IS NULL \
+         JOIN chat_messages m ON m.conversation_id = p.conversation_id AND m.id > COALESCE(p.last_read_message_id, 0) \
+         AND m.sender_id <> p.user_id AND NOT m.is_deleted \
+         WHERE p.user_id = $1 {narrowed} GROUP BY p.conversation_id"
+    );
+    let values = std::iter::once(viewer.get()).chain(among.into_iter().flatten().copied()).map(sea_orm::Value::from);
+    let rows = db.query_all_raw(Statement::from_sql_and_values(db.get_database_backend(), sql, values)).await?;
+    let counted = rows.into_iter().map(|row| {
+        Ok((ConversationId::stored(row.try_get("", "conversation_id")?), row.try_get("", "unread")?))
+    });
+    Ok(counted.collect::<Result<_, sea_orm::DbErr>>()?)
+}
+
+impl Conversation {
+    fn of(
+        member: Member,
+        viewer: UserId,
+        participants: Vec<Participant>,
+        last_message: Option<Message>,
+        unread_count: i64,
+    ) -> Self {
+        let Member { conversation: row, me } = member;
+        let other = match row.kind {
+            ConversationType::Direct => participants.iter().find(|person| person.user_id != viewer).cloned(),
+            ConversationType::Group => None,
+        };
+        let (name, avatar_url) = match &other {
+            Some(other) => (Some(other.user_name.clone()), other.avatar_url.clone()),
+            None => (row.name.clone(), row.avatar_url.clone()),
+        };
+        let types = files::allowed_types(&row);
+        Self {
+            id: ConversationId::stored(row.id),
+            kind: row.kind,
+            name,
+            description: row.description,
+            avatar_url,
+            created_by_id: UserId::stored(row.created_by_id),
+            participant_count: i32::try_from(participants.len()).unwrap_or(i32::MAX),
+            participants,
+            last_message,
+            unread_count,
+            muted: me.muted,
+            pinned: me.pinned,
+            archived: me.archived,
+            allow_reactions: row.allow_reactions,
+            allow_replies: row.allow_replies,
+            allow_file_uploads: row.allow_file_uploads,
+            max_file_size_mb: row.max_file_size_mb,
+            allowed_file_types: (!types.is_empty()).then_some(types),
+            last_message_at: row.last_message_at,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        }
+    }
+
+    /// What somebody sees who is not in it any more: that it was there, and nothing of what is in it.
+    fn left(row: conversation::Model, name: Option<String>, me: UserId) -> Self {
+        let gone = participant::Model {
+            id: 0,
+            conversation_id: row.id,
+            user_id: me.get(),
+            role: participant::Role::Member,
+            joined_at: row.created_at,
+            last_read_message_id: None,
+            muted: false,
+            pinned: false,
+            archived: false,
+        };
+        let mut shell = Self::of(Member { conversation: row, me: gone }, me, Vec::new(), None, 0);
+        shell.name = name.or(shell.name);
+        shell.last_message_at = None;
+        shell
+    }
+
+    /// The other person of a direct conversation.
+    pub fn other(&self, viewer: UserId) -> Option<&Participant> {
+        match self.kind {
+            ConversationType::Direct => self.participants.iter().find(|person| person.user_id != viewer),
+            ConversationType::Group => None,
+        }
+    }
+}
+
+/// The names and settings that describe a group, checked.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Described {
+    pub name: Option<String>,
+    pub description: Option<String>,
+    pub max_file_size_mb: Option<i32>,
+    pub allowed_file_types: Option<Vec<String>>,
+}
+
+/// Patterns of file types in one conversation, at most, and the length of each.
+const MOST_TYPES: usize = 50;
+const LONGEST_TYPE: usize = 100;
+
+impl Described {
+    /// # Errors
+    /// `BadRequest` naming what is out of form.
+    pub(crate) fn check(
+        cx: &Cx,
+        name: Option<&str>,
+        description: Option<&str>,
+        max_file_size_mb: Option<i64>,
+        allowed_file_types: Option<Vec<String>>,
+    ) -> Result<Self> {
+        let most = cx.chat.config.chat.max_file_size_mb;
+        let size = max_file_size_mb.map(|size| {
+            let fits = u64::try_from(size).is_ok_and(|size| (1..=most).contains(&size));
+            let size = i32::try_from(size).ok().filter(|_| fits);
+            size.ok_or_else(|| Error::bad_request(format!("maxFileSizeMb must be a whole number from 1 to {most}")))
+        });
+        Ok(Self {
+            name: name.map(|name| crate::text::name(name, "The name of a group")).transpose()?,
+            description: description.map(crate::text::description).transpose()?,
+            max_file_size_mb: size.transpose()?,
+            allowed_file_types: allowed_file_types.map(check_types).transpose()?,
+        })
+    }
+}
+
+fn check_types(types: Vec<String>) -> Result<Vec<String>> {
+    let is_token = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$&-^_.+*".contains(&byte));
+    let is_pattern = |text: &String| {
+        text.len() <= LONGEST_TYPE && text.split_once('/').is_some_and(|(family, kind)| is_token(family) && is_token(kind))
+    };
+    if types.len() <= MOST_TYPES && types.iter().all(is_pattern) {
+        Ok(types)
+    } else {
+        Err(Error::bad_request("allowedFileTypes must be MIME patterns such as image/*"))
+    }
+}
+
+/// The users that an event concerns, of those who are in the conversation.
+pub(crate) async fn member_ids(db: &impl ConnectionTrait, id: ConversationId) -> Result<Vec<participant::Model>> {
+    let rows = participant::Entity::find().filter(participant::Column::ConversationId.eq(id.get()));
+    Ok(rows.order_by_asc(participant::Column::Id).all(db).await?)
+}
+
+/// The users by id, for naming.
+pub(crate) async fn named(db: &impl ConnectionTrait, rows: &[participant::Model]) -> Result<HashMap<UserId, User>> {
+    users::by_ids(db, &rows.iter().map(|row| UserId::stored(row.user_id)).collect::<Vec<_>>()).await
+}

@@ -1,0 +1,168 @@
+//! Starting a conversation: a group, or the one direct conversation of a pair.
+
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
+use serde::Deserialize;
+
+use super::{Conversation, Described, Opened, load_one};
+use crate::access::Member;
+use crate::chat::change::Batch;
+use crate::chat::{Cx, users};
+use crate::entity::conversation::{self, ConversationType};
+use crate::entity::participant::{self, Role};
+use crate::error::{Error, Result};
+use crate::event::{EventType, Fact};
+use crate::id::{ConversationId, UserId};
+
+/// A group to be (contract §4).
+#[derive(Debug, Clone, Default, Deserialize, async_graphql::InputObject)]
+#[graphql(name = "CreateGroupInput")]
+#[serde(rename_all = "camelCase", default)]
+pub struct CreateGroup {
+    /// 1 to 100 characters.
+    pub name: Option<String>,
+    /// Up to 500 characters.
+    pub description: Option<String>,
+    /// Up to 256 users; duplicates and the caller are ignored.
+    pub participant_ids: Option<Vec<UserId>>,
+    pub allow_reactions: Option<bool>,
+    pub allow_replies: Option<bool>,
+    pub allow_file_uploads: Option<bool>,
+    /// Megabytes of 1,048,576 bytes, from 1 to the server's own limit, which is the default.
+    pub max_file_size_mb: Option<i64>,
+    /// MIME patterns such as `image/*`; none are all.
+    pub allowed_file_types: Option<Vec<String>>,
+}
+
+/// Creates a group; the caller becomes its OWNER.
+///
+/// # Errors
+/// `BadRequest` for what is out of form, `NotFound` for a user that nobody has seen.
+pub async fn create_group(cx: &Cx, input: CreateGroup) -> Result<Conversation> {
+    let name = input.name.as_deref().ok_or_else(|| Error::bad_request("A group needs a name"))?;
+    let described = Described::check(
+        cx,
+        Some(name),
+        input.description.as_deref(),
+        input.max_file_size_mb,
+        input.allowed_file_types.clone(),
+    )?;
+    let me = cx.me();
+    let asked = input.participant_ids.clone().unwrap_or_default();
+    users::at_most(asked.len())?;
+    let mut others: Vec<UserId> = Vec::with_capacity(asked.len());
+    for user in asked {
+        if user != me && !others.contains(&user) {
+            others.push(user);
+        }
+    }
+    let server_most = i32::try_from(cx.chat.config.chat.max_file_size_mb).unwrap_or(i32::MAX);
+    cx.chat
+        .change(move |batch| {
+            Box::pin(async move {
+                users::must_exist(&batch.tx, &others).await?;
+                let row = conversation::ActiveModel {
+                    name: Set(described.name),
+                    description: Set(described.description),
+                    allow_reactions: Set(input.allow_reactions.unwrap_or(true)),
+                    allow_replies: Set(input.allow_replies.unwrap_or(true)),
+                    allow_file_uploads: Set(input.allow_file_uploads.unwrap_or(true)),
+                    max_file_size_mb: Set(described.max_file_size_mb.unwrap_or(server_most)),
+                    allowed_file_types: Set(described.allowed_file_types.map(|types| types.into())),
+                    ..blank(batch, ConversationType::Group, me)
+                };
+                let people = std::iter::once((me, Role::Owner)).chain(others.into_iter().map(|user| (user, Role::Member)));
+                insert(batch, row, me, people.collect()).await
+            })
+        })
+        .await
+}
+
+/// Opens the direct conversation with `other`: the one there is, ever, or else a new one.
+///
+/// # Errors
+/// `BadRequest` with oneself, `NotFound` for a user that nobody has seen.
+pub async fn open_direct(cx: &Cx, other: UserId) -> Result<Opened> {
+    let me = cx.me();
+    if other == me {
+        return Err(Error::bad_request("You cannot open a direct conversation with yourself"));
+    }
+    if let Some(conversation) = existing(cx.chat.store.reader(), cx, other).await? {
+        return Ok(Opened { conversation, created: false });
+    }
+    users::must_exist(cx.chat.store.reader(), &[other]).await?;
+    let most = i32::try_from(cx.chat.config.chat.max_file_size_mb).unwrap_or(i32::MAX);
+    let cx = cx.clone();
+    let chat = std::sync::Arc::clone(&cx.chat);
+    chat.change(move |batch| {
+        Box::pin(async move {
+            // Whoever raced us to the writer has made it by now; the unique pair in the database is the belt.
+            if let Some(conversation) = existing(&batch.tx, &cx, other).await? {
+                return Ok(Opened { conversation, created: false });
+            }
+            let row = conversation::ActiveModel {
+                direct_low: Set(Some(me.min(other).get())),
+                direct_high: Set(Some(me.max(other).get())),
+                max_file_size_mb: Set(most),
+                ..blank(batch, ConversationType::Direct, me)
+            };
+            let conversation = insert(batch, row, me, vec![(me, Role::Member), (other, Role::Member)]).await?;
+            Ok(Opened { conversation, created: true })
+        })
+    })
+    .await
+}
+
+async fn existing(db: &impl ConnectionTrait, cx: &Cx, other: UserId) -> Result<Option<Conversation>> {
+    let me = cx.me();
+    let row = conversation::Entity::find()
+        .filter(conversation::Column::DirectLow.eq(me.min(other).get()))
+        .filter(conversation::Column::DirectHigh.eq(me.max(other).get()))
+        .one(db)
+        .await?;
+    match row {
+        None => Ok(None),
+        Some(row) => {
+            let member = crate::access::member(db, me, ConversationId::stored(row.id)).await?;
+            Ok(Some(load_one(db, &cx.chat.links, me, member).await?))
+        }
+    }
+}
+
+fn blank(batch: &Batch, kind: ConversationType, me: UserId) -> conversation::ActiveModel {
+    conversation::ActiveModel {
+        kind: Set(kind),
+        created_by_id: Set(me.get()),
+        allow_reactions: Set(true),
+        allow_replies: Set(true),
+        allow_file_uploads: Set(true),
+        last_activity_at: Set(batch.now),
+        created_at: Set(batch.now),
+        updated_at: Set(batch.now),
+        ..Default::default()
+    }
+}
+
+async fn insert(
+    batch: &mut Batch,
+    row: conversation::ActiveModel,
+    me: UserId,
+    people: Vec<(UserId, Role)>,
+) -> Result<Conversation> {
+    let row = row.insert(&batch.tx).await?;
+    let rows = people.iter().map(|(user, role)| participant::ActiveModel {
+        conversation_id: Set(row.id),
+        user_id: Set(user.get()),
+        role: Set(*role),
+        joined_at: Set(batch.now),
+        muted: Set(false),
+        pinned: Set(false),
+        archived: Set(false),
+        ..Default::default()
+    });
+    participant::Entity::insert_many(rows).exec_without_returning(&batch.tx).await?;
+    let id = ConversationId::stored(row.id);
+    let participants = people.into_iter().map(|(user, _)| user).collect();
+    batch.log(EventType::ConversationCreated, id, me, Fact::Conversation { participants });
+    let member: Member = crate::access::member(&batch.tx, me, id).await?;
+    load_one(&batch.tx, &batch.writer.links, me, member).await
+}

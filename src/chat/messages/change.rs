@@ -1,0 +1,93 @@
+//! Editing and deleting: the sender's own, or, for deleting, an owner's or admin's in a group.
+
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
+
+use super::{Message, find, load, must_stand};
+use crate::access::Action;
+use crate::chat::change::Batch;
+use crate::chat::{Cx, files};
+use crate::entity::conversation::ConversationType;
+use crate::entity::{attachment, message, reaction};
+use crate::error::{Error, Result};
+use crate::event::{EventType, Fact};
+use crate::id::{MessageId, UserId};
+use crate::text;
+
+/// Replaces the content of the caller's own message.
+///
+/// # Errors
+/// `Forbidden` for somebody else's, `Conflict` for a deleted one, `BadRequest` for content out of form.
+pub async fn edit(cx: &Cx, id: MessageId, content: String) -> Result<Message> {
+    let (me, longest) = (cx.me(), cx.chat.config.chat.max_message_length);
+    // Whether it may be empty depends on its attachments; the length does not, and is checked before the queue.
+    text::content(&content, longest, true)?;
+    let edited = cx.chat.change(move |batch| {
+        Box::pin(async move {
+            let (row, _) = find(&batch.tx, me, id).await?;
+            must_be_mine(&row, me, "Only its sender can edit a message")?;
+            must_stand(&row)?;
+            let attachments = attachment::Entity::find().filter(attachment::Column::MessageId.eq(id.get()));
+            let has_attachments = attachments.one(&batch.tx).await?.is_some();
+            let content = text::content(&content, longest, has_attachments)?;
+            let mut row: message::ActiveModel = row.into();
+            row.search_words = Set(content.as_deref().map(text::words));
+            row.content = Set(content);
+            row.is_edited = Set(true);
+            row.edited_at = Set(Some(batch.now));
+            let row = row.update(&batch.tx).await?;
+            announce(batch, row, me, EventType::MessageUpdated).await
+        })
+    });
+    edited.await
+}
+
+/// Turns a message into its tombstone. To delete it again changes nothing.
+///
+/// # Errors
+/// `Forbidden` unless the caller sent it, or is OWNER or ADMIN of its group.
+pub async fn delete(cx: &Cx, id: MessageId) -> Result<Message> {
+    let me = cx.me();
+    let deleted = cx.chat.change(move |batch| {
+        Box::pin(async move {
+            let (row, member) = find(&batch.tx, me, id).await?;
+            if member.conversation.kind == ConversationType::Direct || !Action::DeleteOthersMessage.allowed_to(member.me.role) {
+                must_be_mine(&row, me, "You can only delete your own messages")?;
+            }
+            if row.is_deleted {
+                let complete = load(&batch.tx, &batch.writer.links, vec![row]).await?.pop();
+                return Ok(complete.ok_or_else(Error::internal)?.for_viewer(me));
+            }
+            let mut row: message::ActiveModel = row.into();
+            row.content = Set(None);
+            row.metadata = Set(None);
+            row.search_words = Set(None);
+            row.is_deleted = Set(true);
+            row.deleted_at = Set(Some(batch.now));
+            let row = row.update(&batch.tx).await?;
+            strip(batch, id).await?;
+            announce(batch, row, me, EventType::MessageDeleted).await
+        })
+    });
+    deleted.await
+}
+
+/// A tombstone has neither reactions nor files; a file that was only here is unreadable from now on.
+async fn strip(batch: &Batch, id: MessageId) -> Result<()> {
+    reaction::Entity::delete_many().filter(reaction::Column::MessageId.eq(id.get())).exec(&batch.tx).await?;
+    let held = attachment::Entity::find().filter(attachment::Column::MessageId.eq(id.get())).all(&batch.tx).await?;
+    attachment::Entity::delete_many().filter(attachment::Column::MessageId.eq(id.get())).exec(&batch.tx).await?;
+    files::let_go(batch, held.into_iter().map(|row| row.file_id).collect()).await
+}
+
+fn must_be_mine(row: &message::Model, me: UserId, sentence: &'static str) -> Result<()> {
+    if row.sender_id == me.get() { Ok(()) } else { Err(Error::forbidden(sentence)) }
+}
+
+async fn announce(batch: &mut Batch, row: message::Model, me: UserId, kind: EventType) -> Result<Message> {
+    // The triggers may have touched the row after it was returned: it is read as it stands now.
+    let row = message::Entity::find_by_id(row.id).one(&batch.tx).await?.ok_or_else(super::not_found)?;
+    let complete = load(&batch.tx, &batch.writer.links, vec![row]).await?.pop().ok_or_else(Error::internal)?;
+    let fact = Fact::Message(Box::new(complete.clone()));
+    batch.log(kind, complete.conversation_id, me, fact);
+    Ok(complete.for_viewer(me))
+}

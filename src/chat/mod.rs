@@ -1,0 +1,151 @@
+//! THE RULES of chat: plain async functions `verb(&cx, input)` that every door calls, and the complete values they
+//! answer with. They know no HTTP, no STOMP and no schema beyond derives, and not that anybody listens.
+
+pub mod change;
+pub mod conversations;
+pub mod files;
+pub mod messages;
+pub mod participants;
+pub mod presence;
+pub mod reactions;
+pub mod receipts;
+pub mod typing;
+pub mod users;
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::Arc;
+
+use chrono::{DateTime, SubsecRound, Utc};
+use futures_util::future::BoxFuture;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Config;
+use crate::error::Result;
+use crate::event::{Event, Sink};
+use crate::id::UserId;
+use crate::limit::Limits;
+use crate::store::{Queue, Store};
+
+use change::{Batch, Change};
+
+/// The chat itself: what is kept, what is waiting to be written, and what lives in memory only.
+pub struct Chat {
+    pub(crate) store: Store,
+    pub(crate) config: Arc<Config>,
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) links: files::Links,
+    queue: Queue<Change>,
+    sink: Sink,
+    people: users::Known,
+    typists: typing::Typists,
+    attendance: presence::Attendances,
+    /// Ends when the server stops; whatever runs in the background listens to it.
+    pub(crate) stopping: CancellationToken,
+}
+
+/// Somebody with a valid token.
+#[derive(Debug, Clone)]
+pub struct Viewer {
+    pub id: UserId,
+    pub name: String,
+    /// An administrator of the server, not of a conversation.
+    pub admin: bool,
+    /// When the token ends, its leeway included: no connection outlives it.
+    pub expires: DateTime<Utc>,
+}
+
+/// Who calls, and upon what: the first argument of every function of the chat.
+#[derive(Clone)]
+pub struct Cx {
+    pub chat: Arc<Chat>,
+    pub viewer: Viewer,
+}
+
+impl Cx {
+    pub fn me(&self) -> UserId {
+        self.viewer.id
+    }
+}
+
+impl Chat {
+    /// The chat upon an open store, and the loop of its one writer, which ends when the chat is dropped.
+    pub fn new(
+        store: Store,
+        config: Arc<Config>,
+        links: files::Links,
+        sink: Sink,
+        stopping: CancellationToken,
+    ) -> (Arc<Self>, impl Future<Output = ()>) {
+        let limits = Arc::new(Limits::new(&config.limits));
+        let (queue, writer) = change::writer(change::Writer {
+            store: store.clone(),
+            config: Arc::clone(&config),
+            limits: Arc::clone(&limits),
+            links: links.clone(),
+            sink: sink.clone(),
+        });
+        let chat = Self {
+            store,
+            config,
+            limits,
+            links,
+            queue,
+            sink,
+            people: users::Known::default(),
+            typists: typing::Typists::default(),
+            attendance: presence::Attendances::default(),
+            stopping,
+        };
+        (Arc::new(chat), writer)
+    }
+
+    /// Runs `work` in the writer's next transaction and answers after the commit.
+    ///
+    /// # Errors
+    /// Those of `work`, whose writes are undone alone, and `Unavailable` where the commit fails.
+    pub(crate) async fn change<T, W>(&self, work: W) -> Result<T>
+    where
+        T: Send + 'static,
+        W: for<'b> FnOnce(&'b mut Batch) -> BoxFuture<'b, Result<T>> + Send + 'static,
+    {
+        self.queue.run(|answer| Change::other(work, answer)).await
+    }
+
+    /// Tells what is not durable.
+    pub(crate) fn tell(&self, event: Event) {
+        self.sink.tell(Arc::new(event));
+    }
+
+    /// Whether the server is fit to serve: its database answers.
+    pub async fn ready(&self) -> Result<()> {
+        Ok(self.store.ping().await?)
+    }
+
+    /// What has to be done now and then: forgetting idle rate limits.
+    pub fn tidy_memory(&self) {
+        self.limits.forget_idle();
+    }
+}
+
+/// The present, as precise as it is stored: to the millisecond, on both databases.
+pub(crate) fn now() -> DateTime<Utc> {
+    Utc::now().trunc_subsecs(3)
+}
+
+/// Gathers values under their keys, in the order in which they come.
+pub(crate) fn group<K: Eq + Hash, V>(pairs: impl IntoIterator<Item = (K, V)>) -> HashMap<K, Vec<V>> {
+    let mut groups: HashMap<K, Vec<V>> = HashMap::new();
+    for (key, value) in pairs {
+        groups.entry(key).or_default().push(value);
+    }
+    groups
+}
+
+/// The different ones among `ids`, in order.
+pub(crate) fn distinct<T: Ord>(ids: impl IntoIterator<Item = T>) -> Vec<T> {
+    let mut ids: Vec<T> = ids.into_iter().collect();
+    ids.sort_unstable();
+    ids.dedup();
+    ids
+}

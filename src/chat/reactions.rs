@@ -1,0 +1,235 @@
+//! Reactions: adding, removing, toggling, and the summary that everybody sees.
+
+use std::collections::{HashMap, HashSet};
+
+use chrono::{DateTime, Utc};
+use sea_orm::sea_query::OnConflict;
+use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use serde::Serialize;
+
+use crate::chat::change::Batch;
+use crate::chat::messages::{as_map, find, must_stand};
+use crate::chat::{Cx, users};
+use crate::entity::{message, reaction};
+use crate::error::{Error, Result};
+use crate::event::{EventType, Fact};
+use crate::id::{ConversationId, MessageId, UserId};
+use crate::limit::Limited;
+use crate::text;
+
+/// One emoji of a summary.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct EmojiCount {
+    pub emoji: String,
+    pub count: i64,
+}
+
+/// A reaction of somebody (contract §3, ReactionResponse).
+#[derive(Debug, Clone, Serialize, async_graphql::SimpleObject)]
+#[serde(rename_all = "camelCase")]
+pub struct Reaction {
+    pub emoji: String,
+    pub user_id: UserId,
+    pub user_name: String,
+    pub created_at: DateTime<Utc>,
+}
+
+/// What adding, removing or toggling came to.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReactionResult {
+    pub emoji: String,
+    /// Whether the reaction is there now.
+    pub added: bool,
+    #[serde(serialize_with = "as_map")]
+    pub reaction_summary: Vec<EmojiCount>,
+    /// Which message; the payload does not repeat it.
+    #[serde(skip)]
+    pub message_id: MessageId,
+}
+
+/// A change of somebody's reaction (contract §3, ReactionBroadcast).
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReactionChange {
+    pub message_id: MessageId,
+    pub conversation_id: ConversationId,
+    pub user_id: UserId,
+    pub user_name: String,
+    pub emoji: String,
+    pub added: bool,
+    #[serde(serialize_with = "as_map")]
+    pub reaction_summary: Vec<EmojiCount>,
+}
+
+/// What to do with one's reaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum React {
+    Add,
+    Remove,
+    Toggle,
+}
+
+/// Different emojis on a message, at most.
+const MOST_EMOJIS: usize = 50;
+
+/// Adds, removes or toggles the caller's reaction. To add what is there, or remove what is not, changes nothing.
+///
+/// # Errors
+/// `BadRequest` unless `emoji` is exactly one, `Forbidden` outside the conversation or where reactions are switched
+/// off, `Conflict` on a deleted message or for a 51st emoji, `RateLimited`.
+pub async fn react(cx: &Cx, id: MessageId, emoji: &str, how: React) -> Result<ReactionResult> {
+    let emoji = text::emoji(emoji)?;
+    cx.chat.limits.take(cx.me(), Limited::Reactions)?;
+    let (me, name) = (cx.me(), cx.viewer.name.clone());
+    cx.chat
+        .change(move |batch| {
+            Box::pin(async move {
+                let (row, member) = find(&batch.tx, me, id).await?;
+                if !member.conversation.allow_reactions {
+                    return Err(Error::forbidden("Reactions are switched off in this conversation"));
+                }
+                must_stand(&row)?;
+                let mine = mine(batch, id, me, &emoji).await?;
+                let add = match how {
+                    React::Add => true,
+                    React::Remove => false,
+                    React::Toggle => mine.is_none(),
+                };
+                match (&mine, add) {
+                    (None, true) => insert(batch, id, me, &emoji).await?,
+                    (Some(row), false) => {
+                        reaction::Entity::delete_by_id(row.id).exec(&batch.tx).await?;
+                    }
+                    _ => {}
+                }
+                let summary = summaries(&batch.tx, &[id.get()]).await?.remove(&id.get()).unwrap_or_default();
+                if mine.is_some() != add {
+                    announce(batch, &row, me, name, &emoji, add, summary.clone());
+                }
+                Ok(ReactionResult { emoji, added: add, reaction_summary: summary, message_id: id })
+            })
+        })
+        .await
+}
+
+async fn mine(batch: &Batch, id: MessageId, me: UserId, emoji: &str) -> Result<Option<reaction::Model>> {
+    let row = reaction::Entity::find()
+        .filter(reaction::Column::MessageId.eq(id.get()))
+        .filter(reaction::Column::UserId.eq(me.get()))
+        .filter(reaction::Column::Emoji.eq(emoji));
+    Ok(row.one(&batch.tx).await?)
+}
+
+async fn insert(batch: &Batch, id: MessageId, me: UserId, emoji: &str) -> Result<()> {
+    let present: Vec<String> = reaction::Entity::find()
+        .select_only()
+        .column(reaction::Column::Emoji)
+        .distinct()
+        .filter(reaction::Column::MessageId.eq(id.get()))
+        .into_tuple()
+        .all(&batch.tx)
+        .await?;
+    if present.len() >= MOST_EMOJIS && !present.iter().any(|other| other == emoji) {
+        return Err(Error::conflict(format!("A message takes at most {MOST_EMOJIS} different emojis")));
+    }
+    let row = reaction::ActiveModel {
+        message_id: Set(id.get()),
+        user_id: Set(me.get()),
+        emoji: Set(emoji.to_owned()),
+        created_at: Set(batch.now),
+        ..Default::default()
+    };
+    let once = OnConflict::columns([reaction::Column::MessageId, reaction::Column::UserId, reaction::Column::Emoji])
+        .do_nothing()
+        .to_owned();
+    reaction::Entity::insert(row).on_conflict(once).exec_without_returning(&batch.tx).await?;
+    Ok(())
+}
+
+fn announce(
+    batch: &mut Batch,
+    row: &message::Model,
+    me: UserId,
+    user_name: String,
+    emoji: &str,
+    added: bool,
+    reaction_summary: Vec<EmojiCount>,
+) {
+    let change = ReactionChange {
+        message_id: MessageId::stored(row.id),
+        conversation_id: ConversationId::stored(row.conversation_id),
+        user_id: me,
+        user_name,
+        emoji: emoji.to_owned(),
+        added,
+        reaction_summary,
+    };
+    let kind = if added { EventType::ReactionAdded } else { EventType::ReactionRemoved };
+    batch.log(kind, change.conversation_id, me, Fact::Reaction(change));
+}
+
+/// The reactions to a message, oldest first.
+///
+/// # Errors
+/// `NotFound`, `Forbidden`.
+pub async fn of_message(cx: &Cx, id: MessageId) -> Result<Vec<Reaction>> {
+    let db = cx.chat.store.reader();
+    find(db, cx.me(), id).await?;
+    let rows = reaction::Entity::find()
+        .filter(reaction::Column::MessageId.eq(id.get()))
+        .order_by_asc(reaction::Column::Id)
+        .all(db)
+        .await?;
+    let users: Vec<UserId> = rows.iter().map(|row| UserId::stored(row.user_id)).collect();
+    let users = users::by_ids(db, &users).await?;
+    let complete = rows.into_iter().map(|row| {
+        let user_id = UserId::stored(row.user_id);
+        Reaction { emoji: row.emoji, user_id, user_name: users::name_of(&users, user_id), created_at: row.created_at }
+    });
+    Ok(complete.collect())
+}
+
+/// The summary of one message.
+///
+/// # Errors
+/// `NotFound`, `Forbidden`.
+pub async fn summary(cx: &Cx, id: MessageId) -> Result<Vec<EmojiCount>> {
+    let db = cx.chat.store.reader();
+    find(db, cx.me(), id).await?;
+    Ok(summaries(db, &[id.get()]).await?.remove(&id.get()).unwrap_or_default())
+}
+
+/// With which emojis the caller reacted to each of the messages, for GraphQL's `viewerReacted`.
+pub async fn by_viewer(cx: &Cx, ids: &[MessageId]) -> Result<HashMap<MessageId, HashSet<String>>> {
+    let rows = reaction::Entity::find()
+        .filter(reaction::Column::MessageId.is_in(ids.iter().map(|id| id.get())))
+        .filter(reaction::Column::UserId.eq(cx.me().get()))
+        .all(cx.chat.store.reader())
+        .await?;
+    let mut mine: HashMap<MessageId, HashSet<String>> = HashMap::new();
+    for row in rows {
+        mine.entry(MessageId::stored(row.message_id)).or_default().insert(row.emoji);
+    }
+    Ok(mine)
+}
+
+/// The summaries of messages, each emoji in the order of its first reaction: one statement.
+pub(crate) async fn summaries(db: &impl ConnectionTrait, ids: &[i64]) -> Result<HashMap<i64, Vec<EmojiCount>>> {
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows: Vec<(i64, String, i64)> = reaction::Entity::find()
+        .select_only()
+        .column(reaction::Column::MessageId)
+        .column(reaction::Column::Emoji)
+        .column_as(reaction::Column::Id.count(), "times")
+        .filter(reaction::Column::MessageId.is_in(ids.iter().copied()))
+        .group_by(reaction::Column::MessageId)
+        .group_by(reaction::Column::Emoji)
+        .order_by_asc(reaction::Column::Id.min())
+        .into_tuple()
+        .all(db)
+        .await?;
+    Ok(super::group(rows.into_iter().map(|(message, emoji, count)| (message, EmojiCount { emoji, count }))))
+}

@@ -1,0 +1,163 @@
+//! Read markers and receipts: a marker only moves forward, each real move is one row, and every message's receipts
+//! can be told exactly from those rows (contract §11).
+
+use chrono::{DateTime, Utc};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+};
+use serde::Serialize;
+
+use crate::access::{self, Member};
+use crate::chat::change::Batch;
+use crate::chat::conversations::unread_counts;
+use crate::chat::messages::{find, not_found};
+use crate::chat::{Cx, users};
+use crate::entity::{message, participant, read_receipt};
+use crate::error::Result;
+use crate::event::{EventType, Fact};
+use crate::id::{ConversationId, MessageId, UserId};
+
+/// Somebody's marker moved (contract §3, ReadReceiptBroadcast).
+#[derive(Debug, Clone, Serialize, async_graphql::SimpleObject)]
+#[serde(rename_all = "camelCase")]
+pub struct ReadReceiptMove {
+    pub conversation_id: ConversationId,
+    pub user_id: UserId,
+    pub user_name: String,
+    pub last_read_message_id: MessageId,
+    pub read_at: DateTime<Utc>,
+}
+
+/// Somebody has read a message (contract §3, ReadReceiptResponse).
+#[derive(Debug, Clone, Serialize, async_graphql::SimpleObject)]
+#[serde(rename_all = "camelCase")]
+pub struct ReadReceipt {
+    pub message_id: MessageId,
+    pub user_id: UserId,
+    pub user_name: String,
+    pub read_at: DateTime<Utc>,
+}
+
+/// Where the caller's marker stands.
+#[derive(Debug, Clone, Serialize, async_graphql::SimpleObject)]
+#[serde(rename_all = "camelCase")]
+pub struct ReadState {
+    pub conversation_id: ConversationId,
+    pub last_read_message_id: Option<MessageId>,
+    /// When it moved there; null if it never moved.
+    pub read_at: Option<DateTime<Utc>>,
+    pub unread_count: i64,
+}
+
+/// Moves the caller's marker up to `up_to`, or to the newest message. It never moves back.
+///
+/// # Errors
+/// `NotFound` for a message of another conversation, `Forbidden` outside the conversation.
+pub async fn mark_read(cx: &Cx, id: ConversationId, up_to: Option<MessageId>) -> Result<ReadState> {
+    let (me, name) = (cx.me(), cx.viewer.name.clone());
+    cx.chat
+        .change(move |batch| {
+            Box::pin(async move {
+                let member = access::member(&batch.tx, me, id).await?;
+                let target = match up_to {
+                    None => member.conversation.last_message_id,
+                    Some(message) => Some(in_it(batch, &member, message).await?),
+                };
+                let before = member.me.last_read_message_id;
+                if let Some(target) = target.filter(|target| before.is_none_or(|before| *target > before)) {
+                    move_marker(batch, member.me, target).await?;
+                    let moved = ReadReceiptMove {
+                        conversation_id: id,
+                        user_id: me,
+                        user_name: name,
+                        last_read_message_id: MessageId::stored(target),
+                        read_at: batch.now,
+                    };
+                    batch.log(EventType::ReceiptMoved, id, me, Fact::Receipt(moved));
+                }
+                state(batch, me, id).await
+            })
+        })
+        .await
+}
+
+async fn in_it(batch: &Batch, member: &Member, message: MessageId) -> Result<i64> {
+    let row = message::Entity::find_by_id(message.get()).one(&batch.tx).await?;
+    let row = row.filter(|row| row.conversation_id == member.conversation.id).ok_or_else(not_found)?;
+    Ok(row.id)
+}
+
+async fn move_marker(batch: &Batch, me: participant::Model, target: i64) -> Result<()> {
+    let row = read_receipt::ActiveModel {
+        conversation_id: Set(me.conversation_id),
+        user_id: Set(me.user_id),
+        from_message_id: Set(me.last_read_message_id.unwrap_or(0)),
+        message_id: Set(target),
+        read_at: Set(batch.now),
+        ..Default::default()
+    };
+    // Somebody who left and came back with an older marker may move to the same place again: the first move counts.
+    let once = sea_orm::sea_query::OnConflict::columns([
+        read_receipt::Column::ConversationId,
+        read_receipt::Column::UserId,
+        read_receipt::Column::MessageId,
+    ])
+    .do_nothing()
+    .to_owned();
+    read_receipt::Entity::insert(row).on_conflict(once).exec_without_returning(&batch.tx).await?;
+    let mut me: participant::ActiveModel = me.into();
+    me.last_read_message_id = Set(Some(target));
+    me.update(&batch.tx).await?;
+    Ok(())
+}
+
+async fn state(batch: &Batch, me: UserId, id: ConversationId) -> Result<ReadState> {
+    let member = access::member(&batch.tx, me, id).await?;
+    let last = read_receipt::Entity::find()
+        .filter(read_receipt::Column::ConversationId.eq(id.get()))
+        .filter(read_receipt::Column::UserId.eq(me.get()))
+        .filter(read_receipt::Column::MessageId.eq(member.me.last_read_message_id))
+        .one(&batch.tx)
+        .await?;
+    let unread = unread_counts(&batch.tx, me, Some(&[id.get()])).await?;
+    Ok(ReadState {
+        conversation_id: id,
+        last_read_message_id: member.me.last_read_message_id.map(MessageId::stored),
+        read_at: last.map(|row| row.read_at),
+        unread_count: unread.get(&id).copied().unwrap_or(0),
+    })
+}
+
+/// Who has read a message, of those who are in the conversation now, without its sender.
+///
+/// # Errors
+/// `NotFound`, `Forbidden`.
+pub async fn of_message(cx: &Cx, id: MessageId) -> Result<Vec<ReadReceipt>> {
+    let db = cx.chat.store.reader();
+    let (row, member) = find(db, cx.me(), id).await?;
+    let present = participant::Entity::find()
+        .filter(participant::Column::ConversationId.eq(member.conversation.id))
+        .select_only()
+        .column(participant::Column::UserId);
+    let moves = read_receipt::Entity::find()
+        .filter(read_receipt::Column::ConversationId.eq(member.conversation.id))
+        .filter(read_receipt::Column::FromMessageId.lt(id.get()))
+        .filter(read_receipt::Column::MessageId.gte(id.get()))
+        .filter(read_receipt::Column::UserId.ne(row.sender_id))
+        .filter(read_receipt::Column::UserId.in_subquery(sea_orm::QueryTrait::into_query(present)))
+        .order_by_asc(read_receipt::Column::Id)
+        .all(db)
+        .await?;
+    let users: Vec<UserId> = moves.iter().map(|row| UserId::stored(row.user_id)).collect();
+    let users = users::by_ids(db, &users).await?;
+    let mut receipts: Vec<ReadReceipt> = Vec::with_capacity(moves.len());
+    for moved in moves {
+        let user_id = UserId::stored(moved.user_id);
+        // Somebody who came back may have read it twice; the first time counts.
+        if !receipts.iter().any(|receipt| receipt.user_id == user_id) {
+            let user_name = users::name_of(&users, user_id);
+            receipts.push(ReadReceipt { message_id: id, user_id, user_name, read_at: moved.read_at });
+        }
+    }
+    Ok(receipts)
+}

@@ -1,0 +1,70 @@
+//! `chat_conversations`: the rooms, with counters that triggers keep. It knows nobody's own settings of a room:
+//! those are `participant`'s.
+
+use sea_orm::entity::prelude::*;
+use serde::{Deserialize, Serialize};
+
+/// Whether a room belongs to a pair of users or to a group.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, Serialize, Deserialize, async_graphql::Enum,
+)]
+#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "SCREAMING_SNAKE_CASE")]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum ConversationType {
+    /// Two users, one room for them, ever.
+    Direct,
+    /// Any number of users, with roles.
+    Group,
+}
+
+/// A conversation. What is marked as kept by triggers is left out of inserts and updates.
+#[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "chat_conversations")]
+pub struct Model {
+    #[sea_orm(primary_key)]
+    pub id: i64,
+    #[sea_orm(column_name = "type")]
+    pub kind: ConversationType,
+    /// A group always has one; that of a direct conversation is the other user's.
+    pub name: Option<String>,
+    pub description: Option<String>,
+    pub avatar_url: Option<String>,
+    pub created_by_id: i64,
+    /// The lower user id of the pair; set in a direct conversation only, as is the higher one.
+    pub direct_low: Option<i64>,
+    pub direct_high: Option<i64>,
+    pub allow_reactions: bool,
+    pub allow_replies: bool,
+    pub allow_file_uploads: bool,
+    pub max_file_size_mb: i32,
+    /// A list of MIME patterns; none allows all types.
+    pub allowed_file_types: Option<Json>,
+    /// Kept by triggers, 0 at first.
+    pub participant_count: i32,
+    /// Kept by triggers, 0 at first; deleted messages count.
+    pub message_count: i64,
+    /// Kept by triggers: the newest message, deleted or not.
+    pub last_message_id: Option<i64>,
+    /// Kept by triggers: when the newest message was sent.
+    pub last_message_at: Option<DateTimeUtc>,
+    /// Starts as `created_at`; kept by triggers from then on.
+    pub last_activity_at: DateTimeUtc,
+    pub created_at: DateTimeUtc,
+    pub updated_at: DateTimeUtc,
+    /// A closed group is gone for everybody, but its rows stay.
+    pub closed_at: Option<DateTimeUtc>,
+}
+
+#[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]
+pub enum Relation {
+    #[sea_orm(has_many = "super::participant::Entity")]
+    Participants,
+}
+
+impl Related<super::participant::Entity> for Entity {
+    fn to() -> RelationDef {
+        Relation::Participants.def()
+    }
+}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,3 @@
+//! graphql
+pub mod guard;
+mod id;

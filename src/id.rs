@@ -1,0 +1,138 @@
+//! Ids: positive 64-bit integers below 2^53, each of a kind of its own, so that a message's id cannot pass for a
+//! conversation's. They know nothing of tables.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+/// The id of a `K`: at least 1 and below 2^53, so that JavaScript keeps it exact (contract §1).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Id<K>(i64, PhantomData<K>);
+
+/// The kinds of things that have ids.
+pub mod of {
+    #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub enum User {}
+    #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub enum Conversation {}
+    #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub enum Message {}
+    #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub enum Attachment {}
+    #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub enum File {}
+}
+
+pub type UserId = Id<of::User>;
+pub type ConversationId = Id<of::Conversation>;
+pub type MessageId = Id<of::Message>;
+pub type AttachmentId = Id<of::Attachment>;
+pub type FileId = Id<of::File>;
+
+/// What is told when a text or a number is no id.
+pub const NOT_AN_ID: &str = "An id is a positive whole number below 2^53";
+
+const END: i64 = 1 << 53;
+
+impl<K> Id<K> {
+    /// The id with this number, if it is one.
+    pub fn new(number: i64) -> Option<Self> {
+        (1..END).contains(&number).then(|| Self::stored(number))
+    }
+
+    /// An id that the database holds: it was checked when it was written.
+    pub fn stored(number: i64) -> Self {
+        Self(number, PhantomData)
+    }
+
+    pub fn get(self) -> i64 {
+        self.0
+    }
+}
+
+impl<K> From<Id<K>> for i64 {
+    fn from(id: Id<K>) -> i64 {
+        id.0
+    }
+}
+
+impl<K> From<Id<K>> for sea_orm::Value {
+    fn from(id: Id<K>) -> Self {
+        id.0.into()
+    }
+}
+
+impl<K> fmt::Display for Id<K> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(out)
+    }
+}
+
+impl<K> fmt::Debug for Id<K> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(out)
+    }
+}
+
+/// Plain decimal digits only: no sign, no blanks, no exponent.
+impl<K> FromStr for Id<K> {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        digits.then(|| text.parse().ok()).flatten().and_then(Self::new).ok_or(NOT_AN_ID)
+    }
+}
+
+impl<K> Serialize for Id<K> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_i64(self.0)
+    }
+}
+
+/// A JSON number; a string is refused (contract §12, paging).
+impl<'de, K> Deserialize<'de> for Id<K> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Number<K>(PhantomData<K>);
+
+        impl<K> de::Visitor<'_> for Number<K> {
+            type Value = Id<K>;
+
+            fn expecting(&self, out: &mut fmt::Formatter) -> fmt::Result {
+                out.write_str("a positive whole number below 2^53")
+            }
+
+            fn visit_i64<E: de::Error>(self, number: i64) -> Result<Id<K>, E> {
+                Id::new(number).ok_or_else(|| E::custom(NOT_AN_ID))
+            }
+
+            fn visit_u64<E: de::Error>(self, number: u64) -> Result<Id<K>, E> {
+                i64::try_from(number).ok().and_then(Id::new).ok_or_else(|| E::custom(NOT_AN_ID))
+            }
+        }
+
+        deserializer.deserialize_any(Number(PhantomData))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_positive_whole_numbers_below_2_to_the_53_are_ids() {
+        for text in ["1", "42", "9007199254740991"] {
+            assert_eq!(text.parse::<UserId>().map(|id| id.to_string()).as_deref(), Ok(text));
+        }
+        let bad = ["", "0", "-1", "+1", " 1", "1.5", "1e2", "0x1", "９", "9007199254740992", "9223372036854775808"];
+        for text in bad {
+            assert_eq!(text.parse::<UserId>(), Err(NOT_AN_ID), "{text}");
+        }
+        for json in ["0", "-1", "1.5", "1e2", "\"1\"", "null", "[1]", "true", "9007199254740992", "18446744073709551616"] {
+            assert!(serde_json::from_str::<UserId>(json).is_err(), "{json}");
+        }
+        assert_eq!(serde_json::from_str::<UserId>("7").ok(), UserId::new(7));
+    }
+}

@@ -1,0 +1,214 @@
+//! The durable log: positions, the cursors that clients come back with, and replay. What is replayed shows the
+//! present. It does not know who is listening.
+
+use std::fmt;
+
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    QueryTrait,
+};
+use serde_json::{Value as Json, json};
+
+use crate::access;
+use crate::chat::messages;
+use crate::chat::participants::Participant;
+use crate::chat::reactions::{self, ReactionChange};
+use crate::chat::receipts::ReadReceiptMove;
+use crate::chat::{Chat, users};
+use crate::entity::{event as row, log_state, participant};
+use crate::error::{Error, Kind, Result};
+use crate::event::{Event, EventType, Fact};
+use crate::id::{ConversationId, MessageId, UserId};
+
+/// A place in the log of one database: `epoch.position`, at most 64 bytes, the same on every door (contract §8.3).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cursor {
+    epoch: String,
+    position: i64,
+}
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}.{}", self.epoch, self.position)
+    }
+}
+
+/// Where the log stands.
+#[derive(Debug, Clone)]
+pub struct Head {
+    pub epoch: String,
+    /// The position of the newest event; 0 for none.
+    pub position: i64,
+    /// Events up to this one were pruned.
+    pub pruned: i64,
+}
+
+impl Head {
+    pub fn cursor(&self, position: i64) -> Cursor {
+        Cursor { epoch: self.epoch.clone(), position }
+    }
+
+    /// The position that a client's cursor stands for.
+    ///
+    /// # Errors
+    /// `BadRequest` for one that is malformed, of another database or of the future; `CursorExpired` for one whose
+    /// successors were pruned.
+    pub fn position_of(&self, cursor: &str) -> Result<i64> {
+        let bad = || Error::bad_request("The cursor is not valid here");
+        let (epoch, position) = (cursor.len() <= 64).then(|| cursor.split_once('.')).flatten().ok_or_else(bad)?;
+        let digits = !position.is_empty() && position.bytes().all(|byte| byte.is_ascii_digit());
+        let position = position.parse::<i64>().ok().filter(|_| digits).ok_or_else(bad)?;
+        if epoch != self.epoch || position > self.position {
+            return Err(bad());
+        }
+        if position < self.pruned {
+            return Err(Error::new(Kind::CursorExpired, "The cursor is too old, load the conversations anew"));
+        }
+        Ok(position)
+    }
+}
+
+/// Where the log stands now.
+pub async fn head(chat: &Chat) -> Result<Head> {
+    let state = log_state::Entity::find_by_id(log_state::ONLY).one(chat.store.reader()).await?;
+    let state = state.ok_or_else(Error::internal)?;
+    Ok(Head { epoch: state.epoch, position: state.position, pruned: state.pruned_position })
+}
+
+/// Writes the rows of events; part of the transaction that made them.
+pub(crate) async fn write(db: &impl ConnectionTrait, events: &[Event]) -> Result<(), DbErr> {
+    if events.is_empty() {
+        return Ok(());
+    }
+    let rows = events.iter().filter_map(|event| {
+        Some(row::ActiveModel {
+            position: Set(event.position?),
+            event_type: Set(event.kind.name().to_owned()),
+            conversation_id: Set(event.conversation.map(ConversationId::get)),
+            user_id: Set(event.actor.get()),
+            subject_id: Set(event.subject.map(UserId::get)),
+            message_id: Set(event.message.map(MessageId::get)),
+            payload: Set(payload(&event.fact)),
+            created_at: Set(event.at),
+        })
+    });
+    row::Entity::insert_many(rows).exec_without_returning(db).await?;
+    Ok(())
+}
+
+/// What cannot be read again from the other tables.
+fn payload(fact: &Fact) -> Option<Json> {
+    match fact {
+        Fact::Reaction(change) => Some(json!({ "emoji": change.emoji })),
+        Fact::Receipt(moved) => Some(json!({ "readAt": moved.read_at })),
+        Fact::Participant(person) => serde_json::to_value(person).ok(),
+        Fact::Conversation { participants } if !participants.is_empty() => Some(json!({ "participantIds": participants })),
+        _ => None,
+    }
+}
+
+/// A stretch of the log.
+#[derive(Debug)]
+pub struct Stretch {
+    pub events: Vec<Event>,
+    /// Everything up to here has been looked at: go on from it.
+    pub position: i64,
+    /// Whether the end of the log was reached.
+    pub complete: bool,
+}
+
+/// Everything after `after`, for the node that fills a hole.
+pub async fn since(chat: &Chat, after: i64, limit: u64) -> Result<Stretch> {
+    stretch(chat, after, limit, Condition::all()).await
+}
+
+/// What `viewer` may see after `after`, judged by where they are a participant now: somebody who was removed gets,
+/// of that conversation, only the removal (contract §8.3).
+pub async fn replay(chat: &Chat, viewer: UserId, after: i64, limit: u64) -> Result<Stretch> {
+    let mine = participant::Entity::find()
+        .select_only()
+        .column(participant::Column::ConversationId)
+        .filter(participant::Column::UserId.eq(viewer.get()));
+    let inside: Vec<i64> = mine.clone().into_tuple().all(chat.store.reader()).await?;
+    let concerns = Condition::any()
+        .add(row::Column::ConversationId.in_subquery(mine.into_query()))
+        .add(row::Column::SubjectId.eq(viewer.get()));
+    let mut stretch = stretch(chat, after, limit, concerns).await?;
+    let is_member = |id: ConversationId| inside.contains(&id.get());
+    stretch.events.retain(|event| access::sees(viewer, event, is_member));
+    Ok(stretch)
+}
+
+async fn stretch(chat: &Chat, after: i64, limit: u64, which: Condition) -> Result<Stretch> {
+    // Read first, so that nothing committed between the two statements can be passed over.
+    let head = head(chat).await?;
+    let rows = row::Entity::find()
+        .filter(row::Column::Position.gt(after))
+        .filter(which)
+        .order_by_asc(row::Column::Position)
+        .limit(limit)
+        .all(chat.store.reader())
+        .await?;
+    let last = rows.last().map(|row| row.position);
+    let complete = (rows.len() as u64) < limit;
+    let position = match complete {
+        true => head.position.max(last.unwrap_or(after)).max(after),
+        false => last.unwrap_or(after),
+    };
+    Ok(Stretch { events: revive(chat, rows).await?, position, complete })
+}
+
+/// Makes events of rows, as things stand now: a constant number of statements.
+async fn revive(chat: &Chat, rows: Vec<row::Model>) -> Result<Vec<Event>> {
+    let db = chat.store.reader();
+    let ids: Vec<i64> = rows.iter().filter_map(|row| row.message_id).collect();
+    let messages = messages::load_by_ids(db, &chat.links, &ids).await?;
+    let summaries = match rows.iter().any(|row| row.event_type.starts_with("reaction.")) {
+        true => reactions::summaries(db, &ids).await?,
+        false => Default::default(),
+    };
+    let actors: Vec<UserId> = rows.iter().map(|row| UserId::stored(row.user_id)).collect();
+    let users = users::by_ids(db, &actors).await?;
+    let events = rows.into_iter().filter_map(|row| {
+        let kind = EventType::named(&row.event_type)?;
+        let conversation = row.conversation_id.map(ConversationId::stored)?;
+        let actor = UserId::stored(row.user_id);
+        let user_name = users::name_of(&users, actor);
+        let message_id = row.message_id.map(MessageId::stored);
+        let payload = row.payload.unwrap_or(Json::Null);
+        let fact = match kind {
+            EventType::MessageSent | EventType::MessageUpdated | EventType::MessageDeleted => {
+                Fact::Message(Box::new(messages.get(&message_id?)?.clone()))
+            }
+            EventType::ReactionAdded | EventType::ReactionRemoved => Fact::Reaction(ReactionChange {
+                message_id: message_id?,
+                conversation_id: conversation,
+                user_id: actor,
+                user_name,
+                emoji: payload.get("emoji")?.as_str()?.to_owned(),
+                added: kind == EventType::ReactionAdded,
+                reaction_summary: summaries.get(&message_id?.get()).cloned().unwrap_or_default(),
+            }),
+            EventType::ReceiptMoved => Fact::Receipt(ReadReceiptMove {
+                conversation_id: conversation,
+                user_id: actor,
+                user_name,
+                last_read_message_id: message_id?,
+                read_at: serde_json::from_value(payload.get("readAt")?.clone()).ok()?,
+            }),
+            EventType::ParticipantAdded | EventType::ParticipantRemoved | EventType::ParticipantRoleChanged => {
+                Fact::Participant(Box::new(serde_json::from_value::<Participant>(payload).ok()?))
+            }
+            EventType::SettingsChanged => Fact::Settings,
+            EventType::ConversationCreated | EventType::ConversationUpdated | EventType::ConversationDeleted => {
+                let participants = payload.get("participantIds").cloned().unwrap_or(json!([]));
+                Fact::Conversation { participants: serde_json::from_value(participants).ok()? }
+            }
+            EventType::Typing | EventType::Presence => return None,
+        };
+        let mut event = Event::new(kind, Some(conversation), actor, row.created_at, fact);
+        event.position = Some(row.position);
+        Some(event)
+    });
+    Ok(events.collect())
+}

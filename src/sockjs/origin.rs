@@ -1,0 +1,133 @@
+//! Which origins may use an endpoint, and what browsers are told about it. One rule for information, transports and
+//! WebSockets.
+
+use axum::http::header::{
+    ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS, HOST, ORIGIN, VARY,
+};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue};
+
+use super::reply;
+
+/// Longest list of headers that a browser may ask for, in bytes.
+const LONGEST: usize = 1024;
+
+/// Which pages may use an endpoint. A request without an origin comes from no page, and is always allowed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Origins {
+    /// Pages that came from the host and port that the request is for.
+    #[default]
+    SameOrigin,
+    /// All, `null` included. The origin is echoed.
+    Any,
+    /// Those that are named, such as `https://chat.example.org`, and the same origin.
+    List(Vec<String>),
+}
+
+impl Origins {
+    /// Whether the request may be answered.
+    pub(super) fn allow(&self, request: &Parts) -> bool {
+        let Some(origin) = request.headers.get(ORIGIN) else { return true };
+        if *self == Self::Any {
+            return true;
+        }
+        let Ok(origin) = origin.to_str() else { return false };
+        let listed = match self {
+            Self::List(origins) => origins.iter().any(|one| one.trim_end_matches('/').eq_ignore_ascii_case(origin)),
+            _ => false,
+        };
+        origin != "null" && (listed || same(origin, request))
+    }
+
+    /// Tells the browser that its page may read an answer to this allowed request.
+    pub(super) fn tell(&self, request: &Parts, headers: &mut HeaderMap) {
+        headers.append(VARY, HeaderValue::from_static("Origin"));
+        if let Some(origin) = request.headers.get(ORIGIN) {
+            headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+            headers.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
+        } else if *self == Self::Any {
+            headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+        }
+    }
+}
+
+/// Tells a browser that asks beforehand what it may send. The answer may be kept for a year.
+pub(super) fn preflight(request: &Parts, methods: &'static str, headers: &mut HeaderMap) {
+    reply::cache_for_a_year(headers);
+    headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("31536000"));
+    headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static(methods));
+    if let Some(asked) = request.headers.get(ACCESS_CONTROL_REQUEST_HEADERS)
+        && (1..=LONGEST).contains(&asked.len())
+        && asked.as_bytes().iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_, ".contains(byte))
+    {
+        headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, asked.clone());
+    }
+}
+
+/// Whether an origin has the host and port of the request. The scheme only gives the port where none is written: behind
+/// a proxy the server does not know its own.
+fn same(origin: &str, request: &Parts) -> bool {
+    let host = request.headers.get(HOST).and_then(|host| host.to_str().ok());
+    let Some(host) = host.or_else(|| request.uri.authority().map(|authority| authority.as_str())) else { return false };
+    let (own, port) = match origin.split_once("://") {
+        Some(("https", own)) => (own, ":443"),
+        Some(("http", own)) => (own, ":80"),
+        _ => return false,
+    };
+    let bare = |address: &str| address.strip_suffix(port).unwrap_or(address).to_ascii_lowercase();
+    bare(own) == bare(host)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::http::Request;
+
+    fn request(host: &str, origin: Option<&str>) -> Parts {
+        let request = Request::builder().header(HOST, host);
+        let request = origin.map_or_else(|| Request::builder().header(HOST, host), |origin| request.header(ORIGIN, origin));
+        request.body(()).unwrap().into_parts().0
+    }
+
+    #[test]
+    fn the_same_origin_has_the_same_host_and_port() {
+        for (host, origin, same) in [
+            ("a.org", "https://a.org", true),
+            ("a.org", "http://a.org:80", true),
+            ("A.org:443", "https://a.org", true),
+            ("a.org:8080", "http://a.org:8080", true),
+            ("a.org:8080", "http://a.org", false),
+            ("a.org", "https://a.org.evil", false),
+            ("a.org", "https://evil", false),
+            ("a.org", "null", false),
+            ("a.org", "file://", false),
+        ] {
+            assert_eq!(Origins::SameOrigin.allow(&request(host, Some(origin))), same, "{host} {origin}");
+        }
+        assert!(Origins::SameOrigin.allow(&request("a.org", None)));
+    }
+
+    #[test]
+    fn listed_origins_are_allowed_and_null_only_with_all() {
+        let listed = Origins::List(vec!["https://b.org".to_owned(), "null".to_owned()]);
+        assert!(listed.allow(&request("a.org", Some("https://b.org"))));
+        assert!(listed.allow(&request("a.org", Some("https://a.org"))));
+        assert!(!listed.allow(&request("a.org", Some("http://b.org"))));
+        assert!(!listed.allow(&request("a.org", Some("null"))));
+        assert!(Origins::Any.allow(&request("a.org", Some("null"))));
+    }
+
+    #[test]
+    fn the_origin_is_echoed_and_none_is_a_star_where_all_are_allowed() {
+        let told = |origins: Origins, origin| {
+            let mut headers = HeaderMap::new();
+            origins.tell(&request("a.org", origin), &mut headers);
+            let allowed = headers.get(ACCESS_CONTROL_ALLOW_ORIGIN).map(|value| value.to_str().unwrap().to_owned());
+            (allowed, headers.contains_key(ACCESS_CONTROL_ALLOW_CREDENTIALS))
+        };
+        assert_eq!(told(Origins::Any, Some("null")), (Some("null".to_owned()), true));
+        assert_eq!(told(Origins::Any, None), (Some("*".to_owned()), false));
+        assert_eq!(told(Origins::SameOrigin, None), (None, false));
+    }
+}

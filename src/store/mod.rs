@@ -1,0 +1,167 @@
+//! How things are kept: the pools, the one writer's transactions and what differs between the two databases.
+//! It knows no rule of chat: which rows belong together is said by its callers.
+
+mod queue;
+
+use std::path::Path;
+use std::time::Duration;
+
+use sea_orm::{
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, RuntimeErr,
+    SqliteTransactionMode, TransactionOptions, TransactionTrait,
+};
+use sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
+
+use crate::error::Error;
+
+pub use queue::{Queue, queue};
+
+/// An open database. Reads come from a pool; writes go through [`Store::begin`], one at a time on a node.
+#[derive(Clone)]
+pub struct Store {
+    reader: DatabaseConnection,
+    writer: DatabaseConnection,
+}
+
+/// Connections that read at the same time. Eight serve PostgreSQL as well as 32 do; SQLite has a thread for each.
+const SQLITE_READERS: u32 = 4;
+const POSTGRES_CONNECTIONS: u32 = 8;
+/// How long a request waits for a connection before it is told that the database is away.
+const ACQUIRE: Duration = Duration::from_secs(2);
+/// How long a writer waits for another process that writes the same SQLite file.
+const BUSY: Duration = Duration::from_secs(10);
+
+impl Store {
+    /// Opens `sqlite:PATH` (created if missing) or `postgres://…`, and brings its tables to the newest state.
+    ///
+    /// # Errors
+    /// Whatever the driver says: an unreachable server, a file that is no database, a failed migration.
+    pub async fn open(url: &str) -> Result<Self, DbErr> {
+        let store = if url.starts_with("sqlite:") { Self::sqlite(url).await? } else { Self::postgres(url).await? };
+        migration::migrate(&store.writer).await?;
+        Ok(store)
+    }
+
+    async fn sqlite(url: &str) -> Result<Self, DbErr> {
+        let path = url.trim_start_matches("sqlite:").trim_start_matches("//");
+        if let Some(folder) = Path::new(path.split('?').next().unwrap_or(path)).parent() {
+            std::fs::create_dir_all(folder).map_err(|cause| DbErr::Custom(format!("{}: {cause}", folder.display())))?;
+        }
+        let writer = Database::connect(sqlite_options(url, 1, false)).await?;
+        let reader = Database::connect(sqlite_options(url, SQLITE_READERS, true)).await?;
+        Ok(Self { reader, writer })
+    }
+
+    async fn postgres(url: &str) -> Result<Self, DbErr> {
+        let mut options = options(url, POSTGRES_CONNECTIONS);
+        options.test_before_acquire_if_idle_for(Duration::from_secs(5));
+        let pool = Database::connect(options).await?;
+        Ok(Self { reader: pool.clone(), writer: pool })
+    }
+
+    /// The pool for reading. On SQLite it cannot write.
+    pub fn reader(&self) -> &DatabaseConnection {
+        &self.reader
+    }
+
+    /// Opens a transaction that will write. On SQLite it takes the write lock at once, so that it cannot fail
+    /// half-way because another process wrote in between.
+    pub async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
+        let options = TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..TransactionOptions::default()
+        };
+        self.writer.begin_with_options(options).await
+    }
+
+    /// Whether the database answers now.
+    pub async fn ping(&self) -> Result<(), DbErr> {
+        self.reader.ping().await
+    }
+
+    /// Closes every connection; what is committed stays.
+    pub async fn close(self) {
+        let Self { reader, writer } = self;
+        // On PostgreSQL both are one pool, and closing it twice is harmless.
+        for pool in [reader, writer] {
+            if let Err(cause) = pool.close().await {
+                tracing::warn!(%cause, "the database did not close cleanly");
+            }
+        }
+    }
+}
+
+/// The clause that locks the rows it reads until the transaction ends; SQLite's transactions lock the whole file.
+pub fn for_update(db: &impl ConnectionTrait) -> &'static str {
+    match db.get_database_backend() {
+        DbBackend::Postgres => " FOR UPDATE",
+        _ => "",
+    }
+}
+
+fn options(url: &str, connections: u32) -> ConnectOptions {
+    let mut options = ConnectOptions::new(url);
+    options.max_connections(connections).acquire_timeout(ACQUIRE).test_before_acquire(false).sqlx_logging(false);
+    options.record_stmt_in_spans(false);
+    options
+}
+
+fn sqlite_options(url: &str, connections: u32, read_only: bool) -> ConnectOptions {
+    let mut options = options(url, connections);
+    // The writer may wait for its file as long as `BUSY`.
+    options.acquire_timeout(if read_only { ACQUIRE } else { BUSY });
+    options.map_sqlx_sqlite_opts(move |sqlite| {
+        let sqlite = sqlite
+            .create_if_missing(true)
+            .busy_timeout(BUSY)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true);
+        if read_only { sqlite.pragma("query_only", "1") } else { sqlite }
+    });
+    options
+}
+
+impl From<DbErr> for Error {
+    /// A database that is away is `Unavailable`; anything else is a fault of ours. The cause goes to the log.
+    fn from(cause: DbErr) -> Self {
+        if is_away(&cause) {
+            tracing::warn!(%cause, "the database is away");
+            Error::unavailable()
+        } else {
+            tracing::error!(%cause, "a statement failed");
+            Error::internal()
+        }
+    }
+}
+
+/// Whether the cause is the database's absence (or a full disk) and not the statement.
+fn is_away(cause: &DbErr) -> bool {
+    let runtime = match cause {
+        DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => return true,
+        DbErr::Exec(runtime) | DbErr::Query(runtime) => runtime,
+        _ => return false,
+    };
+    let RuntimeErr::SqlxError(cause) = runtime else { return false };
+    match cause.as_ref() {
+        sqlx::Error::Database(cause) => cause.code().is_some_and(|code| is_away_code(&code)),
+        sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::Protocol(_)
+        | sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed => true,
+        _ => false,
+    }
+}
+
+/// PostgreSQL's classes for a lost connection, missing resources and an operator's stop; SQLite's busy, full and I/O.
+fn is_away_code(code: &str) -> bool {
+    const POSTGRES: [&str; 5] = ["08", "53", "57P", "25006", "58"];
+    // The low byte of an extended code is the plain one.
+    const SQLITE: [i64; 4] = [5, 10, 13, 14];
+    match code.parse::<i64>() {
+        Ok(number) if code.len() < 5 => SQLITE.contains(&(number & 0xff)),
+        _ => POSTGRES.iter().any(|class| code.starts_with(class)),
+    }
+}

@@ -1,0 +1,54 @@
+//! The one writer's queue: whoever changes something waits here, and the writer takes all that is waiting at once.
+//! It does not know what a change is.
+
+use std::future::Future;
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::error::{Error, Result};
+
+/// Changes taken together into one transaction, at most.
+const BATCH: usize = 64;
+/// Changes that may wait; a caller beyond that waits for room, which is the back-pressure of the whole server.
+const WAITING: usize = 1024;
+
+/// Where changes of kind `J` are queued.
+pub struct Queue<J> {
+    jobs: mpsc::Sender<J>,
+}
+
+impl<J> Clone for Queue<J> {
+    fn clone(&self) -> Self {
+        Self { jobs: self.jobs.clone() }
+    }
+}
+
+impl<J: Send + 'static> Queue<J> {
+    /// Queues a change made by `job` around the way back for its answer, and waits for that answer.
+    ///
+    /// # Errors
+    /// What the writer answered, or `Unavailable` where the writer has stopped. A caller that goes away does not
+    /// undo its change.
+    pub async fn run<T: Send + 'static>(&self, job: impl FnOnce(oneshot::Sender<Result<T>>) -> J) -> Result<T> {
+        let (answer, answered) = oneshot::channel();
+        self.jobs.send(job(answer)).await.map_err(|_| Error::unavailable())?;
+        answered.await.map_err(|_| Error::unavailable())?
+    }
+}
+
+/// A queue, and the loop that hands all that is waiting (1 to 64 changes) to `commit`, batch after batch. The loop
+/// ends when every [`Queue`] is dropped and nothing is waiting.
+pub fn queue<J, C, F>(mut commit: C) -> (Queue<J>, impl Future<Output = ()>)
+where
+    C: FnMut(Vec<J>) -> F,
+    F: Future<Output = ()>,
+{
+    let (jobs, mut waiting) = mpsc::channel(WAITING);
+    let writer = async move {
+        let mut batch = Vec::with_capacity(BATCH);
+        while waiting.recv_many(&mut batch, BATCH).await > 0 {
+            commit(std::mem::take(&mut batch)).await;
+        }
+    };
+    (Queue { jobs }, writer)
+}

@@ -1,0 +1,144 @@
+//! The content of a message: plain text stays as it is, byte for byte; what an HTML parser would take for markup is
+//! cleaned, so that it is safe wherever it is shown. It knows nothing of who may send.
+
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+use std::sync::LazyLock;
+
+use ammonia::{Builder, UrlRelative};
+
+use super::characters::{has_markup, is_blank, opens_markup, refuse_controls, refuse_longer};
+use crate::error::{Error, Result};
+
+const WHAT: &str = "A message";
+
+/// Tags that cleaning leaves, without attributes but the `href` and the `rel` of `a`.
+const TAGS: [&str; 15] =
+    ["a", "b", "blockquote", "br", "code", "em", "i", "li", "ol", "p", "pre", "s", "strong", "u", "ul"];
+/// Of these, the ones inside a line: taken away, they leave no gap between words.
+const INLINE: [&str; 8] = ["a", "b", "code", "em", "i", "s", "strong", "u"];
+
+/// Tags in a message, opening and closing ones, before and after cleaning. An HTML parser repeats open formatting in
+/// every paragraph, so its work and its output can grow with the square of this.
+const MOST_TAGS: usize = 256;
+/// Cleaning twice is enough for nearly everything; what moves on after this is shown as text.
+const ROUNDS: usize = 4;
+/// Bytes of stored content for each character that a message may hold: `&` becomes `&amp;`, a link gets its `rel`.
+const BYTES_A_CHARACTER: usize = 8;
+
+/// The content to store, or `None` where there is none and attachments stand for it (contract §7).
+///
+/// `limit` counts Unicode scalar values of `raw`. Text without markup comes back unchanged. Text with markup keeps the
+/// tags `b`, `strong`, `i`, `em`, `u`, `s`, `code`, `pre`, `blockquote`, `p`, `br`, `ul`, `ol`, `li` and `a` with an
+/// `href` of http, https or mailto. `a<b` opens a tag for an HTML parser; where no `>` follows, the `<` becomes `&lt;`
+/// and nothing is lost, otherwise everything up to the `>` is taken for the tag. Markup too intricate to clean (over
+/// 256 tags, or changing with each cleaning) is escaped and thus shown as text. Cleaning what was cleaned changes
+/// nothing, and the result has at most `8 * limit` bytes.
+///
+/// # Errors
+/// `BadRequest` for too many characters, for control characters other than `\n`, `\r` and `\t` (written out or as
+/// `&#27;` within markup), for more than 32 combining marks on one character, and for content in which nothing can be
+/// seen, without attachments.
+pub fn content(raw: &str, limit: usize, has_attachments: bool) -> Result<Option<String>> {
+    refuse_longer(raw, limit, WHAT)?;
+    refuse_controls(raw, WHAT)?;
+    let kept = if has_markup(raw) {
+        let cleaned = clean(raw, limit.saturating_mul(BYTES_A_CHARACTER));
+        refuse_controls(&cleaned, WHAT)?;
+        cleaned
+    } else {
+        raw.to_owned()
+    };
+    match (is_blank(&readable(&kept)), has_attachments) {
+        (false, _) => Ok(Some(kept)),
+        (true, true) => Ok(None),
+        (true, false) => Err(Error::bad_request("A message needs content or an attachment")),
+    }
+}
+
+/// What a reader sees of stored content: without tags, and with the characters that cleaning escaped. Content without
+/// markup is itself.
+pub(super) fn readable(content: &str) -> Cow<'_, str> {
+    if !has_markup(content) {
+        return Cow::Borrowed(content);
+    }
+    let mut text = String::with_capacity(content.len());
+    let mut rest = content;
+    while let Some(at) = rest.find('<') {
+        text.push_str(&rest[..at]);
+        rest = &rest[at..];
+        if !opens_markup(rest.as_bytes()) {
+            text.push('<');
+            rest = &rest[1..];
+            continue;
+        }
+        let (tag, after) = rest.split_at(tag_length(rest));
+        let name = tag.trim_matches(['<', '/', '>']).split_ascii_whitespace().next().unwrap_or_default();
+        if !INLINE.contains(&name) {
+            text.push('\n');
+        }
+        rest = after;
+    }
+    text.push_str(rest);
+    // `&amp;` is the last one, or `&amp;lt;` would be read twice.
+    let text = text.replace("&lt;", "<").replace("&gt;", ">").replace("&nbsp;", "\u{A0}").replace("&amp;", "&");
+    Cow::Owned(text)
+}
+
+/// The bytes of the tag that `text` begins with, to its `>` outside of quotes, or to the end.
+fn tag_length(text: &str) -> usize {
+    let mut quoted = false;
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            b'"' => quoted = !quoted,
+            b'>' if !quoted => return at + 1,
+            _ => {}
+        }
+    }
+    text.len()
+}
+
+/// Markup made safe, a fixed point of itself, in bounded time and at most `most` bytes.
+fn clean(raw: &str, most: usize) -> String {
+    let mut text = escape_tail(raw);
+    for _ in 0..ROUNDS {
+        if tags(&text) > MOST_TAGS || text.len() > most {
+            break;
+        }
+        // A parser eats the line break that begins a `pre`, and the writer does not give it back.
+        let next = CLEANER.clean(&text).to_string().replace("<pre>\n", "<pre>\n\n");
+        if next == text || !has_markup(&next) && next.len() <= most {
+            return next;
+        }
+        text = next;
+    }
+    escape(raw)
+}
+
+/// No tag can end behind the last `>`: what seems to begin one there (`if a<b then`) is text that a parser would
+/// swallow.
+fn escape_tail(raw: &str) -> String {
+    let (head, tail) = raw.split_at(raw.rfind('>').map_or(0, |at| at + 1));
+    head.to_owned() + &tail.replace('<', "&lt;")
+}
+
+/// Text as HTML shows it literally, also within a quoted attribute's double quotes.
+pub(super) fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+fn tags(text: &str) -> usize {
+    text.match_indices('<').filter(|(at, _)| opens_markup(&text.as_bytes()[*at..])).count()
+}
+
+static CLEANER: LazyLock<Builder<'static>> = LazyLock::new(|| {
+    let mut builder = Builder::default();
+    builder
+        .tags(HashSet::from(TAGS))
+        .tag_attributes(HashMap::from([("a", HashSet::from(["href"]))]))
+        .generic_attributes(HashSet::new())
+        .url_schemes(HashSet::from(["http", "https", "mailto"]))
+        .url_relative(UrlRelative::Deny)
+        .link_rel(Some("noopener noreferrer nofollow"));
+    builder
+});

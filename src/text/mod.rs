@@ -1,0 +1,18 @@
+//! What people write: messages, names, emoji, searches. Each function takes raw text and gives back what may be stored,
+//! or a sentence that says why not. Pure: it knows no request, no table and no clock. Nothing is ever trimmed (contract
+//! §7, §12).
+
+mod characters;
+mod content;
+mod emoji;
+mod names;
+mod snippet;
+#[cfg(test)]
+mod tests;
+mod words;
+
+pub use content::content;
+pub use emoji::emoji;
+pub use names::{avatar_url, description, file_name, name, status_message, temp_id, token_name};
+pub use snippet::snippet;
+pub use words::{query_words, words};
