@@ -3,8 +3,8 @@
 
 use std::collections::HashMap;
 use std::future::Future;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
@@ -79,8 +79,13 @@ impl EventType {
             MessageSent | MessageUpdated | MessageDeleted => Topic::Messages,
             ReactionAdded | ReactionRemoved => Topic::Reactions,
             ReceiptMoved => Topic::Receipts,
-            ConversationCreated | ConversationUpdated | ConversationDeleted | ParticipantAdded | ParticipantRemoved
-            | ParticipantRoleChanged | SettingsChanged => Topic::Conversations,
+            ConversationCreated
+            | ConversationUpdated
+            | ConversationDeleted
+            | ParticipantAdded
+            | ParticipantRemoved
+            | ParticipantRoleChanged
+            | SettingsChanged => Topic::Conversations,
             EventType::Typing => Topic::Typing,
             EventType::Presence => Topic::Presence,
         }
@@ -114,14 +119,19 @@ pub enum Fact {
     Receipt(ReadReceiptMove),
     /// Created, updated or deleted; `participants` are those that it was created with. What a viewer sees of a
     /// conversation is its own and is read when it is told.
-    Conversation { participants: Vec<UserId> },
+    Conversation {
+        participants: Vec<UserId>,
+    },
     /// Added, removed, or given another role: [`Event::subject`].
     Participant(Box<Participant>),
     /// The actor's own settings of the conversation.
     Settings,
     Typing(TypingIndicator),
     /// `shared`: the conversations whose participants may know.
-    Presence { presence: Presence, shared: Vec<ConversationId> },
+    Presence {
+        presence: Presence,
+        shared: Vec<ConversationId>,
+    },
 }
 
 /// Something that happened, told to those whom [`crate::access::sees`] lets hear it.
@@ -142,7 +152,13 @@ pub struct Event {
 }
 
 impl Event {
-    pub fn new(kind: EventType, conversation: Option<ConversationId>, actor: UserId, at: DateTime<Utc>, fact: Fact) -> Self {
+    pub fn new(
+        kind: EventType,
+        conversation: Option<ConversationId>,
+        actor: UserId,
+        at: DateTime<Utc>,
+        fact: Fact,
+    ) -> Self {
         let subject = match &fact {
             Fact::Participant(participant) => Some(participant.user_id),
             _ => None,

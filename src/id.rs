@@ -130,7 +130,9 @@ mod tests {
         for text in bad {
             assert_eq!(text.parse::<UserId>(), Err(NOT_AN_ID), "{text}");
         }
-        for json in ["0", "-1", "1.5", "1e2", "\"1\"", "null", "[1]", "true", "9007199254740992", "18446744073709551616"] {
+        for json in
+            ["0", "-1", "1.5", "1e2", "\"1\"", "null", "[1]", "true", "9007199254740992", "18446744073709551616"]
+        {
             assert!(serde_json::from_str::<UserId>(json).is_err(), "{json}");
         }
         assert_eq!(serde_json::from_str::<UserId>("7").ok(), UserId::new(7));

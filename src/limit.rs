@@ -27,7 +27,8 @@ pub struct Limits {
 impl Limits {
     pub fn new(settings: &config::Limits) -> Self {
         let a_minute = [settings.messages_per_minute, settings.uploads_per_minute, settings.reactions_per_minute];
-        let buckets = a_minute.map(|most| NonZeroU32::new(most).map(|most| RateLimiter::keyed(Quota::per_minute(most))));
+        let buckets =
+            a_minute.map(|most| NonZeroU32::new(most).map(|most| RateLimiter::keyed(Quota::per_minute(most))));
         Self { buckets, clock: DefaultClock::default() }
     }
 
@@ -58,7 +59,8 @@ mod tests {
 
     #[test]
     fn the_thirty_first_message_of_a_minute_waits_and_neighbours_do_not() {
-        let limits = Limits::new(&config::Limits { messages_per_minute: 30, reactions_per_minute: 0, ..Default::default() });
+        let limits =
+            Limits::new(&config::Limits { messages_per_minute: 30, reactions_per_minute: 0, ..Default::default() });
         let (alice, bob) = (UserId::stored(1), UserId::stored(2));
         for _ in 0..30 {
             assert_eq!(limits.take(alice, Limited::Messages), Ok(()));

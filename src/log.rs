@@ -4,8 +4,8 @@
 use std::fmt;
 
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-    QueryTrait,
+    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder,
+    QuerySelect, QueryTrait,
 };
 use serde_json::{Value as Json, json};
 
@@ -102,7 +102,9 @@ fn payload(fact: &Fact) -> Option<Json> {
         Fact::Reaction(change) => Some(json!({ "emoji": change.emoji })),
         Fact::Receipt(moved) => Some(json!({ "readAt": moved.read_at })),
         Fact::Participant(person) => serde_json::to_value(person).ok(),
-        Fact::Conversation { participants } if !participants.is_empty() => Some(json!({ "participantIds": participants })),
+        Fact::Conversation { participants } if !participants.is_empty() => {
+            Some(json!({ "participantIds": participants }))
+        }
         _ => None,
     }
 }

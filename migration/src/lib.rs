@@ -14,7 +14,7 @@ use sea_orm_migration::sea_orm::{
 };
 
 /// Names the lock that migrating processes take on PostgreSQL: `confab` in ASCII. It is one for each database.
-const TURN: i64 = 0x0063_6f6e_6661_62;
+const TURN: i64 = 0x636f_6e66_6162;
 
 /// Brings the tables of any database, empty or older, to the newest state; all of it or nothing. Processes that do so
 /// at the same moment take turns: on SQLite a process waits as long as its connection's `busy_timeout`.
@@ -71,13 +71,13 @@ mod tests {
     }
 
     const PEOPLE: &str = "INSERT INTO chat_users VALUES (1, 'Alice', NULL, 't', 't'), (2, 'Bob', NULL, 't', 't');
-        INSERT INTO chat_conversations (id, type, name, created_by_id, allow_reactions, allow_replies, allow_file_uploads,
-                max_file_size_mb, last_activity_at, created_at, updated_at)
+        INSERT INTO chat_conversations (id, type, name, created_by_id, allow_reactions, allow_replies,
+                allow_file_uploads, max_file_size_mb, last_activity_at, created_at, updated_at)
             VALUES (1, 'GROUP', 'Team', 1, true, true, true, 1, 't', 't', 't');
         INSERT INTO chat_participants (conversation_id, user_id, role, joined_at)
             VALUES (1, 1, 'OWNER', 't'), (1, 2, 'MEMBER', 't');
-        INSERT INTO chat_messages (id, conversation_id, sender_id, message_type, content, parent_message_id, search_words,
-                created_at)
+        INSERT INTO chat_messages (id, conversation_id, sender_id, message_type, content, parent_message_id,
+                search_words, created_at)
             VALUES (1, 1, 1, 'TEXT', 'Hi', NULL, 'hi', 't1'), (2, 1, 2, 'TEXT', 'Ho', 1, 'ho', 't2');";
 
     #[tokio::test]

@@ -136,8 +136,14 @@ impl Writer {
         let tx = self.store.begin().await?;
         let (position, message_id) = lock_log(&tx).await?;
         let now = super::now();
-        let mut batch =
-            Batch { tx, writer: Arc::clone(self), now, position, message_id, events: Vec::with_capacity(changes.len()) };
+        let mut batch = Batch {
+            tx,
+            writer: Arc::clone(self),
+            now,
+            position,
+            message_id,
+            events: Vec::with_capacity(changes.len()),
+        };
         let alone = changes.len() == 1;
         let mut sends = Vec::new();
         for change in changes {

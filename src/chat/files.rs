@@ -88,7 +88,8 @@ impl Stored {
         }
         let patterns = allowed_types(conversation);
         let narrowed = patterns.is_empty() || takes(&patterns, &self.0.content_type);
-        let served = config.chat.allowed_file_types.is_empty() || takes(&config.chat.allowed_file_types, &self.0.content_type);
+        let served =
+            config.chat.allowed_file_types.is_empty() || takes(&config.chat.allowed_file_types, &self.0.content_type);
         if narrowed && served {
             Ok(())
         } else {
@@ -181,7 +182,8 @@ pub(crate) async fn let_go(batch: &Batch, files: Vec<i64>) -> Result<()> {
     if files.is_empty() {
         return Ok(());
     }
-    let held = attachment::Entity::find().filter(attachment::Column::FileId.is_in(files.clone())).all(&batch.tx).await?;
+    let held =
+        attachment::Entity::find().filter(attachment::Column::FileId.is_in(files.clone())).all(&batch.tx).await?;
     let held: Vec<i64> = held.into_iter().map(|row| row.file_id).collect();
     let free: Vec<i64> = files.into_iter().filter(|file| !held.contains(file)).collect();
     file::Entity::update_many()

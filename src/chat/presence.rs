@@ -6,9 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
+use sea_orm::sea_query::{Expr, ExprTrait, OnConflict, SelectStatement};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, Statement,
+    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait, JoinType, QueryFilter, QueryOrder,
+    QuerySelect, QueryTrait, RelationTrait, Statement,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -18,6 +19,7 @@ use crate::chat::users::{self, User};
 use crate::chat::{Chat, Cx};
 use crate::config::Visibility;
 use crate::entity::presence::{self, Column, PresenceStatus};
+use crate::entity::{conversation, participant};
 use crate::error::{Error, Result};
 use crate::event::{Event, EventType, Fact};
 use crate::id::{ConversationId, UserId};
@@ -314,7 +316,9 @@ impl Presence {
     }
 
     fn looks_like(&self, other: &Self) -> bool {
-        self.status == other.status && self.status_message == other.status_message && self.device_type == other.device_type
+        self.status == other.status
+            && self.status_message == other.status_message
+            && self.device_type == other.device_type
     }
 }
 
@@ -352,19 +356,18 @@ pub async fn online(cx: &Cx, after: Option<UserId>, limit: u64) -> Result<page::
         .filter(Column::Status.ne(PresenceStatus::Offline))
         .filter(Column::UserId.gt(after.map_or(0, UserId::get)));
     if cx.chat.config.presence.visibility == Visibility::Shared {
-        rows = rows.filter(Expr::cust_with_values(
-            "(user_id = $1 OR EXISTS (SELECT 1 FROM chat_participants mine JOIN chat_participants theirs \
-             ON theirs.conversation_id = mine.conversation_id \
-             WHERE mine.user_id = $2 AND theirs.user_id = chat_user_presence.user_id))",
-            [cx.me().get(), cx.me().get()],
-        ));
+        let me = Column::UserId.eq(cx.me().get());
+        rows = rows.filter(Condition::any().add(me).add(Column::UserId.in_subquery(neighbours(cx.me()))));
     }
-    let rows = sea_orm::QueryOrder::order_by_asc(rows, Column::UserId).limit(limit + 1).all(db).await?;
+    let rows = rows.order_by_asc(Column::UserId).limit(limit + 1).all(db).await?;
     let page = page::Page::cut(rows, limit);
-    let users = users::by_ids(db, &page.items.iter().map(|row| UserId::stored(row.user_id)).collect::<Vec<_>>()).await?;
+    let users =
+        users::by_ids(db, &page.items.iter().map(|row| UserId::stored(row.user_id)).collect::<Vec<_>>()).await?;
     let now = super::now();
     Ok(page.map(|rows| {
-        rows.iter().filter_map(|row| Some(Presence::of(users.get(&UserId::stored(row.user_id))?, Some(row), now))).collect()
+        rows.iter()
+            .filter_map(|row| Some(Presence::of(users.get(&UserId::stored(row.user_id))?, Some(row), now)))
+            .collect()
     }))
 }
 
@@ -373,21 +376,30 @@ async fn visible(cx: &Cx, asked: &[UserId]) -> Result<Vec<UserId>> {
     if cx.chat.config.presence.visibility == Visibility::Everyone {
         return Ok(asked.to_vec());
     }
-    let db = cx.chat.store.reader();
-    let places: Vec<String> = (2..asked.len() + 2).map(|place| format!("${place}")).collect();
-    if places.is_empty() {
-        return Ok(Vec::new());
-    }
-    let sql = format!(
-        "SELECT DISTINCT theirs.user_id FROM chat_participants mine JOIN chat_participants theirs \
-         ON theirs.conversation_id = mine.conversation_id JOIN chat_conversations c ON c.id = mine.conversation_id \
-         WHERE mine.user_id = $1 AND c.closed_at IS NULL AND theirs.user_id IN ({})",
-        places.join(", ")
-    );
-    let values = std::iter::once(cx.me()).chain(asked.iter().copied()).map(sea_orm::Value::from);
-    let rows = db.query_all_raw(Statement::from_sql_and_values(db.get_database_backend(), sql, values)).await?;
-    let shared: Vec<i64> = rows.into_iter().map(|row| row.try_get("", "user_id")).collect::<Result<_, sea_orm::DbErr>>()?;
+    let shared: Vec<i64> = participant::Entity::find()
+        .select_only()
+        .column(participant::Column::UserId)
+        .filter(participant::Column::UserId.is_in(asked.iter().map(|id| id.get())))
+        .filter(participant::Column::UserId.in_subquery(neighbours(cx.me())))
+        .into_tuple()
+        .all(cx.chat.store.reader())
+        .await?;
     Ok(asked.iter().copied().filter(|user| *user == cx.me() || shared.contains(&user.get())).collect())
+}
+
+/// Everybody in the open conversations of `user`.
+fn neighbours(user: UserId) -> SelectStatement {
+    let mine = participant::Entity::find()
+        .select_only()
+        .column(participant::Column::ConversationId)
+        .join(JoinType::InnerJoin, participant::Relation::Conversation.def())
+        .filter(participant::Column::UserId.eq(user.get()))
+        .filter(conversation::Column::ClosedAt.is_null());
+    participant::Entity::find()
+        .select_only()
+        .column(participant::Column::UserId)
+        .filter(participant::Column::ConversationId.in_subquery(mine.into_query()))
+        .into_query()
 }
 
 /// Renews the leases of those who are connected, and tells of those whose lease ended since the last look.

@@ -2,9 +2,7 @@
 //! can be told exactly from those rows (contract §11).
 
 use chrono::{DateTime, Utc};
-use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-};
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use serde::Serialize;
 
 use crate::access::{self, Member};
@@ -19,6 +17,7 @@ use crate::id::{ConversationId, MessageId, UserId};
 
 /// Somebody's marker moved (contract §3, ReadReceiptBroadcast).
 #[derive(Debug, Clone, Serialize, async_graphql::SimpleObject)]
+#[graphql(name = "ReadReceiptBroadcast")]
 #[serde(rename_all = "camelCase")]
 pub struct ReadReceiptMove {
     pub conversation_id: ConversationId,

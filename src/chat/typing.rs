@@ -51,7 +51,8 @@ pub async fn set(cx: &Cx, conversation: ConversationId, typing: bool) -> Result<
         ended(&cx.chat, conversation, cx.me()).await;
         return Ok(());
     }
-    let quiet = usize::try_from(member.conversation.participant_count).unwrap_or(0) > cx.chat.config.chat.quiet_group_size;
+    let quiet =
+        usize::try_from(member.conversation.participant_count).unwrap_or(0) > cx.chat.config.chat.quiet_group_size;
     let ttl = Duration::from_secs(cx.chat.config.chat.typing_indicator_ttl_seconds);
     let typist = Typist { name: cx.viewer.name.clone(), until: Instant::now() + ttl, quiet };
     let expires_at = super::now() + TimeDelta::from_std(ttl).unwrap_or(TimeDelta::MAX);
@@ -101,7 +102,13 @@ async fn watch(chat: Arc<Chat>, key: (ConversationId, UserId)) {
     }
 }
 
-fn tell(chat: &Chat, conversation_id: ConversationId, user_id: UserId, user_name: String, until: Option<DateTime<Utc>>) {
+fn tell(
+    chat: &Chat,
+    conversation_id: ConversationId,
+    user_id: UserId,
+    user_name: String,
+    until: Option<DateTime<Utc>>,
+) {
     let indicator = TypingIndicator { conversation_id, user_id, user_name, typing: until.is_some(), expires_at: until };
     let fact = Fact::Typing(indicator);
     chat.tell(Event::new(EventType::Typing, Some(conversation_id), user_id, super::now(), fact));

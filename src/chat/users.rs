@@ -118,7 +118,8 @@ pub async fn provide(chat: &Chat, inputs: Vec<UserInput>) -> Result<Vec<User>> {
     if users.is_empty() {
         return Ok(users);
     }
-    let kept: Vec<User> = users.iter().map(|user| (user.id, user.clone())).collect::<HashMap<_, _>>().into_values().collect();
+    let kept: Vec<User> =
+        users.iter().map(|user| (user.id, user.clone())).collect::<HashMap<_, _>>().into_values().collect();
     for user in &kept {
         chat.people.0.invalidate(&user.id);
     }

@@ -1,3 +1,126 @@
-//! graphql
+//! The GraphQL door: a schema of thin faces over the chat's own values, behind our own guard, HTTP handler and
+//! socket loop. No rule of chat stands here, and no SQL.
+
+mod conversation;
+mod error;
+mod events;
+mod graphiql;
 pub mod guard;
+mod http;
 mod id;
+mod loaders;
+mod message;
+mod mutation;
+mod paging;
+mod query;
+mod render;
+mod sse;
+mod subscription;
+mod websocket;
+
+use std::sync::Arc;
+
+use async_graphql::Request;
+use async_graphql::parser::types::{ExecutableDocument, OperationType};
+use axum::Router;
+use axum::routing::{any, get};
+
+use crate::app::App;
+use crate::chat::Cx;
+use crate::config;
+use crate::error::{Error, Result};
+
+/// The schema of this server.
+pub type Schema = async_graphql::Schema<query::Query, mutation::Mutation, subscription::Subscription>;
+
+/// What the handlers of this door share.
+pub(crate) struct Door {
+    pub app: Arc<App>,
+    pub schema: Schema,
+    pub limits: guard::Limits,
+}
+
+/// The schema. Suggestions are off: they would tell strangers what they did not ask for.
+pub fn schema() -> Schema {
+    Schema::build(query::Query, mutation::Mutation, subscription::Subscription)
+        .disable_suggestions()
+        .register_output_type::<events::Event>()
+        .finish()
+}
+
+/// The text of the schema, as `confab schema` prints it.
+pub fn schema_text() -> String {
+    let sdl = schema().sdl_with_options(async_graphql::SDLExportOptions::new().sorted_enum_items().sorted_fields());
+    format!("{}\n", sdl.trim())
+}
+
+/// The routes of this door.
+pub fn router(app: &Arc<App>) -> Router {
+    let door = Arc::new(Door { app: Arc::clone(app), schema: schema(), limits: limits(&app.config.graphql) });
+    Router::new().route("/graphql", any(http::entry)).route("/graphiql/{file}", get(graphiql::file)).with_state(door)
+}
+
+fn limits(settings: &config::Graphql) -> guard::Limits {
+    guard::Limits {
+        depth: settings.max_depth,
+        fields: settings.max_complexity,
+        aliases: settings.max_aliases,
+        mutation_fields: settings.max_mutations,
+        introspection: settings.introspection,
+        ..guard::Limits::default()
+    }
+}
+
+/// An operation as it came, over whatever carrier.
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Operation {
+    pub query: String,
+    #[serde(default)]
+    pub operation_name: Option<String>,
+    #[serde(default)]
+    pub variables: Option<serde_json::Map<String, serde_json::Value>>,
+    #[serde(default)]
+    pub extensions: Option<serde_json::Value>,
+}
+
+/// An operation that has passed the guard.
+#[derive(Clone)]
+pub(crate) struct Checked {
+    pub document: Arc<ExecutableDocument>,
+    pub operation: Arc<Operation>,
+    pub kind: OperationType,
+}
+
+impl Door {
+    /// Passes an operation through the guard.
+    ///
+    /// # Errors
+    /// `BadRequest` for a document that cannot be parsed or goes beyond a limit.
+    pub fn check(&self, mut operation: Operation) -> Result<Checked> {
+        operation.operation_name = operation.operation_name.filter(|name| !name.is_empty());
+        if operation.query.trim().is_empty() {
+            return Err(Error::bad_request("The query is missing"));
+        }
+        let document = guard::parse(&operation.query, &self.limits)?;
+        let kind = guard::operation(&document, operation.operation_name.as_deref())?;
+        Ok(Checked { document: Arc::new(document), operation: Arc::new(operation), kind })
+    }
+}
+
+impl Checked {
+    /// The request that runs it for somebody.
+    pub fn request(&self, cx: &Cx) -> Request {
+        let variables = self.operation.variables.clone().unwrap_or_default();
+        let variables = async_graphql::Variables::from_json(serde_json::Value::Object(variables));
+        let mut request = Request::new(self.operation.query.clone())
+            .variables(variables)
+            .data(loaders::Loaders::new(cx))
+            .data(cx.clone());
+        if let Some(name) = &self.operation.operation_name {
+            request = request.operation_name(name);
+        }
+        request.set_parsed_query(ExecutableDocument::clone(&self.document));
+        request
+    }
+}

@@ -1,7 +1,5 @@
 //! The frames that a client reads: `o`, `h`, `a[…]` and `c[…]`, and the escaping of what stands in them.
 
-use axum::extract::ws::Utf8Bytes;
-
 pub(super) const OPEN: &str = "o";
 pub(super) const HEARTBEAT: &str = "h";
 
@@ -46,7 +44,7 @@ fn quote_into(text: &str, out: &mut String) {
     let mut plain = 0;
     let bytes = text.as_bytes();
     let mut at = 0;
-    while let Some(byte) = bytes.get(at) {
+    while let Some(&byte) = bytes.get(at) {
         // Only these can begin a character that is escaped; all others pass without being decoded.
         if !matches!(byte, ..0x20 | b'"' | b'\\' | 0xe2 | 0xef | 0xf0..) {
             at += 1;
@@ -97,11 +95,6 @@ fn escape(found: char, out: &mut String) {
             out.push(char::from(b"0123456789abcdef"[usize::from(*unit >> shift & 0xf)]));
         }
     }
-}
-
-/// Text that is valid UTF-8 for certain, and otherwise with U+FFFD for what is not.
-pub(super) fn text(bytes: bytes::Bytes) -> Utf8Bytes {
-    Utf8Bytes::try_from(bytes.clone()).unwrap_or_else(|_| String::from_utf8_lossy(&bytes).into_owned().into())
 }
 
 #[cfg(test)]

@@ -9,16 +9,18 @@ mod origin;
 mod page;
 mod path;
 mod pipe;
+mod pipes;
 mod receive;
 mod reply;
 mod route;
 mod session;
 mod socket;
 mod strings;
+#[cfg(test)]
+mod tests;
 mod transport;
 mod websocket;
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -58,7 +60,8 @@ pub struct Options {
     pub body_timeout: Duration,
     /// Most bytes of one WebSocket message or of one request's body; also of received messages that wait in a session.
     pub message_limit: usize,
-    /// Most bytes of sent messages that wait in a session over HTTP. One message may always wait, whatever its size.
+    /// Bytes of sent messages that wait in a session over HTTP before the next has to stand back. It bounds what waits to
+    /// this and one message.
     pub queue_limit: usize,
     /// Most sessions over HTTP that live at once. One more is answered with 503.
     pub session_limit: usize,
@@ -92,11 +95,5 @@ impl Default for Options {
             protocols: Vec::new(),
             identify: None,
         }
-    }
-}
-
-impl fmt::Debug for Options {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.debug_struct("Options").field("origins", &self.origins).finish_non_exhaustive()
     }
 }

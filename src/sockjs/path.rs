@@ -47,8 +47,8 @@ fn fits(segment: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Transport;
     use super::*;
-    use crate::sockjs::Transport;
 
     #[test]
     fn the_known_places_are_found() {
@@ -66,9 +66,32 @@ mod tests {
     #[test]
     fn everything_else_is_not_found() {
         for path in [
-            "//", "///", "/a", "/a/", "/a/a", "/a/a/", "/a.html", "/info/", "/iframe", "/iframe.htm", "/IFRAME.html",
-            "/iframe-/.html", "/iframe.HTML", "///xhr", "//a/xhr", "/a//xhr", "/a./a/xhr", "/a/a./xhr", "/./../xhr",
-            "/a/a/xhr/", "/a/a/a/xhr", "/a/a/xhr;x=1", "/a/a/jsonp", "/a/a/jsonp_send", "/a/a/XHR", "/websocket/",
+            "//",
+            "///",
+            "/a",
+            "/a/",
+            "/a/a",
+            "/a/a/",
+            "/a.html",
+            "/info/",
+            "/iframe",
+            "/iframe.htm",
+            "/IFRAME.html",
+            "/iframe-/.html",
+            "/iframe.HTML",
+            "///xhr",
+            "//a/xhr",
+            "/a//xhr",
+            "/a./a/xhr",
+            "/a/a./xhr",
+            "/./../xhr",
+            "/a/a/xhr/",
+            "/a/a/a/xhr",
+            "/a/a/xhr;x=1",
+            "/a/a/jsonp",
+            "/a/a/jsonp_send",
+            "/a/a/XHR",
+            "/websocket/",
         ] {
             assert_eq!(place(path), None, "{path}");
         }

@@ -76,13 +76,16 @@ impl Half {
     }
 
     fn unit(&mut self, unit: u16, out: &mut String) {
-        let units = self.0.take().into_iter().chain([unit]);
-        for found in char::decode_utf16(units) {
-            match found {
-                Ok(found) => out.push(found),
-                Err(alone) if alone.unpaired_surrogate() == unit && unit < 0xdc00 => self.0 = Some(unit),
-                Err(_) => out.push(char::REPLACEMENT_CHARACTER),
-            }
+        let joined = self.0.and_then(|high| char::decode_utf16([high, unit]).next()?.ok());
+        if let Some(joined) = joined {
+            self.0 = None;
+            out.push(joined);
+        } else if matches!(unit, 0xd800..0xdc00) {
+            self.text("", out);
+            self.0 = Some(unit);
+        } else {
+            let whole = char::from_u32(u32::from(unit)).unwrap_or(char::REPLACEMENT_CHARACTER);
+            self.text(whole.encode_utf8(&mut [0; 4]), out);
         }
     }
 }
@@ -214,12 +217,10 @@ mod tests {
 
     #[test]
     fn strings_are_read_and_numbers_are_their_digits() {
-        assert_eq!(read(r#" [ "a" , "b\n\"\\\/\b\f\r\t\u00e9" ,1,-0.5e+3 ] "#).unwrap(), [
-            "a",
-            "b\n\"\\/\u{8}\u{c}\r\té",
-            "1",
-            "-0.5e+3"
-        ]);
+        assert_eq!(
+            read(r#" [ "a" , "b\n\"\\\/\b\f\r\t\u00e9" ,1,-0.5e+3 ] "#).unwrap(),
+            ["a", "b\n\"\\/\u{8}\u{c}\r\té", "1", "-0.5e+3"]
+        );
         assert!(read("[]").unwrap().is_empty());
         assert!(read("[ \n]").unwrap().is_empty());
         assert_eq!(read(r#"["",""]"#).unwrap(), ["", ""]);
@@ -229,9 +230,40 @@ mod tests {
     #[test]
     fn what_is_no_array_of_strings_is_broken() {
         for text in [
-            "", " ", "[", "]", "[\"a", "[\"a\"", "\"a\"", "{}", "1", "null", "[null]", "[true]", "[[]]", "[{}]", "[,]",
-            "[\"a\",]", "[\"a\" \"b\"]", "[\"a\"]x", "[\"a\"][]", "[01]", "[1.]", "[.5]", "[-]", "[1e]", "[+1]", "[NaN]",
-            "['a']", r#"["\x"]"#, r#"["\u12"]"#, r#"["\u12g4"]"#, "[\"\n\"]", "[\"\u{0}\"]", "[\"a\\\"]", "\u{feff}[]",
+            "",
+            " ",
+            "[",
+            "]",
+            "[\"a",
+            "[\"a\"",
+            "\"a\"",
+            "{}",
+            "1",
+            "null",
+            "[null]",
+            "[true]",
+            "[[]]",
+            "[{}]",
+            "[,]",
+            "[\"a\",]",
+            "[\"a\" \"b\"]",
+            "[\"a\"]x",
+            "[\"a\"][]",
+            "[01]",
+            "[1.]",
+            "[.5]",
+            "[-]",
+            "[1e]",
+            "[+1]",
+            "[NaN]",
+            "['a']",
+            r#"["\x"]"#,
+            r#"["\u12"]"#,
+            r#"["\u12g4"]"#,
+            "[\"\n\"]",
+            "[\"\u{0}\"]",
+            "[\"a\\\"]",
+            "\u{feff}[]",
         ] {
             assert_eq!(read(text), Err(Broken), "{text:?}");
         }

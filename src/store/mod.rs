@@ -47,9 +47,23 @@ impl Store {
         if let Some(folder) = Path::new(path.split('?').next().unwrap_or(path)).parent() {
             std::fs::create_dir_all(folder).map_err(|cause| DbErr::Custom(format!("{}: {cause}", folder.display())))?;
         }
-        let writer = Database::connect(sqlite_options(url, 1, false)).await?;
-        let reader = Database::connect(sqlite_options(url, SQLITE_READERS, true)).await?;
+        let writer = Self::connect(|| sqlite_options(url, 1, false)).await?;
+        let reader = Self::connect(|| sqlite_options(url, SQLITE_READERS, true)).await?;
         Ok(Self { reader, writer })
+    }
+
+    /// Connects, again and again while another process is turning the new file's write-ahead log on: SQLite does not
+    /// wait for that by itself.
+    async fn connect(options: impl Fn() -> ConnectOptions) -> Result<DatabaseConnection, DbErr> {
+        let until = tokio::time::Instant::now() + BUSY;
+        loop {
+            match Database::connect(options()).await {
+                Err(cause) if is_locked(&cause) && tokio::time::Instant::now() < until => {
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+                connected => return connected,
+            }
+        }
     }
 
     async fn postgres(url: &str) -> Result<Self, DbErr> {
@@ -153,6 +167,12 @@ fn is_away(cause: &DbErr) -> bool {
         | sqlx::Error::WorkerCrashed => true,
         _ => false,
     }
+}
+
+/// Whether SQLite said that another process holds the file.
+fn is_locked(cause: &DbErr) -> bool {
+    let DbErr::Conn(RuntimeErr::SqlxError(cause)) = cause else { return false };
+    matches!(cause.as_ref(), sqlx::Error::Database(cause) if cause.code().is_some_and(|code| code == "5"))
 }
 
 /// PostgreSQL's classes for a lost connection, missing resources and an operator's stop; SQLite's busy, full and I/O.

@@ -18,7 +18,12 @@ use crate::page::{self, Page};
 /// Which of the caller's conversations: pinned first, then latest activity first (contract §4).
 #[derive(Debug, Clone, Default)]
 pub struct Listing {
-    pub archived: bool,
+    /// Only archived ones, or only others; all of them where nothing is said.
+    pub archived: Option<bool>,
+    /// Only pinned ones, or only others.
+    pub pinned: Option<bool>,
+    /// Only groups whose name or description holds this text, without regard to case.
+    pub search: Option<String>,
     /// After (or, backwards, before) this cursor; see [`cursor`].
     pub cursor: Option<String>,
     /// From the end of the list towards its start; the page is in the list's order all the same.
@@ -44,9 +49,18 @@ pub struct Unread {
 /// A page of the caller's conversations.
 ///
 /// # Errors
-/// `BadRequest` for a cursor that is none.
+/// `BadRequest` for a cursor that is none, or a search unless it has 1 to 200 characters after trimming.
 pub async fn list(cx: &Cx, listing: Listing, limit: u64) -> Result<Page<Conversation>> {
-    let mut rows = mine(cx).filter(participant::Column::Archived.eq(listing.archived));
+    let mut rows = mine(cx);
+    if let Some(archived) = listing.archived {
+        rows = rows.filter(participant::Column::Archived.eq(archived));
+    }
+    if let Some(pinned) = listing.pinned {
+        rows = rows.filter(participant::Column::Pinned.eq(pinned));
+    }
+    if let Some(search) = &listing.search {
+        rows = rows.filter(conversation::Column::Id.is_in(found(cx, search).await?));
+    }
     if let Some(cursor) = &listing.cursor {
         rows = rows.filter(beyond(cursor, listing.backwards)?);
     }
@@ -55,39 +69,42 @@ pub async fn list(cx: &Cx, listing: Listing, limit: u64) -> Result<Page<Conversa
     if listing.backwards {
         page.items.reverse();
     }
-    Ok(Page { items: load(cx.chat.store.reader(), &cx.chat.links, cx.me(), page.items).await?, has_more: page.has_more })
+    Ok(Page {
+        items: load(cx.chat.store.reader(), &cx.chat.links, cx.me(), page.items).await?,
+        has_more: page.has_more,
+    })
 }
 
-/// The caller's pinned conversations, archived ones included.
-pub async fn pinned(cx: &Cx) -> Result<Vec<Conversation>> {
-    let rows = in_order(mine(cx).filter(participant::Column::Pinned.eq(true)), false).limit(page::MOST);
-    load(cx.chat.store.reader(), &cx.chat.links, cx.me(), read(cx, rows).await?).await
-}
-
-/// The caller's groups whose name or description holds the text, without regard to case.
-///
-/// # Errors
-/// `BadRequest` unless `query` has 1 to 200 characters after trimming.
-pub async fn search(cx: &Cx, query: &str, limit: u64) -> Result<Vec<Conversation>> {
-    let query = query.trim();
-    if query.is_empty() || query.chars().count() > 200 {
+/// The caller's groups that hold the text. The databases fold case differently beyond ASCII, so names are compared
+/// here; one person has few groups.
+async fn found(cx: &Cx, search: &str) -> Result<Vec<i64>> {
+    let search = search.trim().to_lowercase();
+    if search.is_empty() || search.chars().count() > 200 {
         return Err(Error::bad_request("query must have 1 to 200 characters"));
     }
-    let query = query.to_lowercase();
-    // The databases fold case differently beyond ASCII, so the words are compared here; one has few groups.
-    let rows = mine(cx).filter(conversation::Column::Kind.eq(ConversationType::Group));
-    let matches = |text: &Option<String>| text.as_ref().is_some_and(|text| text.to_lowercase().contains(&query));
-    let mut found = read(cx, in_order(rows, false)).await?;
-    found.retain(|member| matches(&member.conversation.name) || matches(&member.conversation.description));
-    found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-    load(cx.chat.store.reader(), &cx.chat.links, cx.me(), found).await
+    let groups: Vec<(i64, Option<String>, Option<String>)> = mine(cx)
+        .select_only()
+        .column(conversation::Column::Id)
+        .column(conversation::Column::Name)
+        .column(conversation::Column::Description)
+        .filter(conversation::Column::Kind.eq(ConversationType::Group))
+        .into_tuple()
+        .all(cx.chat.store.reader())
+        .await?;
+    let holds = |text: Option<String>| text.is_some_and(|text| text.to_lowercase().contains(&search));
+    Ok(groups
+        .into_iter()
+        .filter_map(|(id, name, description)| (holds(name) || holds(description)).then_some(id))
+        .collect())
 }
 
 /// What the caller has not read yet, conversation by conversation.
 pub async fn unread(cx: &Cx) -> Result<Unread> {
     let counts = super::unread_counts(cx.chat.store.reader(), cx.me(), None).await?;
-    let mut conversations: Vec<UnreadCount> =
-        counts.into_iter().map(|(conversation_id, unread_count)| UnreadCount { conversation_id, unread_count }).collect();
+    let mut conversations: Vec<UnreadCount> = counts
+        .into_iter()
+        .map(|(conversation_id, unread_count)| UnreadCount { conversation_id, unread_count })
+        .collect();
     conversations.sort_by_key(|count| count.conversation_id);
     Ok(Unread { total_unread: conversations.iter().map(|count| count.unread_count).sum(), conversations })
 }
@@ -121,7 +138,8 @@ async fn read(cx: &Cx, rows: Select<participant::Entity>) -> Result<Vec<Member>>
 fn beyond(cursor: &str, backwards: bool) -> Result<Condition> {
     let text = page::unseal(cursor)?;
     let mut parts = text.split('.').map(|part| part.parse::<i64>().ok());
-    let (Some(Some(pinned)), Some(Some(at)), Some(Some(id)), None) = (parts.next(), parts.next(), parts.next(), parts.next())
+    let (Some(Some(pinned)), Some(Some(at)), Some(Some(id)), None) =
+        (parts.next(), parts.next(), parts.next(), parts.next())
     else {
         return Err(page::bad_cursor());
     };

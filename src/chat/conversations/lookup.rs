@@ -23,6 +23,20 @@ pub async fn get(cx: &Cx, id: ConversationId) -> Result<Conversation> {
     load_one(db, &cx.chat.links, cx.me(), member).await
 }
 
+/// Whether there ever was such a conversation.
+pub async fn exists(cx: &Cx, id: ConversationId) -> Result<bool> {
+    Ok(conversation::Entity::find_by_id(id.get()).one(cx.chat.store.reader()).await?.is_some())
+}
+
+/// Makes sure that the caller is in the conversation.
+///
+/// # Errors
+/// `NotFound`, `Forbidden`.
+pub async fn must_be_in(cx: &Cx, id: ConversationId) -> Result<()> {
+    access::member(cx.chat.store.reader(), cx.me(), id).await?;
+    Ok(())
+}
+
 /// Those among `ids` that the caller is in.
 pub async fn many(cx: &Cx, ids: &[ConversationId]) -> Result<HashMap<ConversationId, Conversation>> {
     let db = cx.chat.store.reader();
@@ -37,6 +51,20 @@ pub async fn many(cx: &Cx, ids: &[ConversationId]) -> Result<HashMap<Conversatio
     let members = rows.into_iter().filter_map(|(me, conversation)| Some(Member { conversation: conversation?, me }));
     let loaded = load(db, &cx.chat.links, cx.me(), members.collect()).await?;
     Ok(loaded.into_iter().map(|conversation| (conversation.id, conversation)).collect())
+}
+
+/// The conversations that the caller is in.
+pub async fn ids_of(cx: &Cx) -> Result<Vec<ConversationId>> {
+    let ids: Vec<i64> = participant::Entity::find()
+        .select_only()
+        .column(participant::Column::ConversationId)
+        .join(JoinType::InnerJoin, participant::Relation::Conversation.def())
+        .filter(participant::Column::UserId.eq(cx.me().get()))
+        .filter(conversation::Column::ClosedAt.is_null())
+        .into_tuple()
+        .all(cx.chat.store.reader())
+        .await?;
+    Ok(ids.into_iter().map(ConversationId::stored).collect())
 }
 
 /// What became of a conversation, from where its viewer stands (contract §12, event types).

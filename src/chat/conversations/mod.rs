@@ -23,8 +23,8 @@ use crate::entity::participant;
 use crate::error::{Error, Result};
 use crate::id::{ConversationId, MessageId, UserId};
 
-pub use list::{Listing, Unread, UnreadCount, list, pinned, search, unread};
-pub use lookup::{Announcement, Change, announcement, get, many};
+pub use list::{Listing, Unread, UnreadCount, list, unread};
+pub use lookup::{Announcement, Change, announcement, exists, get, ids_of, many, must_be_in};
 pub use membership::{add_participants, delete, leave, remove_participant, set_role, transfer_ownership};
 pub use settings::{Setting, UpdateConversation, set, update};
 pub use start::{CreateGroup, create_group, open_direct};
@@ -128,7 +128,8 @@ pub(crate) async fn unread_counts(
     among: Option<&[i64]>,
 ) -> Result<HashMap<ConversationId, i64>> {
     let places: Vec<String> = (2..among.map_or(2, |ids| ids.len() + 2)).map(|place| format!("${place}")).collect();
-    let narrowed = if among.is_some() { format!("AND p.conversation_id IN ({})", places.join(", ")) } else { String::new() };
+    let narrowed =
+        if among.is_some() { format!("AND p.conversation_id IN ({})", places.join(", ")) } else { String::new() };
     let sql = format!(
         "SELECT p.conversation_id, COUNT(*) AS unread FROM chat_participants p \
          JOIN chat_conversations c ON c.id = p.conversation_id AND c.closed_at IS NULL \
@@ -138,9 +139,9 @@ pub(crate) async fn unread_counts(
     );
     let values = std::iter::once(viewer.get()).chain(among.into_iter().flatten().copied()).map(sea_orm::Value::from);
     let rows = db.query_all_raw(Statement::from_sql_and_values(db.get_database_backend(), sql, values)).await?;
-    let counted = rows.into_iter().map(|row| {
-        Ok((ConversationId::stored(row.try_get("", "conversation_id")?), row.try_get("", "unread")?))
-    });
+    let counted = rows
+        .into_iter()
+        .map(|row| Ok((ConversationId::stored(row.try_get("", "conversation_id")?), row.try_get("", "unread")?)));
     Ok(counted.collect::<Result<_, sea_orm::DbErr>>()?)
 }
 
@@ -254,9 +255,12 @@ impl Described {
 }
 
 fn check_types(types: Vec<String>) -> Result<Vec<String>> {
-    let is_token = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$&-^_.+*".contains(&byte));
+    let is_token = |part: &str| {
+        !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$&-^_.+*".contains(&byte))
+    };
     let is_pattern = |text: &String| {
-        text.len() <= LONGEST_TYPE && text.split_once('/').is_some_and(|(family, kind)| is_token(family) && is_token(kind))
+        text.len() <= LONGEST_TYPE
+            && text.split_once('/').is_some_and(|(family, kind)| is_token(family) && is_token(kind))
     };
     if types.len() <= MOST_TYPES && types.iter().all(is_pattern) {
         Ok(types)

@@ -70,7 +70,8 @@ pub async fn create_group(cx: &Cx, input: CreateGroup) -> Result<Conversation> {
                     allowed_file_types: Set(described.allowed_file_types.map(|types| types.into())),
                     ..blank(batch, ConversationType::Group, me)
                 };
-                let people = std::iter::once((me, Role::Owner)).chain(others.into_iter().map(|user| (user, Role::Member)));
+                let people =
+                    std::iter::once((me, Role::Owner)).chain(others.into_iter().map(|user| (user, Role::Member)));
                 insert(batch, row, me, people.collect()).await
             })
         })

@@ -50,7 +50,9 @@ pub async fn delete(cx: &Cx, id: MessageId) -> Result<Message> {
     let deleted = cx.chat.change(move |batch| {
         Box::pin(async move {
             let (row, member) = find(&batch.tx, me, id).await?;
-            if member.conversation.kind == ConversationType::Direct || !Action::DeleteOthersMessage.allowed_to(member.me.role) {
+            if member.conversation.kind == ConversationType::Direct
+                || !Action::DeleteOthersMessage.allowed_to(member.me.role)
+            {
                 must_be_mine(&row, me, "You can only delete your own messages")?;
             }
             if row.is_deleted {

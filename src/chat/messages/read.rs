@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use sea_orm::sea_query::Order;
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select, Statement};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select, Statement};
 
 use super::{Message, find, load, load_by_ids};
 use crate::access;
@@ -79,7 +79,11 @@ pub async fn many(cx: &Cx, ids: &[MessageId]) -> Result<HashMap<MessageId, Messa
 
 /// The newest `limit` messages of each conversation, oldest first, and whether there are older ones: one windowed
 /// statement for all of them. The caller has made sure that the viewer is in each.
-pub async fn latest(cx: &Cx, conversations: &[ConversationId], limit: u64) -> Result<HashMap<ConversationId, Page<Message>>> {
+pub async fn latest(
+    cx: &Cx,
+    conversations: &[ConversationId],
+    limit: u64,
+) -> Result<HashMap<ConversationId, Page<Message>>> {
     let db = cx.chat.store.reader();
     let places: Vec<String> = (2..conversations.len() + 2).map(|place| format!("${place}")).collect();
     let sql = format!(
@@ -87,7 +91,8 @@ pub async fn latest(cx: &Cx, conversations: &[ConversationId], limit: u64) -> Re
          FROM chat_messages WHERE conversation_id IN ({})) AS ranked WHERE place <= $1",
         places.join(", ")
     );
-    let values = std::iter::once((limit + 1) as i64).chain(conversations.iter().map(|id| id.get())).map(sea_orm::Value::from);
+    let values =
+        std::iter::once((limit + 1) as i64).chain(conversations.iter().map(|id| id.get())).map(sea_orm::Value::from);
     let rows = message::Entity::find()
         .from_raw_sql(Statement::from_sql_and_values(
             db.get_database_backend(),
@@ -97,7 +102,8 @@ pub async fn latest(cx: &Cx, conversations: &[ConversationId], limit: u64) -> Re
         .all(db)
         .await?;
     let messages = load(db, &cx.chat.links, rows).await?;
-    let grouped = super::super::group(messages.into_iter().map(|message| (message.conversation_id, message.for_viewer(cx.me()))));
+    let grouped =
+        super::super::group(messages.into_iter().map(|message| (message.conversation_id, message.for_viewer(cx.me()))));
     let pages = grouped.into_iter().map(|(conversation, messages)| {
         let mut page = Page::cut(messages, limit);
         page.items.reverse();

@@ -137,7 +137,12 @@ fn check_metadata(metadata: Json) -> Result<Option<Json>> {
 
 /// What makes two sends the same: content, type, parent and attachments as they came (contract §12, repeats).
 fn digest(input: &SendMessage, kind: MessageType) -> String {
-    let same = serde_json::json!([input.content, kind, input.parent_message_id, input.attachment_ids.as_deref().unwrap_or_default()]);
+    let same = serde_json::json!([
+        input.content,
+        kind,
+        input.parent_message_id,
+        input.attachment_ids.as_deref().unwrap_or_default()
+    ]);
     Sha256::digest(same.to_string()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
@@ -304,8 +309,7 @@ impl Known {
                     .and(message::Column::TempId.eq(temp.id.as_str())),
             );
         }
-        let holders =
-            if temps.is_empty() { Vec::new() } else { message::Entity::find().filter(temps).all(db).await? };
+        let holders = if temps.is_empty() { Vec::new() } else { message::Entity::find().filter(temps).all(db).await? };
         let young: Vec<message::Model> =
             holders.iter().filter(|row| row.created_at > batch.now - REMEMBERED).cloned().collect();
         let repeats = super::load(db, &batch.writer.links, young).await.map_err(sick)?;
@@ -382,8 +386,12 @@ impl Known {
 
     /// A `tempId` is free again after 24 hours: the old message lets go of it before a new one takes it.
     async fn free_old_temp_ids(&self, batch: &Batch) -> Result<(), DbErr> {
-        let old: Vec<i64> =
-            self.holders.values().filter(|row| !self.repeats.contains_key(&MessageId::stored(row.id))).map(|row| row.id).collect();
+        let old: Vec<i64> = self
+            .holders
+            .values()
+            .filter(|row| !self.repeats.contains_key(&MessageId::stored(row.id)))
+            .map(|row| row.id)
+            .collect();
         if old.is_empty() {
             return Ok(());
         }

@@ -8,8 +8,10 @@ import { within } from '../wait.mjs';
 import { chatClient } from './chat-client.mjs';
 
 const TRANSPORTS = ['websocket', 'xhr-streaming', 'xhr-polling'];
-const FIELDS =
-  'id conversationId messageType content senderId senderName parentMessageId replyCount isEdited isDeleted attachments reactionSummary createdAt'.split(' ');
+const FIELDS = [
+  ...['id', 'conversationId', 'messageType', 'content', 'senderId', 'senderName', 'parentMessageId'],
+  ...['replyCount', 'isEdited', 'isDeleted', 'attachments', 'reactionSummary', 'createdAt'],
+];
 
 let server;
 before(async () => {

@@ -1,0 +1,76 @@
+//! How failures look from outside: one code and one status for each kind, on every door (contract §2).
+
+use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+use crate::error::{Error, Kind};
+
+/// The code that programs act on.
+pub fn code(kind: Kind) -> &'static str {
+    match kind {
+        Kind::BadRequest => "BAD_REQUEST",
+        Kind::Unauthenticated => "UNAUTHENTICATED",
+        Kind::Forbidden => "FORBIDDEN",
+        Kind::NotFound => "NOT_FOUND",
+        Kind::MethodNotAllowed => "METHOD_NOT_ALLOWED",
+        Kind::NotAcceptable => "NOT_ACCEPTABLE",
+        Kind::Timeout => "TIMEOUT",
+        Kind::RangeNotSatisfiable => "RANGE_NOT_SATISFIABLE",
+        Kind::Conflict => "CONFLICT",
+        Kind::PayloadTooLarge => "PAYLOAD_TOO_LARGE",
+        Kind::UnsupportedMediaType => "UNSUPPORTED_MEDIA_TYPE",
+        Kind::RateLimited => "RATE_LIMITED",
+        Kind::CursorExpired => "CURSOR_EXPIRED",
+        Kind::Unavailable => "UNAVAILABLE",
+        Kind::Internal => "INTERNAL",
+    }
+}
+
+/// The HTTP status.
+pub fn status(kind: Kind) -> StatusCode {
+    match kind {
+        Kind::BadRequest => StatusCode::BAD_REQUEST,
+        Kind::Unauthenticated => StatusCode::UNAUTHORIZED,
+        Kind::Forbidden => StatusCode::FORBIDDEN,
+        Kind::NotFound => StatusCode::NOT_FOUND,
+        Kind::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+        Kind::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
+        Kind::Timeout => StatusCode::REQUEST_TIMEOUT,
+        Kind::RangeNotSatisfiable => StatusCode::RANGE_NOT_SATISFIABLE,
+        Kind::Conflict => StatusCode::CONFLICT,
+        Kind::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        Kind::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        Kind::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+        Kind::CursorExpired => StatusCode::GONE,
+        Kind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        Kind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+/// The envelope of a failure.
+#[derive(Serialize)]
+struct Failure<'e> {
+    success: bool,
+    error: &'e str,
+    data: (),
+    code: &'static str,
+}
+
+/// The HTTP answer to what was refused.
+pub fn refuse(error: &Error) -> Response {
+    let failure = Failure { success: false, error: &error.message, data: (), code: code(error.kind) };
+    let mut response = (status(error.kind), axum::Json(failure)).into_response();
+    let headers = response.headers_mut();
+    match error.kind {
+        Kind::Unauthenticated => {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        Kind::RateLimited | Kind::Unavailable => {
+            headers.insert(RETRY_AFTER, HeaderValue::from(error.retry_after.unwrap_or(1)));
+        }
+        _ => {}
+    }
+    response
+}

@@ -1,0 +1,126 @@
+//! Everything that the doors share, built in one place from the bottom to the top.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use chrono::Utc;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::auth::Tokens;
+use crate::chat::files::Links;
+use crate::chat::{Chat, Cx, presence, typing, users};
+use crate::config::Config;
+use crate::error::Result;
+use crate::live::{Hub, dispatch};
+use crate::store::Store;
+use crate::{event, log};
+
+/// The running server without its doors.
+pub struct App {
+    pub config: Arc<Config>,
+    pub chat: Arc<Chat>,
+    pub hub: Arc<Hub>,
+    pub tokens: Tokens,
+    /// Ends when the server is told to stop.
+    pub stopping: CancellationToken,
+    store: Store,
+    tasks: TaskTracker,
+    writer: TaskTracker,
+}
+
+/// How often memory and presence are looked after.
+const TIDY: Duration = Duration::from_secs(10);
+
+impl App {
+    /// Opens the data folder, the keys and the database, and starts what runs beside the doors.
+    ///
+    /// # Errors
+    /// A folder that cannot be made, keys that cannot be read, a database that cannot be reached or migrated.
+    pub async fn open(config: Config) -> anyhow::Result<Arc<Self>> {
+        let config = Arc::new(config);
+        let folder = &config.server.data_dir;
+        make_private(folder).with_context(|| format!("The data folder {} cannot be made", folder.display()))?;
+        let tokens = Tokens::open(&config.auth, folder).await?;
+        let store = Store::open(&config.database_url()).await.context("The database cannot be opened")?;
+        let stopping = CancellationToken::new();
+        let (tasks, writer_task) = (TaskTracker::new(), TaskTracker::new());
+
+        let (sink, drain) = event::sink();
+        let links = Links::new(&secret()?);
+        let (chat, writer) = Chat::new(store.clone(), Arc::clone(&config), links, sink, stopping.clone());
+        writer_task.spawn(writer);
+        typing::forget_expired(&chat).await.context("The database cannot be written")?;
+
+        let head = log::head(&chat).await.context("The log cannot be read")?;
+        let hub = Hub::new(Arc::clone(&chat), head.position);
+        tasks.spawn(dispatch(Arc::clone(&chat), Arc::clone(&hub), drain, stopping.clone()));
+        tasks.spawn(look_after(Arc::clone(&chat), stopping.clone()));
+        Ok(Arc::new(Self { config, chat, hub, tokens, stopping, store, tasks, writer: writer_task }))
+    }
+
+    /// Who a token speaks for.
+    ///
+    /// # Errors
+    /// `Unauthenticated` for no valid token, `Unavailable` without the database.
+    pub async fn authenticate(&self, token: &str) -> Result<Cx> {
+        let claims = self.tokens.verify(token).await?;
+        let viewer = users::seen(&self.chat, &claims).await?;
+        Ok(Cx { chat: Arc::clone(&self.chat), viewer })
+    }
+
+    /// Stops what runs beside the doors and closes the database, once the doors are shut.
+    pub async fn close(self: Arc<Self>) {
+        self.stopping.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+        match Arc::try_unwrap(self) {
+            Ok(app) => {
+                let Self { chat, hub, store, writer, .. } = app;
+                drop(hub);
+                drop(chat);
+                writer.close();
+                let _unfinished = tokio::time::timeout(Duration::from_secs(5), writer.wait()).await;
+                store.close().await;
+            }
+            Err(_) => tracing::debug!("a connection is still open, the database is left to it"),
+        }
+    }
+}
+
+async fn look_after(chat: Arc<Chat>, stopping: CancellationToken) {
+    let mut tick = tokio::time::interval(TIDY);
+    let mut swept = Utc::now();
+    loop {
+        tokio::select! {
+            _ = tick.tick() => {}
+            () = stopping.cancelled() => return,
+        }
+        chat.tidy_memory();
+        match presence::sweep(&chat, swept).await {
+            Ok(at) => swept = at,
+            Err(error) => tracing::debug!(%error, "presence is looked after again soon"),
+        }
+    }
+}
+
+/// The folder, for its owner only if it is new.
+fn make_private(folder: &Path) -> std::io::Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
+
+/// A key for links, which need not outlive the process.
+fn secret() -> anyhow::Result<[u8; 32]> {
+    let mut key = [0; 32];
+    getrandom::fill(&mut key).map_err(|cause| anyhow::anyhow!("No random numbers: {cause}"))?;
+    Ok(key)
+}

@@ -1,0 +1,105 @@
+//! Reading a request's body: bounded in bytes and in time, never decompressed, and only of the type that is taken.
+
+use std::time::Duration;
+
+use axum::extract::Request;
+use axum::http::HeaderMap;
+use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
+use serde::de::DeserializeOwned;
+
+use crate::error::{Error, Kind, Result};
+
+/// Bytes of a JSON body, at most (contract §5).
+pub const LARGEST: usize = 256 * 1024;
+/// How long a body may take.
+const SLOWEST: Duration = Duration::from_secs(30);
+
+/// The whole body, of up to `most` bytes.
+///
+/// # Errors
+/// `PayloadTooLarge`, `Timeout` after 30 s, `UnsupportedMediaType` for a compressed one, `BadRequest` for one that
+/// breaks off.
+pub async fn read(request: Request, most: usize) -> Result<Bytes> {
+    refuse_compressed(request.headers())?;
+    let announced =
+        request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    if announced.is_some_and(|length| length > most) {
+        return Err(too_large());
+    }
+    let reading = async {
+        let mut body = request.into_body();
+        let mut read = BytesMut::new();
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|_| Error::bad_request("The body broke off"))?;
+            if let Some(data) = frame.data_ref() {
+                if read.len() + data.len() > most {
+                    return Err(too_large());
+                }
+                read.extend_from_slice(data);
+            }
+        }
+        Ok(read.freeze())
+    };
+    tokio::time::timeout(SLOWEST, reading)
+        .await
+        .map_err(|_| Error::new(Kind::Timeout, "The body did not come in time"))?
+}
+
+fn too_large() -> Error {
+    Error::new(Kind::PayloadTooLarge, "The body is too large")
+}
+
+/// # Errors
+/// `UnsupportedMediaType` for any content encoding: a small body could unfold into a huge one.
+pub fn refuse_compressed(headers: &HeaderMap) -> Result<()> {
+    match headers.get(CONTENT_ENCODING) {
+        Some(encoding) if !encoding.as_bytes().eq_ignore_ascii_case(b"identity") => {
+            Err(Error::new(Kind::UnsupportedMediaType, "Compressed bodies are not taken"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// # Errors
+/// `UnsupportedMediaType` unless the headers declare JSON.
+pub fn must_be_json(headers: &HeaderMap) -> Result<()> {
+    let declared = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let kind = declared.split(';').next().unwrap_or_default().trim();
+    let is_json = kind.eq_ignore_ascii_case("application/json")
+        || kind.to_ascii_lowercase().strip_prefix("application/").is_some_and(|rest| rest.ends_with("+json"));
+    if is_json { Ok(()) } else { Err(Error::new(Kind::UnsupportedMediaType, "The body must be application/json")) }
+}
+
+/// Reads JSON into an input, naming the field that does not fit.
+///
+/// # Errors
+/// `BadRequest`, never with more than a few words of the input.
+pub fn from_json<T: DeserializeOwned>(json: &[u8]) -> Result<T> {
+    let mut reader = serde_json::Deserializer::from_slice(json);
+    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+        let path = error.path().to_string();
+        let inner = error.into_inner();
+        if inner.is_data() { misfit(&path, &inner) } else { Error::bad_request("The body is not valid JSON") }
+    })?;
+    reader.end().map_err(|_| Error::bad_request("The body is not valid JSON"))?;
+    Ok(value)
+}
+
+/// The sentence without the place in the text, without quoted input, and not longer than a line.
+fn misfit(path: &str, cause: &serde_json::Error) -> Error {
+    let said = cause.to_string();
+    let said = said.rsplit_once(" at line ").map_or(said.as_str(), |(said, _)| said);
+    let expected = said.split_once("expected ").map_or(said, |(_, expected)| expected);
+    let expected: String = expected.chars().take(100).collect();
+    let path: String = path.chars().take(64).collect();
+    if path == "." || path == "?" {
+        return Error::bad_request(format!("The body does not fit: {}", wanted(said, &expected)));
+    }
+    Error::bad_request(format!("{path} does not fit: {}", wanted(said, &expected)))
+}
+
+fn wanted(said: &str, expected: &str) -> String {
+    if said.contains("expected ") { format!("expected {expected}") } else { expected.to_owned() }
+}

@@ -1,0 +1,116 @@
+//! Everything that the viewer may see, as a union, each with the cursor to go on from (contract §6, §8.3).
+
+use async_graphql::{SimpleObject, Union};
+
+use crate::chat::Cx;
+use crate::chat::conversations::{self, Announcement};
+use crate::chat::messages::Message;
+use crate::chat::participants::Participant;
+use crate::chat::reactions::ReactionChange;
+use crate::chat::receipts::ReadReceiptMove;
+use crate::error::Result;
+use crate::event::{self, Fact};
+use crate::id::ConversationId;
+use crate::log;
+
+/// Something that happened.
+#[derive(Union)]
+pub(crate) enum Event {
+    Message(MessageEvent),
+    Reaction(ReactionEvent),
+    Receipt(ReceiptEvent),
+    Participant(ParticipantEvent),
+    Conversation(ConversationEvent),
+}
+
+/// A message was sent, edited or deleted; it is shown as it is now.
+#[derive(SimpleObject)]
+pub(crate) struct MessageEvent {
+    cursor: String,
+    #[graphql(name = "type")]
+    kind: &'static str,
+    message: Message,
+}
+
+/// A reaction came or went.
+#[derive(SimpleObject)]
+pub(crate) struct ReactionEvent {
+    cursor: String,
+    #[graphql(name = "type")]
+    kind: &'static str,
+    reaction: ReactionChange,
+}
+
+/// A read marker moved.
+#[derive(SimpleObject)]
+pub(crate) struct ReceiptEvent {
+    cursor: String,
+    #[graphql(name = "type")]
+    kind: &'static str,
+    receipt: ReadReceiptMove,
+}
+
+/// Somebody joined, left, or was given another role.
+#[derive(SimpleObject)]
+pub(crate) struct ParticipantEvent {
+    cursor: String,
+    #[graphql(name = "type")]
+    kind: &'static str,
+    conversation_id: ConversationId,
+    participant: Participant,
+}
+
+/// A conversation was created, changed or deleted, or the viewer changed an own setting of it.
+#[derive(SimpleObject)]
+pub(crate) struct ConversationEvent {
+    cursor: String,
+    #[graphql(name = "type")]
+    kind: &'static str,
+    change: Announcement,
+}
+
+/// A stretch of what happened.
+#[derive(SimpleObject)]
+pub(crate) struct EventPage {
+    events: Vec<Event>,
+    /// What to pass next.
+    cursor: String,
+    has_more: bool,
+}
+
+/// What happened after the cursor; without one, nothing but the present cursor.
+pub(crate) async fn page(cx: &Cx, after: Option<&str>, limit: u64) -> Result<EventPage> {
+    let head = log::head(&cx.chat).await?;
+    let Some(after) = after else {
+        return Ok(EventPage { events: Vec::new(), cursor: head.cursor(head.position).to_string(), has_more: false });
+    };
+    let stretch = log::replay(&cx.chat, cx.me(), head.position_of(after)?, limit).await?;
+    let mut events = Vec::with_capacity(stretch.events.len());
+    for event in &stretch.events {
+        events.extend(seen(cx, &head, event).await?);
+    }
+    Ok(EventPage { events, cursor: head.cursor(stretch.position).to_string(), has_more: !stretch.complete })
+}
+
+/// The event as the viewer sees it; `None` for what is not durable.
+pub(crate) async fn seen(cx: &Cx, head: &log::Head, event: &event::Event) -> Result<Option<Event>> {
+    let (Some(position), Some(conversation_id)) = (event.position, event.conversation) else { return Ok(None) };
+    let (cursor, kind) = (head.cursor(position).to_string(), event.kind.name());
+    Ok(match &event.fact {
+        Fact::Message(message) => {
+            let message = Message::clone(message).for_viewer(cx.me());
+            Some(Event::Message(MessageEvent { cursor, kind, message }))
+        }
+        Fact::Reaction(reaction) => Some(Event::Reaction(ReactionEvent { cursor, kind, reaction: reaction.clone() })),
+        Fact::Receipt(receipt) => Some(Event::Receipt(ReceiptEvent { cursor, kind, receipt: receipt.clone() })),
+        Fact::Participant(participant) => {
+            let participant = Participant::clone(participant);
+            Some(Event::Participant(ParticipantEvent { cursor, kind, conversation_id, participant }))
+        }
+        Fact::Conversation { .. } | Fact::Settings => {
+            let change = conversations::announcement(cx, event).await?;
+            change.map(|change| Event::Conversation(ConversationEvent { cursor, kind, change }))
+        }
+        Fact::Typing(_) | Fact::Presence { .. } => None,
+    })
+}

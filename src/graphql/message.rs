@@ -1,0 +1,213 @@
+//! The face of a message: its own fields, and the links that only GraphQL has.
+
+use async_graphql::connection::Connection;
+use async_graphql::{Context, Json, Object, Result};
+
+use super::loaders::Loaders;
+use super::paging::{Paging, connection, id_cursor};
+use crate::chat::Cx;
+use crate::chat::conversations::Conversation;
+use crate::chat::files::Attachment;
+use crate::chat::messages::{self, Message};
+use crate::chat::reactions::{self, EmojiCount, Reaction, ReactionChange, ReactionResult};
+use crate::chat::receipts::{self, ReadReceipt};
+use crate::chat::users::{self, User};
+use crate::entity::message::MessageType;
+use crate::error::Error;
+use crate::id::{ConversationId, MessageId, UserId};
+
+type Time = chrono::DateTime<chrono::Utc>;
+
+/// A message. A deleted one is its tombstone: no content, no attachments, no reactions.
+#[Object]
+impl Message {
+    async fn id(&self) -> MessageId {
+        self.id
+    }
+
+    async fn conversation_id(&self) -> ConversationId {
+        self.conversation_id
+    }
+
+    async fn message_type(&self) -> MessageType {
+        self.message_type
+    }
+
+    /// Safe wherever it is shown: plain text as it was written, or markup of a small allow-list.
+    async fn content(&self) -> Option<&str> {
+        self.content.as_deref()
+    }
+
+    async fn sender_id(&self) -> UserId {
+        self.sender_id
+    }
+
+    async fn sender_name(&self) -> &str {
+        &self.sender_name
+    }
+
+    async fn parent_message_id(&self) -> Option<MessageId> {
+        self.parent_message_id
+    }
+
+    async fn reply_count(&self) -> i32 {
+        self.reply_count
+    }
+
+    async fn is_edited(&self) -> bool {
+        self.is_edited
+    }
+
+    async fn is_deleted(&self) -> bool {
+        self.is_deleted
+    }
+
+    async fn attachments(&self) -> &[Attachment] {
+        &self.attachments
+    }
+
+    /// Each emoji in the order of its first reaction.
+    async fn reaction_summary(&self) -> Vec<ReactionCount> {
+        ReactionCount::all(self.id, &self.reaction_summary)
+    }
+
+    async fn created_at(&self) -> Time {
+        self.created_at
+    }
+
+    async fn edited_at(&self) -> Option<Time> {
+        self.edited_at
+    }
+
+    async fn metadata(&self) -> Option<Json<serde_json::Value>> {
+        self.metadata.clone().map(Json)
+    }
+
+    /// Only where the sender gave one, and only to the sender.
+    async fn temp_id(&self) -> Option<&str> {
+        self.temp_id.as_deref()
+    }
+
+    async fn sender(&self, ctx: &Context<'_>) -> Result<User> {
+        let user = ctx.data::<Loaders>()?.users.load_one(self.sender_id).await?;
+        Ok(user.ok_or_else(|| users::not_found(self.sender_id))?)
+    }
+
+    async fn conversation(&self, ctx: &Context<'_>) -> Result<Conversation> {
+        let conversation = ctx.data::<Loaders>()?.conversations.load_one(self.conversation_id).await?;
+        Ok(conversation.ok_or_else(crate::access::not_a_participant)?)
+    }
+
+    /// The message that this one replies to.
+    async fn parent(&self, ctx: &Context<'_>) -> Result<Option<Message>> {
+        match self.parent_message_id {
+            Some(parent) => Ok(ctx.data::<Loaders>()?.messages.load_one(parent).await?),
+            None => Ok(None),
+        }
+    }
+
+    /// The direct replies, oldest first.
+    async fn replies(
+        &self,
+        ctx: &Context<'_>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+    ) -> Result<Connection<String, Message>> {
+        let has_cursor = after.is_some() || before.is_some();
+        let (window, limit) = Paging { first, after, last, before }.window(false)?;
+        let page = messages::thread(ctx.data::<Cx>()?, self.id, window, limit).await?;
+        Ok(connection(page, window.is_forward(), has_cursor, |message| id_cursor(message.id)))
+    }
+
+    /// Who reacted with what, oldest first.
+    async fn reactions(&self, ctx: &Context<'_>) -> Result<Vec<Reaction>> {
+        Ok(reactions::of_message(ctx.data::<Cx>()?, self.id).await?)
+    }
+
+    /// Who of those present has read it, without its sender.
+    async fn read_receipts(&self, ctx: &Context<'_>) -> Result<Vec<ReadReceipt>> {
+        Ok(receipts::of_message(ctx.data::<Cx>()?, self.id).await?)
+    }
+}
+
+/// How often a message was reacted to with an emoji.
+pub(crate) struct ReactionCount {
+    message: MessageId,
+    counted: EmojiCount,
+}
+
+impl ReactionCount {
+    pub fn all(message: MessageId, summary: &[EmojiCount]) -> Vec<Self> {
+        summary.iter().map(|counted| Self { message, counted: counted.clone() }).collect()
+    }
+}
+
+/// How often a message was reacted to with an emoji.
+#[Object]
+impl ReactionCount {
+    async fn emoji(&self) -> &str {
+        &self.counted.emoji
+    }
+
+    async fn count(&self) -> i64 {
+        self.counted.count
+    }
+
+    /// Whether one of them is the viewer's.
+    async fn viewer_reacted(&self, ctx: &Context<'_>) -> Result<bool, Error> {
+        let loaders = ctx.data::<Loaders>().map_err(|_| Error::internal())?;
+        let mine = loaders.mine.load_one(self.message).await?;
+        Ok(mine.is_some_and(|emojis| emojis.contains(&self.counted.emoji)))
+    }
+}
+
+/// What a reaction came to.
+#[Object]
+impl ReactionResult {
+    async fn emoji(&self) -> &str {
+        &self.emoji
+    }
+
+    /// Whether the reaction is there now.
+    async fn added(&self) -> bool {
+        self.added
+    }
+
+    async fn reaction_summary(&self) -> Vec<ReactionCount> {
+        ReactionCount::all(self.message_id, &self.reaction_summary)
+    }
+}
+
+/// A reaction came or went.
+#[Object(name = "ReactionBroadcast")]
+impl ReactionChange {
+    async fn message_id(&self) -> MessageId {
+        self.message_id
+    }
+
+    async fn conversation_id(&self) -> ConversationId {
+        self.conversation_id
+    }
+
+    async fn user_id(&self) -> UserId {
+        self.user_id
+    }
+
+    async fn user_name(&self) -> &str {
+        &self.user_name
+    }
+
+    async fn emoji(&self) -> &str {
+        &self.emoji
+    }
+
+    async fn added(&self) -> bool {
+        self.added
+    }
+
+    async fn reaction_summary(&self) -> Vec<ReactionCount> {
+        ReactionCount::all(self.message_id, &self.reaction_summary)
+    }
+}

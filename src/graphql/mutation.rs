@@ -1,0 +1,212 @@
+//! The mutations: a line a field, each one function of the chat. Results are bare (contract §12).
+
+use async_graphql::{Context, InputObject, Json, Object, Result};
+
+use crate::chat::Cx;
+use crate::chat::conversations::{self, Conversation, CreateGroup, Setting, UpdateConversation};
+use crate::chat::messages::{self, Message, SendMessage};
+use crate::chat::presence::{self, Presence, SetPresence};
+use crate::chat::reactions::{self, React, ReactionResult};
+use crate::chat::receipts::{self, ReadState};
+use crate::chat::typing;
+use crate::chat::users::{self, User, UserInput};
+use crate::entity::message::MessageType;
+use crate::entity::participant::Role;
+use crate::entity::presence::PresenceStatus;
+use crate::id::{ConversationId, FileId, MessageId, UserId};
+
+pub struct Mutation;
+
+/// A message to be sent.
+#[derive(InputObject)]
+struct SendMessageInput {
+    conversation_id: ConversationId,
+    /// Up to 10,000 characters; may be left out where there are attachments.
+    content: Option<String>,
+    /// `TEXT` where nothing is said; `SYSTEM` is not for callers.
+    message_type: Option<MessageType>,
+    parent_message_id: Option<MessageId>,
+    /// Up to 10 files that the caller uploaded.
+    attachment_ids: Option<Vec<FileId>>,
+    /// An object of up to 8 KiB.
+    metadata: Option<Json<serde_json::Value>>,
+    /// Up to 64 characters: repeating it within 24 hours makes no second message.
+    temp_id: Option<String>,
+}
+
+impl SendMessageInput {
+    fn split(self) -> (ConversationId, SendMessage) {
+        let input = SendMessage {
+            content: self.content,
+            message_type: self.message_type,
+            parent_message_id: self.parent_message_id,
+            attachment_ids: self.attachment_ids,
+            metadata: self.metadata.map(|Json(metadata)| metadata),
+            temp_id: self.temp_id,
+        };
+        (self.conversation_id, input)
+    }
+}
+
+/// Everything that can be changed.
+#[Object]
+impl Mutation {
+    async fn create_group(&self, ctx: &Context<'_>, input: CreateGroup) -> Result<Conversation> {
+        Ok(conversations::create_group(ctx.data::<Cx>()?, input).await?)
+    }
+
+    /// The direct conversation with somebody: the one there is, else a new one.
+    async fn open_direct(&self, ctx: &Context<'_>, user_id: UserId) -> Result<Conversation> {
+        Ok(conversations::open_direct(ctx.data::<Cx>()?, user_id).await?.conversation)
+    }
+
+    async fn update_conversation(
+        &self,
+        ctx: &Context<'_>,
+        conversation_id: ConversationId,
+        input: UpdateConversation,
+    ) -> Result<Conversation> {
+        Ok(conversations::update(ctx.data::<Cx>()?, conversation_id, input).await?)
+    }
+
+    async fn leave_conversation(&self, ctx: &Context<'_>, conversation_id: ConversationId) -> Result<bool> {
+        conversations::leave(ctx.data::<Cx>()?, conversation_id).await?;
+        Ok(true)
+    }
+
+    async fn delete_conversation(&self, ctx: &Context<'_>, conversation_id: ConversationId) -> Result<bool> {
+        conversations::delete(ctx.data::<Cx>()?, conversation_id).await?;
+        Ok(true)
+    }
+
+    /// The old owner becomes ADMIN.
+    async fn transfer_ownership(
+        &self,
+        ctx: &Context<'_>,
+        conversation_id: ConversationId,
+        user_id: UserId,
+    ) -> Result<Conversation> {
+        Ok(conversations::transfer_ownership(ctx.data::<Cx>()?, conversation_id, user_id).await?)
+    }
+
+    async fn set_participant_role(
+        &self,
+        ctx: &Context<'_>,
+        conversation_id: ConversationId,
+        user_id: UserId,
+        role: Role,
+    ) -> Result<Conversation> {
+        Ok(conversations::set_role(ctx.data::<Cx>()?, conversation_id, user_id, role).await?)
+    }
+
+    async fn add_participants(
+        &self,
+        ctx: &Context<'_>,
+        conversation_id: ConversationId,
+        user_ids: Vec<UserId>,
+    ) -> Result<Conversation> {
+        Ok(conversations::add_participants(ctx.data::<Cx>()?, conversation_id, user_ids).await?)
+    }
+
+    async fn remove_participant(
+        &self,
+        ctx: &Context<'_>,
+        conversation_id: ConversationId,
+        user_id: UserId,
+    ) -> Result<bool> {
+        conversations::remove_participant(ctx.data::<Cx>()?, conversation_id, user_id).await?;
+        Ok(true)
+    }
+
+    async fn set_muted(
+        &self,
+        ctx: &Context<'_>,
+        conversation_id: ConversationId,
+        #[graphql(default = true)] muted: bool,
+    ) -> Result<Conversation> {
+        Ok(conversations::set(ctx.data::<Cx>()?, conversation_id, Setting::Muted, muted).await?)
+    }
+
+    async fn set_pinned(
+        &self,
+        ctx: &Context<'_>,
+        conversation_id: ConversationId,
+        #[graphql(default = true)] pinned: bool,
+    ) -> Result<Conversation> {
+        Ok(conversations::set(ctx.data::<Cx>()?, conversation_id, Setting::Pinned, pinned).await?)
+    }
+
+    async fn set_archived(
+        &self,
+        ctx: &Context<'_>,
+        conversation_id: ConversationId,
+        #[graphql(default = true)] archived: bool,
+    ) -> Result<Conversation> {
+        Ok(conversations::set(ctx.data::<Cx>()?, conversation_id, Setting::Archived, archived).await?)
+    }
+
+    async fn send_message(&self, ctx: &Context<'_>, input: SendMessageInput) -> Result<Message> {
+        let (conversation, input) = input.split();
+        Ok(messages::send(ctx.data::<Cx>()?, conversation, input).await?.message)
+    }
+
+    async fn edit_message(&self, ctx: &Context<'_>, message_id: MessageId, content: String) -> Result<Message> {
+        Ok(messages::edit(ctx.data::<Cx>()?, message_id, content).await?)
+    }
+
+    async fn delete_message(&self, ctx: &Context<'_>, message_id: MessageId) -> Result<Message> {
+        Ok(messages::delete(ctx.data::<Cx>()?, message_id).await?)
+    }
+
+    async fn add_reaction(&self, ctx: &Context<'_>, message_id: MessageId, emoji: String) -> Result<ReactionResult> {
+        Ok(reactions::react(ctx.data::<Cx>()?, message_id, &emoji, React::Add).await?)
+    }
+
+    async fn remove_reaction(&self, ctx: &Context<'_>, message_id: MessageId, emoji: String) -> Result<ReactionResult> {
+        Ok(reactions::react(ctx.data::<Cx>()?, message_id, &emoji, React::Remove).await?)
+    }
+
+    async fn toggle_reaction(&self, ctx: &Context<'_>, message_id: MessageId, emoji: String) -> Result<ReactionResult> {
+        Ok(reactions::react(ctx.data::<Cx>()?, message_id, &emoji, React::Toggle).await?)
+    }
+
+    /// Up to a message, or to the newest. The marker never moves back.
+    async fn mark_read(
+        &self,
+        ctx: &Context<'_>,
+        conversation_id: ConversationId,
+        last_read_message_id: Option<MessageId>,
+    ) -> Result<ReadState> {
+        Ok(receipts::mark_read(ctx.data::<Cx>()?, conversation_id, last_read_message_id).await?)
+    }
+
+    async fn set_typing(&self, ctx: &Context<'_>, conversation_id: ConversationId, typing: bool) -> Result<bool> {
+        typing::set(ctx.data::<Cx>()?, conversation_id, typing).await?;
+        Ok(true)
+    }
+
+    /// `OFFLINE` means invisible. What is left out stays.
+    async fn set_presence(
+        &self,
+        ctx: &Context<'_>,
+        status: Option<PresenceStatus>,
+        status_message: Option<String>,
+        device_type: Option<String>,
+        browser_info: Option<Json<serde_json::Value>>,
+    ) -> Result<Presence> {
+        let browser_info = browser_info.map(|Json(info)| info);
+        let input = SetPresence { status, status_message, online: None, device_type, browser_info };
+        Ok(presence::set(ctx.data::<Cx>()?, input).await?)
+    }
+
+    /// Says that the viewer is still here; it makes nobody appear.
+    async fn heartbeat(&self, ctx: &Context<'_>) -> Result<bool> {
+        presence::heartbeat(ctx.data::<Cx>()?).await?;
+        Ok(true)
+    }
+
+    /// Makes users known ahead of time. For administrators.
+    async fn upsert_users(&self, ctx: &Context<'_>, input: Vec<UserInput>) -> Result<Vec<User>> {
+        Ok(users::upsert(ctx.data::<Cx>()?, input).await?)
+    }
+}

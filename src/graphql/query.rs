@@ -1,0 +1,87 @@
+//! The queries: a line a field, each one function of the chat.
+
+use async_graphql::connection::Connection;
+use async_graphql::{Context, Object, Result};
+
+use super::events::{self, EventPage};
+use super::paging::{Paging, connection};
+use crate::chat::Cx;
+use crate::chat::conversations::{self, Conversation, Listing, Unread};
+use crate::chat::messages::{self, Message};
+use crate::chat::presence::{self, Presence};
+use crate::chat::users::{self, User};
+use crate::error::Error;
+use crate::id::{ConversationId, MessageId, UserId};
+use crate::page;
+
+pub struct Query;
+
+/// Everything that can be read. Ids that do not exist, or are not the viewer's to see, are errors with a code.
+#[Object]
+impl Query {
+    /// Whom the token speaks for.
+    async fn me(&self, ctx: &Context<'_>) -> Result<User> {
+        let cx = ctx.data::<Cx>()?;
+        Ok(users::get(cx, cx.me()).await?)
+    }
+
+    async fn user(&self, ctx: &Context<'_>, id: UserId) -> Result<User> {
+        Ok(users::get(ctx.data::<Cx>()?, id).await?)
+    }
+
+    async fn conversation(&self, ctx: &Context<'_>, id: ConversationId) -> Result<Conversation> {
+        Ok(conversations::get(ctx.data::<Cx>()?, id).await?)
+    }
+
+    /// The viewer's own: pinned first, then latest activity first. `pinned` and `search` narrow the list; a search
+    /// finds groups by name or description, archived ones included.
+    #[allow(clippy::too_many_arguments)]
+    async fn conversations(
+        &self,
+        ctx: &Context<'_>,
+        archived: Option<bool>,
+        pinned: Option<bool>,
+        search: Option<String>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+    ) -> Result<Connection<String, Conversation>> {
+        let (limit, forward) = Paging { first, last, after: None, before: None }.limit()?;
+        let forward = forward.unwrap_or(before.is_none());
+        if (forward && before.is_some()) || (!forward && after.is_some()) {
+            return Err(Error::bad_request("This list is paged by first and after, or by last and before").into());
+        }
+        let cursor = if forward { after } else { before };
+        let has_cursor = cursor.is_some();
+        // Without any narrowing the list is what REST lists: what is not archived.
+        let archived = archived.or((pinned.is_none() && search.is_none()).then_some(false));
+        let listing = Listing { archived, pinned, search, cursor, backwards: !forward };
+        let page = conversations::list(ctx.data::<Cx>()?, listing, limit).await?;
+        Ok(connection(page, forward, has_cursor, conversations::list::cursor))
+    }
+
+    async fn message(&self, ctx: &Context<'_>, id: MessageId) -> Result<Message> {
+        Ok(messages::get(ctx.data::<Cx>()?, id).await?)
+    }
+
+    /// What the viewer has not read yet, archived conversations included.
+    async fn unread(&self, ctx: &Context<'_>) -> Result<Unread> {
+        Ok(conversations::unread(ctx.data::<Cx>()?).await?)
+    }
+
+    /// The presence of up to 500 users; those whom the viewer may not see are left out.
+    async fn presence(&self, ctx: &Context<'_>, user_ids: Vec<UserId>) -> Result<Vec<Presence>> {
+        Ok(presence::of_many(ctx.data::<Cx>()?, &user_ids).await?)
+    }
+
+    /// Who is online, of those whom the viewer may see; 100 at most.
+    async fn online_users(&self, ctx: &Context<'_>) -> Result<Vec<Presence>> {
+        Ok(presence::online(ctx.data::<Cx>()?, None, page::MOST).await?.items)
+    }
+
+    /// What happened after the cursor, as things stand now; without one, nothing but the present cursor.
+    async fn sync(&self, ctx: &Context<'_>, after: Option<String>, first: Option<i32>) -> Result<EventPage> {
+        Ok(events::page(ctx.data::<Cx>()?, after.as_deref(), page::limit(first.map(i64::from))?).await?)
+    }
+}

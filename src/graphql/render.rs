@@ -1,0 +1,264 @@
+//! Answers to subscriptions: an event is executed once for everybody who asked the same question, and its bytes are
+//! shared. Whoever asks for something that depends on the viewer has a question of their own.
+
+use std::sync::Arc;
+
+use async_graphql::parser::types::{ExecutableDocument, OperationType, Selection, SelectionSet};
+use bytes::Bytes;
+use futures_util::StreamExt;
+use sha2::{Digest, Sha256};
+
+use super::subscription::{Source, topics};
+use super::{Checked, Door, error};
+use crate::chat::Cx;
+use crate::error::Error;
+use crate::event::{Event, EventType, FormKey, Topic};
+use crate::id::ConversationId;
+use crate::live::{Interest, Listener};
+use crate::log::{self, Head};
+
+/// A running subscription of one connection.
+pub(crate) struct Question {
+    checked: Checked,
+    key: FormKey,
+    topics: &'static [Topic],
+    /// The one conversation that it is about, if there is one.
+    conversation: Option<ConversationId>,
+    /// What was told last; a resumed question starts in the past.
+    told: i64,
+    head: Arc<Head>,
+}
+
+/// What an event comes to for a question.
+pub(crate) enum Said {
+    /// The response, as JSON.
+    Next(Bytes),
+    /// It is over: the conversation is not the viewer's any more.
+    Lost(Error),
+}
+
+impl Question {
+    /// Checks a subscription and starts it on the listener.
+    ///
+    /// # Errors
+    /// The response that says why not, dressed.
+    pub async fn ask(
+        door: &Door,
+        cx: &Cx,
+        checked: Checked,
+        listener: &Listener,
+    ) -> std::result::Result<Self, Box<async_graphql::Response>> {
+        let refuse = |error: Error| Box::new(error::response(&error));
+        // The listener hears from here on; what is committed from now on is told.
+        let started = listener.position();
+        let request = checked.request(cx).data(Source::Check);
+        if let Some(response) = door.schema.execute_stream(request).next().await
+            && !response.errors.is_empty()
+        {
+            return Err(Box::new(error::dress(response)));
+        }
+        let (field, arguments) =
+            root(&checked).ok_or_else(|| refuse(Error::bad_request("The subscription is empty")))?;
+        let topics = topics(&field).ok_or_else(|| refuse(Error::bad_request("There is no such subscription")))?;
+        let head = log::head(&cx.chat).await.map_err(refuse)?;
+        let mut told = started;
+        if let Some(after) = arguments.after {
+            told = head.position_of(&after).map_err(refuse)?;
+            listener.rewind(told);
+        }
+        let key = key(&checked, cx);
+        Ok(Self { checked, key, topics, conversation: arguments.conversation, told, head: Arc::new(head) })
+    }
+
+    pub fn interest(&self) -> Interest {
+        // A lost conversation ends a question about it.
+        self.topics.iter().copied().chain([Topic::Conversations]).collect()
+    }
+
+    /// What the event comes to, if anything.
+    pub async fn hear(&mut self, door: &Door, cx: &Cx, event: &Arc<Event>) -> Option<Said> {
+        if let Some(position) = event.position {
+            if position <= self.told {
+                return None;
+            }
+            self.told = position;
+        }
+        if self.is_lost(event, cx) {
+            return Some(Said::Lost(crate::access::not_a_participant()));
+        }
+        if !self.topics.contains(&event.kind.topic()) {
+            return None;
+        }
+        let bytes = event.form(self.key, self.execute(door, cx, Arc::clone(event))).await?;
+        Some(Said::Next(bytes))
+    }
+
+    fn is_lost(&self, event: &Event, cx: &Cx) -> bool {
+        let gone = match event.kind {
+            EventType::ParticipantRemoved => event.subject == Some(cx.me()),
+            EventType::ConversationDeleted => true,
+            _ => false,
+        };
+        gone && self.conversation.is_some() && event.conversation == self.conversation
+    }
+
+    async fn execute(&self, door: &Door, cx: &Cx, event: Arc<Event>) -> Option<Bytes> {
+        let source = Source::Happened(event, Arc::clone(&self.head));
+        let response = door.schema.execute_stream(self.checked.request(cx).data(source)).next().await?;
+        serde_json::to_vec(&error::dress(response)).ok().map(Bytes::from)
+    }
+}
+
+/// The arguments of a root field that matter to a connection.
+#[derive(Default)]
+struct Arguments {
+    conversation: Option<ConversationId>,
+    after: Option<String>,
+}
+
+/// The root field of the subscription, and its arguments with the variables put in.
+fn root(checked: &Checked) -> Option<(String, Arguments)> {
+    let document = &checked.document;
+    let name = checked.operation.operation_name.as_deref();
+    let operation = document.operations.iter().find(|(found, operation)| match name {
+        Some(name) => found.is_some_and(|found| found.as_str() == name),
+        None => operation.node.ty == OperationType::Subscription,
+    });
+    let (_, operation) = operation?;
+    let field = first_field(document, &operation.node.selection_set.node, 0)?;
+    let value = |wanted: &str| {
+        let (_, value) = field.arguments.iter().find(|(name, _)| name.node.as_str() == wanted)?;
+        let constant = value.node.clone().into_const_with(|name| {
+            let given = checked.operation.variables.as_ref().and_then(|given| given.get(name.as_str()));
+            let default = || {
+                let definitions = &operation.node.variable_definitions;
+                let definition = definitions.iter().find(|definition| definition.node.name.node == name)?;
+                definition.node.default_value.as_ref().map(|value| value.node.clone())
+            };
+            let given = given.and_then(|given| async_graphql::Value::from_json(given.clone()).ok());
+            Ok::<_, ()>(given.or_else(default).unwrap_or_default())
+        });
+        constant.ok()
+    };
+    let conversation = value("conversationId").and_then(|id| match id {
+        async_graphql::Value::String(text) => text.parse().ok(),
+        async_graphql::Value::Number(number) => number.as_i64().and_then(ConversationId::new),
+        _ => None,
+    });
+    let after = match value("after") {
+        Some(async_graphql::Value::String(cursor)) => Some(cursor),
+        _ => None,
+    };
+    Some((field.name.node.to_string(), Arguments { conversation, after }))
+}
+
+fn first_field<'d>(
+    document: &'d ExecutableDocument,
+    set: &'d SelectionSet,
+    depth: usize,
+) -> Option<&'d async_graphql::parser::types::Field> {
+    if depth > 16 {
+        return None;
+    }
+    set.items.iter().find_map(|item| match &item.node {
+        Selection::Field(field) => Some(&field.node),
+        Selection::InlineFragment(inline) => first_field(document, &inline.node.selection_set.node, depth + 1),
+        Selection::FragmentSpread(spread) => {
+            let fragment = document.fragments.get(&spread.node.fragment_name.node)?;
+            first_field(document, &fragment.node.selection_set.node, depth + 1)
+        }
+    })
+}
+
+/// The fields whose value is the same for everybody who may hear an event. Anything else is the viewer's own.
+const COMMON: [&str; 40] = [
+    "__typename",
+    "added",
+    "attachments",
+    "content",
+    "contentType",
+    "conversationId",
+    "count",
+    "createdAt",
+    "cursor",
+    "deviceType",
+    "editedAt",
+    "emoji",
+    "expiresAt",
+    "fileId",
+    "fileName",
+    "height",
+    "id",
+    "isDeleted",
+    "isEdited",
+    "joinedAt",
+    "lastReadMessageId",
+    "lastSeenAt",
+    "message",
+    "messageId",
+    "messageType",
+    "metadata",
+    "name",
+    "online",
+    "parentMessageId",
+    "reactionSummary",
+    "readAt",
+    "replyCount",
+    "senderId",
+    "senderName",
+    "size",
+    "status",
+    "statusMessage",
+    "typing",
+    "userId",
+    "userName",
+];
+const COMMON_ROOTS: [&str; 5] = ["messages", "typing", "presence", "receipts", "reactions"];
+
+/// Names the form of a question: everybody's, or the viewer's own.
+fn key(checked: &Checked, cx: &Cx) -> FormKey {
+    let operation = &checked.operation;
+    let variables = operation.variables.as_ref().map(|variables| serde_json::to_vec(variables).unwrap_or_default());
+    let scope = if is_common(&checked.document) { String::new() } else { cx.me().to_string() };
+    let mut hash = Sha256::new();
+    for part in [
+        b"graphql".as_slice(),
+        operation.query.as_bytes(),
+        operation.operation_name.as_deref().unwrap_or_default().as_bytes(),
+        variables.as_deref().unwrap_or_default(),
+        scope.as_bytes(),
+    ] {
+        hash.update(part.len().to_be_bytes());
+        hash.update(part);
+    }
+    hash.finalize().into()
+}
+
+fn is_common(document: &ExecutableDocument) -> bool {
+    let operations = document.operations.iter().map(|(_, operation)| &operation.node.selection_set.node);
+    let fragments = document.fragments.values().map(|fragment| &fragment.node.selection_set.node);
+    operations.chain(fragments).all(is_common_set)
+}
+
+fn is_common_set(set: &SelectionSet) -> bool {
+    set.items.iter().all(|item| match &item.node {
+        Selection::Field(field) => {
+            let name = field.node.name.node.as_str();
+            (COMMON.binary_search(&name).is_ok() || COMMON_ROOTS.contains(&name))
+                && is_common_set(&field.node.selection_set.node)
+        }
+        Selection::InlineFragment(inline) => is_common_set(&inline.node.selection_set.node),
+        // Fragments are looked at by themselves.
+        Selection::FragmentSpread(_) => true,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_common_fields_are_in_order_so_that_they_can_be_searched() {
+        assert!(COMMON.is_sorted());
+    }
+}

@@ -1,0 +1,167 @@
+//! The subscriptions: a line a field. A field is never left running: it is executed once when somebody subscribes, to
+//! check what they ask for, and once for each event, for everybody with the same question (see `render`).
+
+use std::sync::Arc;
+
+use async_graphql::{Context, Result, Subscription};
+use tokio_stream::{Iter, iter};
+
+use super::events;
+use crate::chat::Cx;
+use crate::chat::conversations::{self, Announcement};
+use crate::chat::messages::Message;
+use crate::chat::presence::Presence;
+use crate::chat::reactions::ReactionChange;
+use crate::chat::receipts::ReadReceiptMove;
+use crate::chat::typing::TypingIndicator;
+use crate::event::{Event, Fact, Topic};
+use crate::id::ConversationId;
+use crate::log::Head;
+
+/// What a subscription is executed upon.
+#[derive(Clone)]
+pub(crate) enum Source {
+    /// Somebody subscribes: is it theirs to hear?
+    Check,
+    /// This happened.
+    Happened(Arc<Event>, Arc<Head>),
+}
+
+/// None or one: what an event comes to for a question.
+type Answer<T> = Iter<std::option::IntoIter<T>>;
+
+pub struct Subscription;
+
+/// Everything that can be heard as it happens.
+#[Subscription]
+impl Subscription {
+    /// Messages as they are sent, edited and deleted.
+    async fn messages(&self, ctx: &Context<'_>, conversation_id: Option<ConversationId>) -> Result<Answer<Message>> {
+        hear(ctx, conversation_id, |cx, event| match &event.fact {
+            Fact::Message(message) => Some(Message::clone(message).for_viewer(cx.me())),
+            _ => None,
+        })
+        .await
+    }
+
+    /// Who starts and stops typing.
+    async fn typing(
+        &self,
+        ctx: &Context<'_>,
+        conversation_id: Option<ConversationId>,
+    ) -> Result<Answer<TypingIndicator>> {
+        hear(ctx, conversation_id, |_, event| match &event.fact {
+            Fact::Typing(typing) => Some(typing.clone()),
+            _ => None,
+        })
+        .await
+    }
+
+    /// How those are with whom the viewer shares a conversation.
+    async fn presence(&self, ctx: &Context<'_>) -> Result<Answer<Presence>> {
+        hear(ctx, None, |_, event| match &event.fact {
+            Fact::Presence { presence, .. } => Some(presence.clone()),
+            _ => None,
+        })
+        .await
+    }
+
+    /// Read markers as they move.
+    async fn receipts(
+        &self,
+        ctx: &Context<'_>,
+        conversation_id: Option<ConversationId>,
+    ) -> Result<Answer<ReadReceiptMove>> {
+        hear(ctx, conversation_id, |_, event| match &event.fact {
+            Fact::Receipt(moved) => Some(moved.clone()),
+            _ => None,
+        })
+        .await
+    }
+
+    /// Reactions as they come and go.
+    async fn reactions(
+        &self,
+        ctx: &Context<'_>,
+        conversation_id: Option<ConversationId>,
+    ) -> Result<Answer<ReactionChange>> {
+        hear(ctx, conversation_id, |_, event| match &event.fact {
+            Fact::Reaction(change) => Some(change.clone()),
+            _ => None,
+        })
+        .await
+    }
+
+    /// Conversations that are created, changed, left or deleted.
+    async fn conversation_changes(
+        &self,
+        ctx: &Context<'_>,
+        conversation_id: Option<ConversationId>,
+    ) -> Result<Answer<Announcement>> {
+        let cx = ctx.data::<Cx>()?;
+        let change = match here(ctx, conversation_id).await? {
+            Some((event, _)) => conversations::announcement(cx, &event).await?,
+            None => None,
+        };
+        Ok(iter(change))
+    }
+
+    /// Everything that the viewer may see and that stands in the log; from the cursor `after`, else from now on.
+    #[graphql(name = "events")]
+    async fn everything(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "A cursor that an event came with: what was missed since comes first, without a gap")]
+        after: Option<String>,
+    ) -> Result<Answer<events::Event>> {
+        // Where to start is the connection's business; here it is only looked at.
+        let _ = after;
+        let cx = ctx.data::<Cx>()?;
+        let seen = match here(ctx, None).await? {
+            Some((event, head)) => events::seen(cx, &head, &event).await?,
+            None => None,
+        };
+        Ok(iter(seen))
+    }
+}
+
+/// Which events wake the field of this name.
+pub(crate) fn topics(field: &str) -> Option<&'static [Topic]> {
+    const TOPICS: [(&str, &[Topic]); 7] = [
+        ("messages", &[Topic::Messages]),
+        ("typing", &[Topic::Typing]),
+        ("presence", &[Topic::Presence]),
+        ("receipts", &[Topic::Receipts]),
+        ("reactions", &[Topic::Reactions]),
+        ("conversationChanges", &[Topic::Conversations]),
+        ("events", &[Topic::Messages, Topic::Reactions, Topic::Receipts, Topic::Conversations]),
+    ];
+    TOPICS.iter().find(|(name, _)| *name == field).map(|(_, topics)| *topics)
+}
+
+async fn hear<T>(
+    ctx: &Context<'_>,
+    conversation: Option<ConversationId>,
+    pick: impl Fn(&Cx, &Event) -> Option<T>,
+) -> Result<Answer<T>> {
+    let heard = here(ctx, conversation).await?;
+    let cx = ctx.data::<Cx>()?;
+    Ok(iter(heard.and_then(|(event, _)| pick(cx, &event))))
+}
+
+/// The event, if it belongs to the conversation that was asked for. For a check, whether that is the viewer's.
+async fn here(ctx: &Context<'_>, conversation: Option<ConversationId>) -> Result<Option<(Arc<Event>, Arc<Head>)>> {
+    match ctx.data::<Source>()? {
+        Source::Happened(event, head) => {
+            let here = conversation.is_none() || event.conversation == conversation;
+            Ok(here.then(|| (Arc::clone(event), Arc::clone(head))))
+        }
+        Source::Check => {
+            if let Some(conversation) = conversation {
+                let cx = ctx.data::<Cx>()?;
+                conversations::must_be_in(cx, conversation).await?;
+            }
+            Ok(None)
+        }
+    }
+}

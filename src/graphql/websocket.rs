@@ -1,0 +1,294 @@
+//! Subscriptions over WebSocket: `graphql-transport-ws`, and the older `graphql-ws` in other words. One connection
+//! has one listener for all its subscriptions; what it says is kept by [`crate::socket`].
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_graphql::parser::types::OperationType;
+use axum::extract::WebSocketUpgrade;
+use axum::http::request::Parts;
+use axum::response::Response;
+use bytes::{BufMut, Bytes, BytesMut};
+use chrono::Utc;
+use serde::Deserialize;
+use serde_json::Value as Json;
+use tokio::time::Instant;
+
+use super::render::{Question, Said};
+use super::{Door, Operation, error};
+use crate::answer::refuse;
+use crate::auth::bearer_or_bare;
+use crate::body;
+use crate::chat::Cx;
+use crate::error::{Error, Kind};
+use crate::event::Event;
+use crate::live::{Interest, Listener};
+use crate::origin;
+use crate::socket::{self, Frame, Goodbye, Protocol, Received, Turn, websocket};
+
+/// Subscriptions on one connection, at most.
+const MOST: usize = 50;
+/// Bytes of the id of a subscription, at most.
+const LONGEST_ID: usize = 256;
+/// How long a client may take to say who it is.
+const INIT: Duration = Duration::from_secs(10);
+
+/// The two protocols; the words of the older one differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Dialect {
+    Transport,
+    Legacy,
+}
+
+const PROTOCOLS: [(&str, Dialect); 2] = [("graphql-transport-ws", Dialect::Transport), ("graphql-ws", Dialect::Legacy)];
+
+/// Accepts a handshake, unless it comes from a page that is not allowed.
+pub(super) fn accept(door: Arc<Door>, parts: &Parts, upgrade: WebSocketUpgrade) -> Response {
+    if !origin::is_allowed(&door.app.config.cors, &parts.headers) {
+        return refuse(&Error::forbidden("This origin is not allowed"));
+    }
+    let token = token_of(parts.uri.query().unwrap_or_default());
+    let upgrade = websocket::limited(upgrade).protocols(PROTOCOLS.map(|(name, _)| name));
+    upgrade.on_upgrade(async move |socket| {
+        let chosen = socket.protocol().and_then(|name| name.to_str().ok()).map(str::to_owned);
+        let dialect = PROTOCOLS.iter().find(|(name, _)| chosen.as_deref() == Some(*name)).map(|(_, dialect)| *dialect);
+        let stopping = door.app.stopping.clone();
+        match dialect {
+            Some(dialect) => socket::run(socket, Session::new(door, dialect, token), stopping).await,
+            None => socket::Wire::close(socket, Goodbye::new(4406, "Subprotocol not acceptable")).await,
+        }
+    })
+}
+
+fn token_of(query: &str) -> Option<String> {
+    let (_, token) = query.split('&').filter_map(|pair| pair.split_once('=')).find(|(name, _)| *name == "token")?;
+    let token = percent_encoding::percent_decode_str(token).decode_utf8().ok()?;
+    Some(token.into_owned()).filter(|token| !token.is_empty())
+}
+
+/// What a client says.
+#[derive(Deserialize)]
+struct Spoken {
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(default)]
+    id: Option<String>,
+    #[serde(default)]
+    payload: Option<Json>,
+}
+
+struct Session {
+    door: Arc<Door>,
+    dialect: Dialect,
+    /// The token of the URL, for clients whose `connection_init` has none.
+    token: Option<String>,
+    cx: Option<Cx>,
+    listener: Option<Listener>,
+    questions: Vec<(String, Question)>,
+    deadline: Instant,
+}
+
+impl Session {
+    fn new(door: Arc<Door>, dialect: Dialect, token: Option<String>) -> Self {
+        let deadline = Instant::now() + INIT;
+        Self { door, dialect, token, cx: None, listener: None, questions: Vec::new(), deadline }
+    }
+
+    async fn answer(&mut self, said: Spoken, out: &mut Vec<Frame>) -> Result<(), Goodbye> {
+        match (said.kind.as_str(), self.dialect) {
+            ("connection_init", _) => self.init(said.payload, out).await,
+            ("ping", Dialect::Transport) => {
+                let payload = said.payload.map(|payload| payload.to_string());
+                out.push(message("pong", None, payload.as_ref().map(String::as_bytes)));
+                Ok(())
+            }
+            ("pong", Dialect::Transport) => Ok(()),
+            ("subscribe", Dialect::Transport) | ("start", Dialect::Legacy) => self.subscribe(said, out).await,
+            ("complete", Dialect::Transport) | ("stop", Dialect::Legacy) => {
+                self.questions.retain(|(id, _)| Some(id) != said.id.as_ref());
+                self.update_interest();
+                Ok(())
+            }
+            ("connection_terminate", Dialect::Legacy) => Err(Goodbye::new(1000, "")),
+            _ => Err(Goodbye::new(4400, "Unknown message type")),
+        }
+    }
+
+    async fn init(&mut self, payload: Option<Json>, out: &mut Vec<Frame>) -> Result<(), Goodbye> {
+        if self.cx.is_some() {
+            return Err(Goodbye::new(4429, "Too many initialisation requests"));
+        }
+        let given = |name: &str| payload.as_ref()?.get(name)?.as_str().and_then(bearer_or_bare).map(str::to_owned);
+        let token = given("Authorization").or_else(|| given("authorization")).or_else(|| self.token.take());
+        let token = token.ok_or_else(|| Goodbye::new(4403, "A token is needed"))?;
+        let cx = self.door.app.authenticate(&token).await.map_err(|refused| match refused.kind {
+            Kind::Unauthenticated => Goodbye::new(4403, refused.message),
+            _ => Goodbye::new(1013, refused.message),
+        })?;
+        let lifetime = (cx.viewer.expires - Utc::now()).to_std().unwrap_or_default();
+        self.deadline = Instant::now() + lifetime.min(Duration::from_secs(60 * 60 * 24 * 365));
+        self.cx = Some(cx);
+        out.push(message("connection_ack", None, None));
+        if self.dialect == Dialect::Legacy {
+            out.push(message("ka", None, None));
+        }
+        Ok(())
+    }
+
+    async fn subscribe(&mut self, said: Spoken, out: &mut Vec<Frame>) -> Result<(), Goodbye> {
+        let cx = self.cx.clone().ok_or_else(|| Goodbye::new(4401, "Unauthorized"))?;
+        let id = said.id.filter(|id| !id.is_empty() && id.len() <= LONGEST_ID);
+        let (id, payload) = id.zip(said.payload).ok_or_else(|| Goodbye::new(4400, "Invalid message"))?;
+        if self.questions.iter().any(|(taken, _)| *taken == id) {
+            return Err(Goodbye::new(4409, "Subscriber for this id already exists"));
+        }
+        let operation = serde_json::from_value::<Operation>(payload);
+        let operation = operation.map_err(|_| Goodbye::new(4400, "Invalid message"))?;
+        if let Err(refused) = self.start(&cx, &id, operation, out).await {
+            out.push(self.refusal(&id, &refused));
+        }
+        Ok(())
+    }
+
+    async fn start(
+        &mut self,
+        cx: &Cx,
+        id: &str,
+        operation: Operation,
+        out: &mut Vec<Frame>,
+    ) -> Result<(), Box<async_graphql::Response>> {
+        let refuse = |refused: &Error| Box::new(error::response(refused));
+        let checked = self.door.check(operation).map_err(|refused| refuse(&refused))?;
+        if checked.kind != OperationType::Subscription {
+            let answer = error::dress(self.door.schema.execute(checked.request(cx)).await);
+            if answer.data == async_graphql::Value::Null && answer.errors.iter().any(|error| error.path.is_empty()) {
+                return Err(Box::new(answer));
+            }
+            let bytes = serde_json::to_vec(&answer).map_err(|_| refuse(&Error::internal()))?;
+            out.push(message(self.word_for_next(), Some(id), Some(&bytes)));
+            out.push(message("complete", Some(id), None));
+            return Ok(());
+        }
+        if self.questions.len() >= MOST {
+            return Err(refuse(&Error::bad_request(format!("At most {MOST} subscriptions fit on one connection"))));
+        }
+        let listener = match &self.listener {
+            Some(listener) => listener,
+            None => {
+                let listener = self.door.app.hub.listen(cx).await.map_err(|refused| refuse(&refused))?;
+                self.listener.insert(listener)
+            }
+        };
+        let question = Question::ask(&self.door, cx, checked, listener).await?;
+        self.questions.push((id.to_owned(), question));
+        self.update_interest();
+        Ok(())
+    }
+
+    fn update_interest(&self) {
+        if let Some(listener) = &self.listener {
+            let interest = self.questions.iter().map(|(_, question)| question.interest());
+            listener.set_interest(interest.fold(Interest::NOTHING, Interest::and));
+        }
+    }
+
+    fn word_for_next(&self) -> &'static str {
+        match self.dialect {
+            Dialect::Transport => "next",
+            Dialect::Legacy => "data",
+        }
+    }
+
+    /// An error ends its subscription. The newer protocol wants the list of errors, the older one a single one.
+    fn refusal(&self, id: &str, answer: &async_graphql::Response) -> Frame {
+        let payload = match self.dialect {
+            Dialect::Transport => serde_json::to_vec(&answer.errors),
+            Dialect::Legacy => serde_json::to_vec(&answer.errors.first()),
+        };
+        message("error", Some(id), Some(&payload.unwrap_or_else(|_| b"[]".to_vec())))
+    }
+}
+
+impl Protocol for Session {
+    type News = Vec<Arc<Event>>;
+
+    async fn hear(&mut self, received: Received, out: &mut Vec<Frame>) -> Turn {
+        let text = match received {
+            Received::Text(text) => text,
+            Received::Alive => return Turn::Go,
+            Received::Binary(_) | Received::Refused(_) => return Turn::End(Goodbye::new(4400, "Invalid message")),
+        };
+        let Ok(said) = body::from_json::<Spoken>(&text) else {
+            return Turn::End(Goodbye::new(4400, "Invalid message"));
+        };
+        match self.answer(said, out).await {
+            Ok(()) => Turn::Go,
+            Err(goodbye) => Turn::End(goodbye),
+        }
+    }
+
+    async fn listen(&mut self) -> Vec<Arc<Event>> {
+        let Some(listener) = &mut self.listener else { return std::future::pending().await };
+        match listener.next().await {
+            Ok(events) => events,
+            Err(_) => {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                Vec::new()
+            }
+        }
+    }
+
+    async fn tell(&mut self, events: Vec<Arc<Event>>, out: &mut Vec<Frame>) -> Turn {
+        let Some(cx) = self.cx.clone() else { return Turn::Go };
+        let next = self.word_for_next();
+        let mut lost = Vec::new();
+        for event in events {
+            for (id, question) in &mut self.questions {
+                match question.hear(&self.door, &cx, &event).await {
+                    Some(Said::Next(payload)) => out.push(message(next, Some(id), Some(&payload))),
+                    Some(Said::Lost(refused)) => lost.push((id.clone(), refused)),
+                    None => {}
+                }
+            }
+            for (id, refused) in lost.drain(..) {
+                self.questions.retain(|(other, _)| *other != id);
+                out.push(self.refusal(&id, &error::response(&refused)));
+                self.update_interest();
+            }
+        }
+        Turn::Go
+    }
+
+    fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    async fn overdue(&mut self, _: &mut Vec<Frame>) -> Turn {
+        Turn::End(match self.cx {
+            None => Goodbye::new(4408, "Connection initialisation timeout"),
+            Some(_) => Goodbye::new(4403, "The token has expired"),
+        })
+    }
+
+    fn going_away(&mut self, _: &mut Vec<Frame>) -> Goodbye {
+        Goodbye::new(1001, "The server is stopping")
+    }
+}
+
+/// A message around ready JSON.
+fn message(kind: &str, id: Option<&str>, payload: Option<&[u8]>) -> Frame {
+    let mut text = BytesMut::with_capacity(64 + payload.map_or(0, <[u8]>::len));
+    text.put_slice(b"{\"type\":\"");
+    text.put_slice(kind.as_bytes());
+    text.put_u8(b'"');
+    if let Some(id) = id {
+        text.put_slice(b",\"id\":");
+        text.put_slice(Json::from(id).to_string().as_bytes());
+    }
+    if let Some(payload) = payload {
+        text.put_slice(b",\"payload\":");
+        text.put_slice(payload);
+    }
+    text.put_u8(b'}');
+    Frame::Text(Bytes::from(text))
+}

@@ -1,0 +1,197 @@
+//! The queue of one connection. It is bounded: when durable events find it full the connection falls behind, and
+//! reads the log from where it stands until it has caught up; passing signals replace older ones of their kind.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+use super::Interest;
+use crate::event::Event;
+
+/// Durable events that wait for a connection, and signals, at most.
+const EVENTS: usize = 256;
+const SIGNALS: usize = 256;
+
+/// What waits for one connection.
+pub struct Feed {
+    waiting: Mutex<Waiting>,
+    interest: AtomicU8,
+    wake: Notify,
+}
+
+struct Waiting {
+    events: VecDeque<Arc<Event>>,
+    signals: VecDeque<Arc<Event>>,
+    /// The newest durable event that was queued or read.
+    position: i64,
+    /// Behind: the newest durable event that was not queued. The log has it.
+    missed: Option<i64>,
+}
+
+/// What [`Feed::take`] found.
+pub enum Taken {
+    /// Events, the durable ones first and in order.
+    Events(Vec<Arc<Event>>),
+    /// Nothing is queued, and the log has what comes after this position.
+    Behind(i64),
+    Nothing,
+}
+
+impl Feed {
+    /// A feed that starts after `position`.
+    pub fn new(position: i64) -> Self {
+        let waiting = Waiting { events: VecDeque::new(), signals: VecDeque::new(), position, missed: None };
+        Self { waiting: Mutex::new(waiting), interest: AtomicU8::new(0), wake: Notify::new() }
+    }
+
+    pub fn set_interest(&self, interest: Interest) {
+        self.interest.store(interest.0, Ordering::Release);
+    }
+
+    /// Queues an event, unless nobody here wants its topic or the connection has had it.
+    pub fn push(&self, event: &Arc<Event>) {
+        if !Interest(self.interest.load(Ordering::Acquire)).covers(event.kind.topic()) {
+            return;
+        }
+        let mut waiting = self.lock();
+        match event.position {
+            None => waiting.push_signal(event),
+            Some(position) if position > waiting.position => waiting.push_event(position, event),
+            Some(_) => return,
+        }
+        drop(waiting);
+        self.wake.notify_one();
+    }
+
+    /// Takes all that is queued.
+    pub fn take(&self) -> Taken {
+        let mut waiting = self.lock();
+        if waiting.events.is_empty() && waiting.signals.is_empty() {
+            return match waiting.missed {
+                Some(_) => Taken::Behind(waiting.position),
+                None => Taken::Nothing,
+            };
+        }
+        let mut taken: Vec<Arc<Event>> = waiting.events.drain(..).collect();
+        taken.extend(waiting.signals.drain(..));
+        Taken::Events(taken)
+    }
+
+    /// Waits until something may have been queued.
+    pub async fn woken(&self) {
+        self.wake.notified().await;
+    }
+
+    /// The log was read up to `position`, which was its end if `complete`: if nothing was missed beyond that, the
+    /// connection has caught up.
+    pub fn caught_up(&self, position: i64, complete: bool) {
+        let mut waiting = self.lock();
+        waiting.position = waiting.position.max(position);
+        if complete && waiting.missed.is_none_or(|missed| missed <= position) {
+            waiting.missed = None;
+        }
+    }
+
+    /// Goes back to `position`: everything after it comes again, from the log.
+    pub fn rewind(&self, position: i64) {
+        let mut waiting = self.lock();
+        let newest = waiting.missed.unwrap_or(waiting.position).max(waiting.position);
+        waiting.events.clear();
+        waiting.missed = Some(newest);
+        waiting.position = position;
+        drop(waiting);
+        self.wake.notify_one();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Waiting {
+    fn push_event(&mut self, position: i64, event: &Arc<Event>) {
+        if self.missed.is_some() || self.events.len() >= EVENTS {
+            self.missed = Some(position);
+        } else {
+            self.position = position;
+            self.events.push_back(Arc::clone(event));
+        }
+    }
+
+    fn push_signal(&mut self, event: &Arc<Event>) {
+        let same = |old: &Arc<Event>| old.kind == event.kind && old.replaces() == event.replaces();
+        if let Some(place) = self.signals.iter().position(same) {
+            self.signals.remove(place);
+        } else if self.signals.len() >= SIGNALS {
+            self.signals.pop_front();
+        }
+        self.signals.push_back(Arc::clone(event));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::Utc;
+
+    use super::*;
+    use crate::event::{EventType, Fact, Topic};
+    use crate::id::{ConversationId, UserId};
+
+    fn durable(position: i64) -> Arc<Event> {
+        let conversation = Some(ConversationId::stored(1));
+        let fact = Fact::Conversation { participants: Vec::new() };
+        let mut event = Event::new(EventType::ConversationUpdated, conversation, UserId::stored(1), Utc::now(), fact);
+        event.position = Some(position);
+        Arc::new(event)
+    }
+
+    fn feed() -> Feed {
+        let feed = Feed::new(0);
+        feed.set_interest(Interest::NOTHING.with(Topic::Conversations));
+        feed
+    }
+
+    fn positions(taken: Taken) -> Vec<i64> {
+        match taken {
+            Taken::Events(events) => events.iter().filter_map(|event| event.position).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_full_feed_turns_to_the_log_and_comes_back_without_gap_or_duplicate() {
+        let feed = feed();
+        (1..=300).for_each(|position| feed.push(&durable(position)));
+        assert_eq!(positions(feed.take()), (1..=256).collect::<Vec<_>>());
+        assert!(matches!(feed.take(), Taken::Behind(256)));
+        feed.push(&durable(301));
+        feed.caught_up(300, true);
+        assert!(matches!(feed.take(), Taken::Behind(300)), "301 came while the log was being read");
+        feed.caught_up(305, true);
+        feed.push(&durable(304));
+        assert!(matches!(feed.take(), Taken::Nothing), "the log had 304 already");
+        feed.push(&durable(306));
+        assert_eq!(positions(feed.take()), [306]);
+    }
+
+    #[test]
+    fn a_rewound_feed_reads_the_log_up_to_what_it_had() {
+        let feed = feed();
+        (1..=10).for_each(|position| feed.push(&durable(position)));
+        feed.rewind(4);
+        assert!(matches!(feed.take(), Taken::Behind(4)));
+        feed.caught_up(8, false);
+        assert!(matches!(feed.take(), Taken::Behind(8)));
+        feed.caught_up(10, true);
+        assert!(matches!(feed.take(), Taken::Nothing));
+    }
+
+    #[test]
+    fn what_nobody_asked_for_does_not_wait() {
+        let feed = Feed::new(0);
+        feed.push(&durable(1));
+        assert!(matches!(feed.take(), Taken::Nothing));
+    }
+}

@@ -1,0 +1,37 @@
+//! Who is listening: the hub keeps connections and routes what happened to them, each connection has a bounded feed
+//! and turns to the log when it falls behind. Nothing here knows what a connection speaks.
+
+mod dispatch;
+mod feed;
+mod hub;
+
+pub use dispatch::dispatch;
+pub use hub::{Hub, Listener};
+
+use crate::event::Topic;
+
+/// Which topics wake a connection.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Interest(u8);
+
+impl Interest {
+    pub const NOTHING: Self = Self(0);
+
+    pub fn with(self, topic: Topic) -> Self {
+        Self(self.0 | 1 << topic as u8)
+    }
+
+    pub fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    pub fn covers(self, topic: Topic) -> bool {
+        self.0 & 1 << topic as u8 != 0
+    }
+}
+
+impl FromIterator<Topic> for Interest {
+    fn from_iter<T: IntoIterator<Item = Topic>>(topics: T) -> Self {
+        topics.into_iter().fold(Self::NOTHING, Self::with)
+    }
+}

@@ -1,0 +1,56 @@
+//! The endpoint of the log: what happened after a cursor (contract §8.3, §12).
+
+use serde::Serialize;
+use serde_json::{Value as Json, json};
+
+use super::envelope::{Answer, paged};
+use super::input::{Caller, Params};
+use crate::chat::Cx;
+use crate::chat::conversations;
+use crate::chat::messages::Message;
+use crate::error::{Error, Result};
+use crate::event::{Event, Fact};
+use crate::log;
+
+/// An event of the log.
+#[derive(Serialize)]
+pub(super) struct Entry {
+    cursor: String,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    data: Json,
+}
+
+/// Without a cursor: an empty list, and where the log stands now.
+pub(super) async fn after(Caller(cx): Caller, params: Params) -> Answer<Vec<Entry>> {
+    let limit = params.limit()?;
+    let head = log::head(&cx.chat).await?;
+    let Some(after) = params.text("after")? else {
+        let next = head.cursor(head.position).to_string();
+        return paged(Vec::new(), false, Some(next));
+    };
+    let stretch = log::replay(&cx.chat, cx.me(), head.position_of(after)?, limit).await?;
+    let mut entries = Vec::with_capacity(stretch.events.len());
+    for event in &stretch.events {
+        if let Some((position, data)) = event.position.zip(data(&cx, event).await?) {
+            entries.push(Entry { cursor: head.cursor(position).to_string(), kind: event.kind.name(), data });
+        }
+    }
+    let next = head.cursor(stretch.position).to_string();
+    paged(entries, !stretch.complete, Some(next))
+}
+
+async fn data(cx: &Cx, event: &Event) -> Result<Option<Json>> {
+    let written = match &event.fact {
+        Fact::Message(message) => serde_json::to_value(Message::clone(message).for_viewer(cx.me())),
+        Fact::Reaction(change) => serde_json::to_value(change),
+        Fact::Receipt(moved) => serde_json::to_value(moved),
+        Fact::Participant(person) => Ok(json!({ "conversationId": event.conversation, "participant": person })),
+        Fact::Conversation { .. } | Fact::Settings => {
+            let Some(announced) = conversations::announcement(cx, event).await? else { return Ok(None) };
+            serde_json::to_value(announced.conversation)
+        }
+        Fact::Typing(_) | Fact::Presence { .. } => return Ok(None),
+    };
+    written.map(Some).map_err(|_| Error::internal())
+}

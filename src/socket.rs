@@ -1,0 +1,157 @@
+//! The discipline of any long connection, whatever it speaks and whatever carries it: deadlines, pings, drain and
+//! flush, a bound on how long a peer may take nothing, and goodbye on shutdown.
+
+pub mod websocket;
+
+use std::borrow::Cow;
+use std::future::Future;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
+
+/// Something to be written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Frame {
+    /// UTF-8.
+    Text(Bytes),
+    Binary(Bytes),
+    Ping,
+}
+
+/// Something that came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Received {
+    Text(Bytes),
+    Binary(Bytes),
+    /// A ping or a pong of the carrier itself: a sign of life.
+    Alive,
+    /// The carrier refuses what came, and the connection has to end so.
+    Refused(Goodbye),
+}
+
+/// How a connection ends: a WebSocket close code and a reason of up to 123 bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Goodbye {
+    pub code: u16,
+    pub reason: Cow<'static, str>,
+}
+
+impl Goodbye {
+    pub fn new(code: u16, reason: impl Into<Cow<'static, str>>) -> Self {
+        Self { code, reason: reason.into() }
+    }
+}
+
+/// What carries a connection: a WebSocket, or a session made of requests.
+pub trait Wire: Send {
+    /// The next thing that came; `None` once the peer is gone. Cancelling it loses nothing.
+    fn receive(&mut self) -> impl Future<Output = Option<Received>> + Send;
+
+    /// Writes all of it and flushes once.
+    ///
+    /// # Errors
+    /// [`Gone`] once the peer is.
+    fn send(&mut self, frames: &[Frame]) -> impl Future<Output = Result<(), Gone>> + Send;
+
+    /// Says goodbye and closes.
+    fn close(self, goodbye: Goodbye) -> impl Future<Output = ()> + Send;
+}
+
+/// The peer has gone away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Gone;
+
+/// What to do next.
+#[derive(Debug)]
+pub enum Turn {
+    Go,
+    /// Write what there is, then end.
+    End(Goodbye),
+}
+
+/// What a connection speaks.
+pub trait Protocol: Send {
+    /// Something to tell that came from elsewhere.
+    type News: Send;
+
+    /// Answers what came, in order.
+    fn hear(&mut self, received: Received, out: &mut Vec<Frame>) -> impl Future<Output = Turn> + Send;
+
+    /// Waits for news. Cancelling it loses none.
+    fn listen(&mut self) -> impl Future<Output = Self::News> + Send;
+
+    /// Tells the news.
+    fn tell(&mut self, news: Self::News, out: &mut Vec<Frame>) -> impl Future<Output = Turn> + Send;
+
+    /// When [`Protocol::overdue`] has to be called next.
+    fn deadline(&self) -> Instant;
+
+    /// The deadline has come.
+    fn overdue(&mut self, out: &mut Vec<Frame>) -> impl Future<Output = Turn> + Send;
+
+    /// Frames were written, at this moment.
+    fn written(&mut self, _at: Instant) {}
+
+    /// The server is stopping.
+    fn going_away(&mut self, out: &mut Vec<Frame>) -> Goodbye;
+}
+
+/// How often a peer is pinged, and how long it may be silent: two pings.
+const PING: Duration = Duration::from_secs(25);
+/// How long a peer may accept nothing (contract §8.8).
+const STALLED: Duration = Duration::from_secs(60);
+/// Frames between two flushes, so that a slow peer's progress is seen.
+const TOGETHER: usize = 32;
+
+/// Runs a connection to its end.
+pub async fn run<W: Wire, P: Protocol>(mut wire: W, mut protocol: P, stopping: CancellationToken) {
+    let mut out = Vec::new();
+    let mut ping = interval(PING);
+    ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ping.tick().await;
+    let mut silent_pings = 0;
+    loop {
+        let deadline = protocol.deadline();
+        let turn = tokio::select! {
+            received = wire.receive() => match received {
+                None => return,
+                Some(Received::Refused(goodbye)) => Turn::End(goodbye),
+                Some(received) => {
+                    silent_pings = 0;
+                    protocol.hear(received, &mut out).await
+                }
+            },
+            news = protocol.listen() => protocol.tell(news, &mut out).await,
+            () = sleep_until(deadline) => protocol.overdue(&mut out).await,
+            () = stopping.cancelled() => Turn::End(protocol.going_away(&mut out)),
+            _ = ping.tick() => {
+                silent_pings += 1;
+                if silent_pings > 2 {
+                    return;
+                }
+                out.push(Frame::Ping);
+                Turn::Go
+            }
+        };
+        if flush(&mut wire, &mut out).await.is_err() {
+            return;
+        }
+        protocol.written(Instant::now());
+        if let Turn::End(goodbye) = turn {
+            let _late = timeout(STALLED, wire.close(goodbye)).await;
+            return;
+        }
+    }
+}
+
+async fn flush<W: Wire>(wire: &mut W, out: &mut Vec<Frame>) -> Result<(), Gone> {
+    for frames in out.chunks(TOGETHER) {
+        timeout(STALLED, wire.send(frames)).await.map_err(|_| Gone)??;
+    }
+    out.clear();
+    // What a burst needed is not kept by a connection that is idle again.
+    out.shrink_to(TOGETHER);
+    Ok(())
+}

@@ -1,0 +1,66 @@
+//! The request that sends: an array of messages for a session.
+
+use std::error::Error as _;
+use std::sync::Arc;
+
+use axum::body::{Body, Bytes};
+use axum::extract::ws::Utf8Bytes;
+use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use http_body_util::LengthLimitError;
+use tokio::time::timeout;
+
+use super::route::Endpoint;
+use super::strings::Strings;
+use super::{Options, cookie, reply};
+
+/// Hands the messages in the body to the session, waiting until it has room for them. Whatever the body is called, it is
+/// read as JSON: browsers may only send other names without asking first.
+pub(super) async fn deliver(endpoint: &Arc<Endpoint>, request: Parts, body: Body, id: &str) -> Response {
+    let body = match read(&request.headers, body, &endpoint.options).await {
+        Ok(body) => body,
+        Err(status) => return reply::empty(status),
+    };
+    let Some(pipe) = endpoint.pipes.get(id) else { return reply::not_found() };
+    if !endpoint.owns(&pipe, &request).await {
+        return reply::not_found();
+    }
+    if body.is_empty() {
+        return reply::plain(StatusCode::INTERNAL_SERVER_ERROR, "Payload expected.\n");
+    }
+    let bytes = body.len();
+    let Some(strings) = Utf8Bytes::try_from(body).ok().and_then(|text| Strings::new(text).ok()) else {
+        return reply::plain(StatusCode::INTERNAL_SERVER_ERROR, "Broken JSON encoding.\n");
+    };
+    if pipe.deliver(strings, bytes).await.is_err() {
+        return reply::not_found();
+    }
+    // A status without a body has a type all the same, since some browsers take it for XML otherwise.
+    let mut response = reply::typed(StatusCode::NO_CONTENT, reply::PLAIN, Body::empty());
+    reply::never_cache(response.headers_mut());
+    if endpoint.options.set_cookie {
+        cookie::set(&request.headers, response.headers_mut());
+    }
+    response
+}
+
+/// The whole body, if it is neither too long nor too slow nor compressed.
+pub(super) async fn read(headers: &HeaderMap, body: Body, options: &Options) -> Result<Bytes, StatusCode> {
+    if headers.get(CONTENT_ENCODING).is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        return Err(StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    }
+    let announced = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    if announced.is_some_and(|length| length > options.message_limit as u64) {
+        return Err(StatusCode::PAYLOAD_TOO_LARGE);
+    }
+    match timeout(options.body_timeout, axum::body::to_bytes(body, options.message_limit)).await {
+        Err(_) => Err(StatusCode::REQUEST_TIMEOUT),
+        Ok(Ok(body)) => Ok(body),
+        Ok(Err(error)) if error.source().is_some_and(|source| source.is::<LengthLimitError>()) => {
+            Err(StatusCode::PAYLOAD_TOO_LARGE)
+        }
+        Ok(Err(_)) => Err(StatusCode::BAD_REQUEST),
+    }
+}

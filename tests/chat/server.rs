@@ -1,0 +1,180 @@
+//! A real server for one test: its own port, its own data folder, its own database.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use confab::config::Config;
+use sea_orm::{ConnectionTrait, Database};
+use serde_json::{Value as Json, json};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::person::Person;
+
+/// The secret of every test server, so that tests can sign whatever token they like.
+pub const SECRET: &str = "a secret for tests, longer than 32 bytes";
+
+/// A running server. Dropping it stops it and removes what it kept.
+pub struct Server {
+    pub address: SocketAddr,
+    folder: PathBuf,
+    /// The address of a PostgreSQL and the name of this server's database there.
+    database: Option<(String, String)>,
+    running: Option<(oneshot::Sender<()>, JoinHandle<anyhow::Result<()>>)>,
+    config: Config,
+    next_id: AtomicI64,
+}
+
+impl Server {
+    /// Starts a server without rate limits and with every other setting at its default.
+    pub async fn start() -> Self {
+        Self::start_with(|_| {}).await
+    }
+
+    /// Starts a server whose settings `change` may change.
+    pub async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
+        let name = format!("confab_test_{}", uuid::Uuid::new_v4().simple());
+        let folder = std::env::temp_dir().join(&name);
+        let mut config = Config::default();
+        config.server.data_dir = folder.clone();
+        config.auth.jwt_secret = Some(SECRET.to_owned());
+        config.limits.messages_per_minute = 0;
+        config.limits.uploads_per_minute = 0;
+        config.limits.reactions_per_minute = 0;
+        let database = match std::env::var("CONFAB_TEST_DATABASE") {
+            Ok(admin) => {
+                execute(&admin, &format!("CREATE DATABASE {name}")).await;
+                config.database.url = Some(with_database(&admin, &name));
+                Some((admin, name))
+            }
+            Err(_) => None,
+        };
+        change(&mut config);
+        let address = SocketAddr::from(([127, 0, 0, 1], 0));
+        let next_id = AtomicI64::new(1);
+        let mut server = Self { address, folder, database, running: None, config, next_id };
+        server.resume().await;
+        server
+    }
+
+    /// Stops the server gracefully and keeps its data.
+    pub async fn stop(&mut self) {
+        if let Some((stop, task)) = self.running.take() {
+            stop.send(()).ok();
+            task.await.expect("the server does not panic").expect("the server starts");
+        }
+    }
+
+    /// Starts it again upon the same data, on another port.
+    pub async fn resume(&mut self) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        self.address = listener.local_addr().expect("an address");
+        let (stop, stopped) = oneshot::channel();
+        let config = self.config.clone();
+        let task = tokio::spawn(confab::serve(config, listener, async {
+            stopped.await.ok();
+        }));
+        self.running = Some((stop, task));
+        self.wait_until_ready().await;
+    }
+
+    async fn wait_until_ready(&self) {
+        let until = tokio::time::Instant::now() + Duration::from_secs(30);
+        while tokio::time::Instant::now() < until {
+            if reqwest::get(self.url("/health/ready")).await.is_ok_and(|answer| answer.status() == 200) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("the server did not become ready");
+    }
+
+    /// The address of a path, over HTTP.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// The URL of the server's database.
+    pub fn database_url(&self) -> String {
+        self.config.database_url()
+    }
+
+    /// Somebody new with a valid token, whom the server has seen.
+    pub async fn person(&self, name: &str) -> Person {
+        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        let person = self.somebody(id, &token(json!({ "sub": id, "name": name })), name);
+        assert_eq!(person.get("/conversations/unread").await.status, 200);
+        person
+    }
+
+    /// Somebody with an administrator's token.
+    pub async fn administrator(&self, name: &str) -> Person {
+        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        let person = self.somebody(id, &token(json!({ "sub": id, "name": name, "roles": ["admin"] })), name);
+        assert_eq!(person.get("/conversations/unread").await.status, 200);
+        person
+    }
+
+    /// Somebody with whatever token, whom the server may never have seen.
+    pub fn somebody(&self, id: i64, token: &str, name: &str) -> Person {
+        Person::new(self.address, id, name, token)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let task = self.running.take().map(|(stop, task)| {
+            stop.send(()).ok();
+            task
+        });
+        let (folder, database) = (self.folder.clone(), self.database.take());
+        // The test's own runtime may be ending: the rest is done by a thread that has one.
+        std::thread::spawn(move || {
+            if let Some(task) = task {
+                let until = std::time::Instant::now() + Duration::from_secs(5);
+                while !task.is_finished() && std::time::Instant::now() < until {
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+                task.abort();
+            }
+            std::fs::remove_dir_all(folder).ok();
+            if let Some((admin, name)) = database {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+                runtime.block_on(execute(&admin, &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")));
+            }
+        });
+    }
+}
+
+async fn execute(url: &str, sql: &str) {
+    let connection = Database::connect(url).await.expect("the test database answers");
+    connection.execute_unprepared(sql).await.expect("the test database does as it is told");
+    connection.close().await.ok();
+}
+
+/// The URL of another database on the same server.
+fn with_database(url: &str, name: &str) -> String {
+    let (server, options) = url.split_once('?').map_or((url, None), |(server, options)| (server, Some(options)));
+    let (server, _) = server.rsplit_once('/').expect("a URL with a database");
+    match options {
+        Some(options) => format!("{server}/{name}?{options}"),
+        None => format!("{server}/{name}"),
+    }
+}
+
+/// Seconds since 1970.
+pub fn now() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64)
+}
+
+/// A token with these claims, signed with [`SECRET`]; it lasts an hour unless `exp` says otherwise.
+pub fn token(mut claims: Json) -> String {
+    if claims.get("exp").is_none() {
+        claims["exp"] = json!(now() + 3600);
+    }
+    let key = jsonwebtoken::EncodingKey::from_secret(SECRET.as_bytes());
+    jsonwebtoken::encode(&jsonwebtoken::Header::default(), &claims, &key).expect("claims can be signed")
+}
