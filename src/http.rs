@@ -26,7 +26,7 @@ use crate::answer::refuse;
 use crate::app::App;
 use crate::config::Cors;
 use crate::error::{Error, Kind};
-use crate::{graphql, rest};
+use crate::{graphql, rest, stomp};
 
 /// How long a client may take for the head of a request, and the server for its last requests.
 const HEADERS: Duration = Duration::from_secs(10);
@@ -45,6 +45,7 @@ pub fn router(app: &Arc<App>) -> Router {
         .with_state(Arc::clone(app));
     Router::new()
         .merge(doors)
+        .merge(stomp::router(app))
         .merge(health)
         .fallback(|| async { refuse(&Error::not_found("There is nothing at this address")) })
         .method_not_allowed_fallback(|| async {

@@ -10,7 +10,7 @@
 //! | --- | --- | --- |
 //! | 8 | `main` | the command line |
 //! | 7 | [`http`], [`demo`] | mounts the doors; the data of the examples |
-//! | 6 | [`rest`], [`graphql`] | the doors: no rule, no SQL, no filter |
+//! | 6 | [`rest`], [`graphql`], [`stomp`] | the doors: no rule, no SQL, no filter |
 //! | 5 | [`app`] | everything that the doors share, built in one function |
 //! | 4 | [`live`] | who is listening: hub, feeds, the turn to the log |
 //! | 3 | [`chat`], [`access`], [`event`], [`log`], [`limit`] | the rules, the one visibility rule, the durable log |
@@ -50,6 +50,7 @@ pub mod page;
 pub mod rest;
 pub mod socket;
 pub mod sockjs;
+pub mod stomp;
 pub mod store;
 pub mod text;
 

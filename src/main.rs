@@ -178,7 +178,8 @@ fn introduce(app: &App, address: std::net::SocketAddr) -> anyhow::Result<()> {
     println!("Carol  {}\n", token(carol)?);
     println!("GraphiQL   http://{address}/graphql#token={alice_token}");
     println!("REST       http://{address}/api/chat/conversations");
-    println!("GraphQL    http://{address}/graphql  (subscriptions: ws://{address}/graphql)\n");
+    println!("GraphQL    http://{address}/graphql  (subscriptions: ws://{address}/graphql)");
+    println!("STOMP      ws://{address}/ws/chat  (SockJS: http://{address}/ws/chat)\n");
     println!("Send a message:");
     println!("curl -X POST http://{address}/api/chat/conversations/1/messages \\");
     println!("  -H \"Authorization: Bearer {alice_token}\" \\");

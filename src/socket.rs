@@ -46,6 +46,9 @@ impl Goodbye {
 
 /// What carries a connection: a WebSocket, or a session made of requests.
 pub trait Wire: Send {
+    /// Whether a silent peer has to be pinged; false where the carrier looks after that by itself.
+    const PINGS: bool = true;
+
     /// The next thing that came; `None` once the peer is gone. Cancelling it loses nothing.
     fn receive(&mut self) -> impl Future<Output = Option<Received>> + Send;
 
@@ -126,7 +129,7 @@ pub async fn run<W: Wire, P: Protocol>(mut wire: W, mut protocol: P, stopping: C
             news = protocol.listen() => protocol.tell(news, &mut out).await,
             () = sleep_until(deadline) => protocol.overdue(&mut out).await,
             () = stopping.cancelled() => Turn::End(protocol.going_away(&mut out)),
-            _ = ping.tick() => {
+            _ = ping.tick(), if W::PINGS => {
                 silent_pings += 1;
                 if silent_pings > 2 {
                     return;
@@ -135,10 +138,12 @@ pub async fn run<W: Wire, P: Protocol>(mut wire: W, mut protocol: P, stopping: C
                 Turn::Go
             }
         };
-        if flush(&mut wire, &mut out).await.is_err() {
-            return;
+        if !out.is_empty() {
+            if flush(&mut wire, &mut out).await.is_err() {
+                return;
+            }
+            protocol.written(Instant::now());
         }
-        protocol.written(Instant::now());
         if let Turn::End(goodbye) = turn {
             let _late = timeout(STALLED, wire.close(goodbye)).await;
             return;

@@ -40,6 +40,19 @@ impl Origins {
         origin != "null" && (listed || same(origin, request))
     }
 
+    /// The policy that says who may frame a page of ours; none where everybody may.
+    pub(super) fn framing(&self) -> Option<String> {
+        let listed = match self {
+            Self::Any => return None,
+            Self::SameOrigin => &[],
+            Self::List(origins) => origins.as_slice(),
+        };
+        // A policy has a syntax of its own, which no origin needs.
+        let plain = |origin: &&String| origin.bytes().all(|byte| byte.is_ascii_graphic() && !b";,'".contains(&byte));
+        let named = listed.iter().filter(plain).map(|origin| format!(" {}", origin.trim_end_matches('/')));
+        Some(format!("frame-ancestors 'self'{}", named.collect::<String>()))
+    }
+
     /// Tells the browser that its page may read an answer to an allowed request from this origin.
     pub(super) fn tell(&self, origin: Option<HeaderValue>, headers: &mut HeaderMap) {
         headers.append(VARY, HeaderValue::from_static("Origin"));

@@ -1,12 +1,12 @@
 //! The answers that belong to no session: the greeting, the information, the iframe page.
 
 use axum::body::Body;
-use axum::http::header::{ETAG, IF_NONE_MATCH, REFERRER_POLICY};
+use axum::http::header::{CONTENT_SECURITY_POLICY, ETAG, IF_NONE_MATCH, REFERRER_POLICY};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response;
 use sha2::{Digest, Sha256};
 
-use super::{Options, reply};
+use super::{Options, Origins, reply};
 
 /// What the prefix itself answers.
 pub(super) fn greeting() -> Response {
@@ -36,15 +36,18 @@ pub(super) fn random<const N: usize>() -> [u8; N] {
 pub(super) struct Iframe {
     page: String,
     etag: HeaderValue,
+    policy: Option<HeaderValue>,
 }
 
 impl Iframe {
-    pub(super) fn new(client_script: &str) -> Self {
+    /// The page speaks from the server's own origin for whoever frames it: so only allowed origins may frame it.
+    pub(super) fn new(client_script: &str, origins: &Origins) -> Self {
         let script = client_script.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;");
         let page = format!("{HEAD}{script}{TAIL}");
         let digest: String = Sha256::digest(&page).iter().take(16).map(|byte| format!("{byte:02x}")).collect();
         let etag = HeaderValue::try_from(format!("\"0{digest}\"")).unwrap_or(HeaderValue::from_static("\"0\""));
-        Self { page, etag }
+        let policy = origins.framing().and_then(|policy| HeaderValue::try_from(policy).ok());
+        Self { page, etag, policy }
     }
 
     pub(super) fn answer(&self, request: &HeaderMap) -> Response {
@@ -57,6 +60,9 @@ impl Iframe {
         let headers = response.headers_mut();
         reply::cache_for_a_year(headers);
         headers.insert(ETAG, self.etag.clone());
+        if let Some(policy) = &self.policy {
+            headers.insert(CONTENT_SECURITY_POLICY, policy.clone());
+        }
         // The URL may carry a token.
         headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
         response

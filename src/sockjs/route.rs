@@ -17,7 +17,7 @@ use super::path::{Place, place};
 use super::pipe::Pipe;
 use super::pipes::Pipes;
 use super::transport::{Verb, allows};
-use super::{Opening, Options, Origins, Session, deliver, origin, page, receive, reply, websocket};
+use super::{Opening, Options, Session, deliver, origin, page, receive, reply, websocket};
 
 /// All that the requests of one endpoint share.
 pub(super) struct Endpoint {
@@ -36,7 +36,7 @@ where
     H: Fn(Opening, Session) -> F + Send + Sync + 'static,
     F: Future<Output = ()> + Send + 'static,
 {
-    let iframe = Iframe::new(&options.client_script);
+    let iframe = Iframe::new(&options.client_script, &options.origins);
     let handler = Box::new(move |opening, session| handler(opening, session).boxed());
     let endpoint = Arc::new(Endpoint { options, handler, pipes: Pipes::default(), iframe });
     let prefix: Arc<str> = prefix.trim_end_matches('/').into();
@@ -82,8 +82,7 @@ impl Endpoint {
         match place {
             Place::RawWebSocket => self.options.raw_websocket,
             Place::Session { verb: Verb::Connect, .. } => self.options.websocket,
-            Place::Iframe => self.options.origins == Origins::Any,
-            Place::Greeting | Place::Info | Place::Session { .. } => true,
+            Place::Iframe | Place::Greeting | Place::Info | Place::Session { .. } => true,
         }
     }
 

@@ -20,7 +20,7 @@ use crate::error::{Error, Result};
 use crate::id::{ConversationId, MessageId, UserId};
 
 pub use change::{delete, edit};
-pub use read::{get, latest, many, page, thread};
+pub use read::{get, latest, many, must_be_of, page, thread};
 pub use send::{SendMessage, Sent, send};
 
 /// A message as everybody sees it (contract §3, ChatMessageResponse). A deleted one is its tombstone.

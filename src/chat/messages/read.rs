@@ -60,6 +60,15 @@ pub async fn get(cx: &Cx, id: MessageId) -> Result<Message> {
     Ok(message.ok_or_else(Error::internal)?.for_viewer(cx.me()))
 }
 
+/// Makes sure that the message is of this conversation, where a caller names both.
+///
+/// # Errors
+/// `NotFound` where it is of another one, besides those of [`get`].
+pub async fn must_be_of(cx: &Cx, id: MessageId, conversation: ConversationId) -> Result<()> {
+    let (row, _) = find(cx.chat.store.reader(), cx.me(), id).await?;
+    if row.conversation_id == conversation.get() { Ok(()) } else { Err(super::not_found()) }
+}
+
 /// Those among `ids` that the viewer may see, for GraphQL's links.
 pub async fn many(cx: &Cx, ids: &[MessageId]) -> Result<HashMap<MessageId, Message>> {
     let db = cx.chat.store.reader();
