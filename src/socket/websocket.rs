@@ -30,7 +30,11 @@ impl Wire for WebSocket {
             Ok(Message::Text(text)) => Received::Text(text.into()),
             Ok(Message::Binary(bytes)) => Received::Binary(bytes),
             Ok(Message::Ping(_) | Message::Pong(_)) => Received::Alive,
-            Ok(Message::Close(_)) => return None,
+            Ok(Message::Close(_)) => {
+                // The library has made the answer; without it the peer would take this for a lost connection.
+                let _gone = self.flush().await;
+                return None;
+            }
             Err(cause) => Received::Refused(refusal(&cause.to_string())?),
         })
     }
