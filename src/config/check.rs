@@ -1,0 +1,146 @@
+//! Which values make sense, alone and together.
+
+use super::{Config, ConfigError, must};
+
+/// The shortest secret that HS256 may be signed with, in bytes.
+const SECRET_BYTES: usize = 32;
+
+impl Config {
+    /// Whether all values make sense, alone and together.
+    ///
+    /// # Errors
+    /// Names the first setting that does not, and what it must be.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        self.check_numbers()?;
+        self.check_addresses()?;
+        self.check_auth()?;
+        self.check_lists()?;
+        check_level(&self.log.level)
+    }
+
+    fn check_numbers(&self) -> Result<(), ConfigError> {
+        let ranges = [
+            ("chat.max_message_length", self.chat.max_message_length as u64, 1, 10_000),
+            ("chat.max_file_size_mb", self.chat.max_file_size_mb, 1, 10_240),
+            ("chat.typing_indicator_ttl_seconds", self.chat.typing_indicator_ttl_seconds, 1, 3_600),
+            ("chat.presence_stale_threshold_minutes", self.chat.presence_stale_threshold_minutes, 1, 1_440),
+            ("files.unattached_hours", self.files.unattached_hours.into(), 1, 8_760),
+            ("log.retention_days", self.log.retention_days.into(), 1, 3_650),
+            ("graphql.max_depth", self.graphql.max_depth as u64, 1, 64),
+            ("graphql.max_complexity", self.graphql.max_complexity as u64, 1, 100_000),
+            ("graphql.max_aliases", self.graphql.max_aliases as u64, 0, 100_000),
+            ("graphql.max_batch", self.graphql.max_batch as u64, 1, 1_000),
+            ("graphql.max_mutations", self.graphql.max_mutations as u64, 1, 1_000),
+        ];
+        for (key, value, least, most) in ranges {
+            if !(least..=most).contains(&value) {
+                return Err(ConfigError::new(key, format!("{key} must be from {least} to {most}")));
+            }
+        }
+        match self.stomp.heartbeat_ms {
+            0 | 100..=3_600_000 => Ok(()),
+            _ => Err(must("stomp.heartbeat_ms", "0 or from 100 to 3600000")),
+        }
+    }
+
+    fn check_addresses(&self) -> Result<(), ConfigError> {
+        if self.server.data_dir.as_os_str().is_empty() {
+            return Err(must("server.data_dir", "a folder"));
+        }
+        let schemes: [(&str, &Option<String>, &[&str], &str); 3] = [
+            (
+                "database.url",
+                &self.database.url,
+                &["sqlite:", "postgres://", "postgresql://"],
+                "sqlite: or postgres://",
+            ),
+            ("storage.url", &self.storage.url, &["file:", "s3://"], "file: or s3://"),
+            ("storage.endpoint", &self.storage.endpoint, &["https://", "http://"], "https:// or http://"),
+        ];
+        for (key, url, known, said) in schemes {
+            let fits = |url: &String| known.iter().any(|scheme| url.len() > scheme.len() && url.starts_with(scheme));
+            if !url.as_ref().is_none_or(fits) {
+                return Err(must(key, &format!("a URL that begins with {said}")));
+            }
+        }
+        if self.broker.url.is_some() {
+            let sentence = "broker.url is set, but joining several nodes is not built yet";
+            return Err(ConfigError::new("broker.url", sentence.to_owned()));
+        }
+        Ok(())
+    }
+
+    fn check_auth(&self) -> Result<(), ConfigError> {
+        let auth = &self.auth;
+        if auth.jwt_secret.as_ref().is_some_and(|secret| secret.len() < SECRET_BYTES) {
+            return Err(must("auth.jwt_secret", &format!("{SECRET_BYTES} bytes or longer")));
+        }
+        if auth.jwt_secret.is_some() && auth.jwks.is_some() {
+            let sentence = "auth.jwks and auth.jwt_secret exclude each other, set one of them";
+            return Err(ConfigError::new("auth.jwks", sentence.to_owned()));
+        }
+        let is_web = |url: &str| url.starts_with("https://") || url.starts_with("http://");
+        if auth.jwks.as_ref().is_some_and(|jwks| jwks.is_empty() || jwks.contains("://") && !is_web(jwks)) {
+            return Err(must("auth.jwks", "a file, or a URL that begins with https:// or http://"));
+        }
+        for (key, value) in [("auth.issuer", &auth.issuer), ("auth.audience", &auth.audience)] {
+            if value.as_ref().is_some_and(String::is_empty) {
+                return Err(must(key, "some text"));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_lists(&self) -> Result<(), ConfigError> {
+        let key = "cors.allowed_origins";
+        for origin in &self.cors.allowed_origins {
+            if origin == "*" && self.cors.allowed_origins.len() > 1 {
+                return Err(ConfigError::new(key, format!("{key} is either * or a list of origins, not both")));
+            }
+            if origin != "*" && !is_origin(origin) {
+                return Err(must(
+                    key,
+                    "* or origins such as https://chat.example.org, in lower case and without a path",
+                ));
+            }
+        }
+        if !self.chat.allowed_file_types.iter().all(|pattern| is_mime_pattern(pattern)) {
+            return Err(must("chat.allowed_file_types", "a list of MIME patterns such as image/* or application/pdf"));
+        }
+        Ok(())
+    }
+}
+
+/// Scheme, host and perhaps port, as a browser sends them.
+fn is_origin(text: &str) -> bool {
+    let Some((scheme, host)) = text.split_once("://") else { return false };
+    let is_scheme = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '+' | '-' | '.');
+    let is_host =
+        |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '.' | '_' | ':' | '[' | ']');
+    scheme.starts_with(|c: char| c.is_ascii_lowercase())
+        && scheme.chars().all(is_scheme)
+        && !host.is_empty()
+        && host.chars().all(is_host)
+}
+
+/// `type/subtype`, where either may be `*`.
+fn is_mime_pattern(text: &str) -> bool {
+    let is_name = |name: &str| {
+        let is_part =
+            |c: char| c.is_ascii_alphanumeric() || matches!(c, '!' | '#' | '$' | '&' | '-' | '^' | '_' | '.' | '+');
+        name == "*" || !name.is_empty() && name.chars().all(is_part)
+    };
+    text.split_once('/').is_some_and(|(kind, sub)| is_name(kind) && is_name(sub) && (kind != "*" || sub == "*"))
+}
+
+/// A bare word must be a level, since the filter would take it for the name of a module and fall silent.
+fn check_level(text: &str) -> Result<(), ConfigError> {
+    let is_level = |word: &str| word.parse::<tracing_subscriber::filter::LevelFilter>().is_ok();
+    let directives = || text.split(',').map(str::trim);
+    let is_directive = |part: &str| is_level(part) || part.rsplit_once('=').is_some_and(|(_, level)| is_level(level));
+    let is_filter = tracing_subscriber::EnvFilter::builder().parse(text).is_ok();
+    match is_filter && directives().all(is_directive) {
+        true => Ok(()),
+        false => Err(must("log.level", "error, warn, info, debug, trace, off or a filter such as info,confab=debug")),
+    }
+}

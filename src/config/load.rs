@@ -1,0 +1,227 @@
+//! How the settings are read: a layer is a file, the environment or the command line; what a setting is called, and of
+//! what type it is, is read off [`Config`] itself. It opens nothing but the settings file.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::{fs, io};
+
+use ::config::{FileFormat, Source, ValueKind};
+use serde_json::Value;
+
+use super::{Config, ConfigError, must, tree};
+
+/// The file that is read when none is named, looked for in the working folder.
+const FILE: &str = "confab.toml";
+/// What every environment variable that is a setting begins with.
+const PREFIX: &str = "CONFAB_";
+
+/// One assignment of a layer.
+struct Given {
+    key: String,
+    value: ValueKind,
+    origin: String,
+}
+
+impl Config {
+    /// Reads all layers, each over the one before: the defaults, `file` (which must exist; without it `confab.toml`
+    /// of the working folder, which need not), those of `env` that begin with `CONFAB_`, and `sets` (`key=value`).
+    /// In the last two, lists are separated by commas. An empty text takes a setting that has no default back to unset.
+    ///
+    /// # Errors
+    /// At the first unknown key or bad value, and for all that [`Config::check`] refuses.
+    pub fn load(
+        file: Option<&Path>,
+        env: impl Iterator<Item = (String, String)>,
+        sets: &[String],
+    ) -> Result<Config, ConfigError> {
+        let mut given = from_file(file)?;
+        given.extend(from_env(env)?);
+        given.extend(from_sets(sets)?);
+
+        let known = tree(&Config::default());
+        let mut merged = known.clone();
+        let mut origins = HashMap::new();
+        for Given { key, value, origin } in given {
+            place(&known, &mut merged, &key, value).map_err(|error| error.at(&origin))?;
+            origins.insert(key, origin);
+        }
+        let located = |error: ConfigError| match origins.get(&error.key) {
+            Some(origin) => error.at(origin),
+            None => error,
+        };
+        let config: Config = serde_path_to_error::deserialize(merged)
+            .map_err(|error| located(misfit(&error.path().to_string(), &error.inner().to_string())))?;
+        config.check().map_err(located)?;
+        Ok(config)
+    }
+}
+
+/// The settings that a file holds.
+fn from_file(named: Option<&Path>) -> Result<Vec<Given>, ConfigError> {
+    let path = named.unwrap_or(Path::new(FILE));
+    let name = path.display().to_string();
+    let text = match fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if named.is_none() && error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Err(ConfigError::new("", format!("There is no settings file {name}")));
+        }
+        Err(error) => return Err(ConfigError::new("", format!("The settings file {name} cannot be read: {error}"))),
+    };
+    let sections = ::config::File::from_str(&text, FileFormat::Toml)
+        .collect()
+        .map_err(|error| ConfigError::new("", format!("{name} is not valid TOML: {}", where_and_what(&error))))?;
+    let mut given = Vec::new();
+    for (section, value) in sections {
+        let ValueKind::Table(settings) = value.kind else {
+            given.push(Given { key: section, value: value.kind, origin: name.clone() });
+            continue;
+        };
+        for (setting, value) in settings {
+            given.push(Given { key: format!("{section}.{setting}"), value: value.kind, origin: name.clone() });
+        }
+    }
+    given.sort_by(|one, other| one.key.cmp(&other.key));
+    Ok(given)
+}
+
+/// The settings among the environment variables. `CONFAB_` without a `__` is refused as a slip of the pen,
+/// but for the variables that Kubernetes makes for a service of the name `confab`.
+fn from_env(env: impl Iterator<Item = (String, String)>) -> Result<Vec<Given>, ConfigError> {
+    let mut given = Vec::new();
+    for (name, value) in env {
+        let Some(rest) = name.strip_prefix(PREFIX) else { continue };
+        if !rest.contains("__") {
+            if is_service_link(rest) {
+                continue;
+            }
+            return Err(unknown(&name, &rest.to_lowercase()));
+        }
+        let key = rest.to_lowercase().replace("__", ".");
+        given.push(Given { key, value: ValueKind::String(value), origin: name });
+    }
+    given.sort_by(|one, other| one.key.cmp(&other.key));
+    Ok(given)
+}
+
+/// The settings of `--set`.
+fn from_sets(sets: &[String]) -> Result<Vec<Given>, ConfigError> {
+    let given = |set: &String| {
+        let Some((key, value)) = set.split_once('=') else {
+            let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+            let key = set.split(|c| !is_name(c)).next().unwrap_or_default();
+            return Err(ConfigError::new(key, format!("--set {key} has no value, write --set {key}=value")));
+        };
+        let value = ValueKind::String(value.to_owned());
+        Ok(Given { key: key.trim().to_owned(), value, origin: "--set".to_owned() })
+    };
+    sets.iter().map(given).collect()
+}
+
+/// Whether a variable tells the address of a service rather than a setting: `SERVICE_HOST`, `PORT_1337_TCP`, `WEB_PORT`.
+fn is_service_link(rest: &str) -> bool {
+    let mut words = rest.split('_');
+    words.any(|word| word == "PORT") || rest.ends_with("SERVICE_HOST")
+}
+
+/// Puts a value into its place, in the type that the default has there.
+fn place(known: &Value, merged: &mut Value, key: &str, value: ValueKind) -> Result<(), ConfigError> {
+    let (section, name) = key.split_once('.').unwrap_or((key, ""));
+    let (Some(default), Some(place)) = (
+        known.get(section).and_then(|section| section.get(name)),
+        merged.get_mut(section).and_then(|section| section.get_mut(name)),
+    ) else {
+        return Err(match known.get(section) {
+            Some(_) if name.is_empty() => ConfigError::new(key, format!("{key} is a section, not a setting")),
+            _ => unknown(key, key),
+        });
+    };
+    *place = fit(default, value).map_err(|expected| must(key, expected))?;
+    Ok(())
+}
+
+/// The value in the type of its default, or what it must be. Only text is converted: in the environment and on the
+/// command line all is text, so a secret of digits stays text and a number is read as one where a number belongs.
+fn fit(default: &Value, given: ValueKind) -> Result<Value, &'static str> {
+    match default {
+        Value::Bool(_) => match given {
+            ValueKind::Boolean(value) => Some(value),
+            ValueKind::String(text) => text.trim().parse().ok(),
+            _ => None,
+        }
+        .map(Value::from)
+        .ok_or("true or false"),
+        Value::Number(_) => match given {
+            ValueKind::I64(value) => u64::try_from(value).ok(),
+            ValueKind::String(text) => text.trim().parse().ok(),
+            _ => None,
+        }
+        .map(Value::from)
+        .ok_or("a whole number, 0 or more"),
+        Value::Array(_) => match given {
+            ValueKind::String(text) => Ok(split(&text)),
+            ValueKind::Array(values) => values.into_iter().map(|value| text_of(value.kind)).collect(),
+            _ => Err(()),
+        }
+        .map(Value::Array)
+        .map_err(|()| "a list of texts"),
+        Value::Null => match text_of(given) {
+            Ok(Value::String(text)) if text.is_empty() => Ok(Value::Null),
+            other => other.map_err(|()| "text"),
+        },
+        _ => text_of(given).map_err(|()| "text"),
+    }
+}
+
+fn text_of(given: ValueKind) -> Result<Value, ()> {
+    match given {
+        ValueKind::String(text) => Ok(Value::String(text)),
+        _ => Err(()),
+    }
+}
+
+/// The items of a list that is written with commas.
+fn split(text: &str) -> Vec<Value> {
+    text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(Value::from).collect()
+}
+
+/// Refuses what is no setting, with the setting that it differs from by its punctuation only, if there is one.
+fn unknown(said: &str, key: &str) -> ConfigError {
+    let plain = |key: &str| key.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase();
+    let wanted = plain(key);
+    let meant = keys().into_iter().find(|known| plain(known) == wanted).map(|known| match said.strip_prefix(PREFIX) {
+        Some(_) => format!("{PREFIX}{}", known.to_uppercase().replace('.', "__")),
+        None => known,
+    });
+    let hint = meant.map(|meant| format!(", did you mean {meant}")).unwrap_or_default();
+    ConfigError::new(said, format!("Unknown setting: {said}{hint}"))
+}
+
+/// All settings by name.
+fn keys() -> Vec<String> {
+    let tree = tree(&Config::default());
+    let sections = tree.as_object().into_iter().flatten();
+    let names = |(section, settings): (&String, &Value)| {
+        let settings = settings.as_object().into_iter().flatten();
+        settings.map(|(name, _)| format!("{section}.{name}")).collect::<Vec<_>>()
+    };
+    sections.flat_map(names).collect()
+}
+
+/// The sentence for a value whose type is right, but which serde refuses: an address, a choice, a number too large.
+fn misfit(key: &str, message: &str) -> ConfigError {
+    let choices = message.split_once("expected ").map(|(_, choices)| choices.replace('`', ""));
+    match choices {
+        _ if message.contains("socket address") => must(key, "an address and a port such as 127.0.0.1:1337"),
+        Some(choices) if message.starts_with("unknown variant") => must(key, &choices),
+        _ => ConfigError::new(key, format!("{key} is too large")),
+    }
+}
+
+/// Position and reason of a TOML error, without the line that it quotes, since that may hold a secret.
+fn where_and_what(error: &::config::ConfigError) -> String {
+    let text = error.to_string();
+    let is_told = |line: &&str| !line.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ').starts_with('|');
+    let lines: Vec<&str> = text.lines().filter(is_told).map(str::trim).filter(|line| !line.is_empty()).collect();
+    lines.join(", ").replace("TOML parse error at ", "")
+}

@@ -1,0 +1,73 @@
+//! The settings as they are shown: as TOML, and without a secret.
+
+use std::fmt;
+
+use serde_json::Value;
+
+use super::{Config, tree};
+
+/// Stands for a secret wherever settings are shown.
+pub(super) const HIDDEN: &str = "(hidden)";
+
+impl Config {
+    /// What is in force, as TOML that can be read back. Secrets read `(hidden)`, what is unset stands in a comment.
+    pub fn print(&self) -> String {
+        let mut shown = self.clone();
+        shown.database.url = Some(self.database_url());
+        shown.storage.url = Some(self.storage_url());
+        shown.auth.jwt_secret = self.auth.jwt_secret.as_ref().map(|_| HIDDEN.to_owned());
+        let urls = [
+            &mut shown.database.url,
+            &mut shown.broker.url,
+            &mut shown.storage.url,
+            &mut shown.storage.endpoint,
+            &mut shown.auth.jwks,
+        ];
+        for url in urls.into_iter().flatten() {
+            *url = hide_password(url);
+        }
+        let mut text = String::new();
+        for (section, settings) in tree(&shown).as_object().into_iter().flatten() {
+            text.push_str(&format!("[{section}]\n"));
+            for (name, value) in settings.as_object().into_iter().flatten() {
+                match value {
+                    Value::Null => text.push_str(&format!("# {name} is not set\n")),
+                    value => text.push_str(&format!("{name} = {}\n", toml_value(value))),
+                }
+            }
+            text.push('\n');
+        }
+        text.truncate(text.trim_end().len());
+        text.push('\n');
+        text
+    }
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.print())
+    }
+}
+
+/// The URL without the password, be it before the host or in the query. A password that is not escaped as it should
+/// be is hidden all the same, if need be with what follows it.
+fn hide_password(url: &str) -> String {
+    let mut shown = url.to_owned();
+    if let Some((scheme, rest)) = url.split_once("://")
+        && let Some((user, host)) = rest.rsplit_once('@')
+        && let Some((user, _)) = user.split_once(':')
+    {
+        shown = format!("{scheme}://{user}:{HIDDEN}@{host}");
+    }
+    let Some((base, query)) = shown.split_once('?') else { return shown };
+    let hide = |pair: &str| match pair.split_once('=') {
+        Some((name, _)) if name.to_lowercase().contains("password") => format!("{name}={HIDDEN}"),
+        _ => pair.to_owned(),
+    };
+    format!("{base}?{}", query.split('&').map(hide).collect::<Vec<_>>().join("&"))
+}
+
+/// A JSON value as TOML, which differs for the values of settings in one character only.
+fn toml_value(value: &Value) -> String {
+    value.to_string().replace('\u{7f}', "\\u007F")
+}

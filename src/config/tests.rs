@@ -1,0 +1,227 @@
+//! What the settings take and refuse, and in which words.
+
+use std::fs;
+use std::path::Path;
+
+use ::config::FileFormat;
+
+use super::print::HIDDEN;
+use super::*;
+
+fn load(file: &str, env: &[(&str, &str)], sets: &[&str]) -> Result<Config, String> {
+    let folder = std::env::temp_dir().join(format!("confab-config-{}", uuid::Uuid::new_v4()));
+    fs::create_dir_all(&folder).unwrap();
+    let path = folder.join("confab.toml");
+    fs::write(&path, file).unwrap();
+    let env = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    let sets: Vec<String> = sets.iter().map(|set| (*set).to_owned()).collect();
+    let loaded = Config::load(Some(&path), env, &sets);
+    fs::remove_dir_all(&folder).unwrap();
+    loaded.map_err(|error| error.to_string().replace(&format!("{}/", folder.display()), ""))
+}
+
+fn refused(sets: &[&str]) -> String {
+    load("", &[], sets).unwrap_err().replace(" (from --set)", "")
+}
+
+#[test]
+fn without_any_source_the_defaults_are_in_force() {
+    assert_eq!(load("", &[], &[]).unwrap(), Config::default());
+    assert_eq!(Config::default().database_url(), "sqlite:data/confab.db");
+    assert_eq!(Config::default().storage_url(), "file:data/files");
+    Config::default().check().unwrap();
+}
+
+#[test]
+fn each_layer_goes_over_the_one_before() {
+    let file =
+        "[chat]\nmax_file_size_mb = 1\nquiet_group_size = 1\nmax_message_length = 1\n[limits]\nuploads_per_minute = 0";
+    let env = [("CONFAB_CHAT__MAX_FILE_SIZE_MB", "2"), ("CONFAB_CHAT__QUIET_GROUP_SIZE", "2"), ("PATH", "/bin")];
+    let config = load(file, &env, &["chat.max_file_size_mb=3"]).unwrap();
+    assert_eq!((config.chat.max_file_size_mb, config.chat.quiet_group_size, config.chat.max_message_length), (3, 2, 1));
+    assert_eq!((config.limits.uploads_per_minute, config.limits.messages_per_minute), (0, 30));
+    assert_eq!(config.chat.max_file_bytes(), 3 * 1_048_576);
+}
+
+#[test]
+fn types_come_from_the_setting_and_not_from_the_look_of_the_value() {
+    let digits = "1".repeat(40);
+    let config = load("", &[("CONFAB_AUTH__JWT_SECRET", &digits), ("CONFAB_AUTH__ISSUER", "true")], &[]).unwrap();
+    assert_eq!(config.auth.jwt_secret, Some(digits));
+    assert_eq!(config.auth.issuer.as_deref(), Some("true"));
+    for (file, sentence) in [
+        ("auth.jwt_secret = 12", "auth.jwt_secret must be text (from confab.toml)"),
+        (
+            "chat.max_message_length = 10.5",
+            "chat.max_message_length must be a whole number, 0 or more (from confab.toml)",
+        ),
+        (
+            "chat.max_message_length = true",
+            "chat.max_message_length must be a whole number, 0 or more (from confab.toml)",
+        ),
+        ("graphql.graphiql = 1", "graphql.graphiql must be true or false (from confab.toml)"),
+        ("cors.allowed_origins = [1]", "cors.allowed_origins must be a list of texts (from confab.toml)"),
+    ] {
+        assert_eq!(load(file, &[], &[]).unwrap_err(), sentence);
+    }
+}
+
+#[test]
+fn lists_are_separated_by_commas() {
+    let origins = vec!["https://a.example".to_owned(), "http://localhost:3000".to_owned()];
+    let env = [("CONFAB_CORS__ALLOWED_ORIGINS", "https://a.example, http://localhost:3000,")];
+    assert_eq!(load("", &env, &[]).unwrap().cors.allowed_origins, origins);
+    let file = "[cors]\nallowed_origins = [\"https://a.example\", \"http://localhost:3000\"]";
+    assert_eq!(load(file, &[], &[]).unwrap().cors.allowed_origins, origins);
+    assert!(load(file, &[], &["cors.allowed_origins="]).unwrap().cors.allowed_origins.is_empty());
+    assert!(load("cors.allowed_origins = \"*\"", &[], &[]).unwrap().cors.any());
+}
+
+#[test]
+fn an_empty_text_unsets_what_has_no_default() {
+    let config = load("auth.issuer = \"me\"", &[("CONFAB_DATABASE__URL", "")], &["auth.issuer="]).unwrap();
+    assert_eq!(config, Config::default());
+}
+
+#[test]
+fn an_unknown_setting_is_named_with_its_source() {
+    let sentence = "Unknown setting: chat.max_mesage_length (from confab.toml)";
+    assert_eq!(load("[chat]\nmax_mesage_length = 5", &[], &[]).unwrap_err(), sentence);
+    assert_eq!(load("nonsense = 1", &[], &[]).unwrap_err(), "Unknown setting: nonsense (from confab.toml)");
+    assert_eq!(load("chat = 1", &[], &[]).unwrap_err(), "chat is a section, not a setting (from confab.toml)");
+    assert_eq!(
+        refused(&["chat.max-message-length=5"]),
+        "Unknown setting: chat.max-message-length, did you mean chat.max_message_length"
+    );
+    assert_eq!(refused(&["server.bind.port=5"]), "Unknown setting: server.bind.port");
+    assert_eq!(refused(&["=5"]), "Unknown setting: ");
+    assert_eq!(
+        refused(&["auth.jwt_secret:hush"]),
+        "--set auth.jwt_secret has no value, write --set auth.jwt_secret=value"
+    );
+    let env = |name| load("", &[(name, "x")], &[]).unwrap_err();
+    assert_eq!(env("CONFAB_CHAT__X"), "Unknown setting: chat.x (from CONFAB_CHAT__X)");
+    assert_eq!(env("CONFAB_CHAT__X__Y"), "Unknown setting: chat.x.y (from CONFAB_CHAT__X__Y)");
+    assert_eq!(env("CONFAB_DATABASE_URL"), "Unknown setting: CONFAB_DATABASE_URL, did you mean CONFAB_DATABASE__URL");
+    assert_eq!(env("CONFAB_NONSENSE"), "Unknown setting: CONFAB_NONSENSE");
+}
+
+#[test]
+fn the_variables_of_a_kubernetes_service_are_no_settings() {
+    for name in ["CONFAB_PORT", "CONFAB_SERVICE_HOST", "CONFAB_SERVICE_PORT_HTTP", "CONFAB_PORT_1337_TCP_ADDR"] {
+        assert_eq!(load("", &[(name, "tcp://10.0.0.1:1337")], &[]).unwrap(), Config::default());
+    }
+}
+
+#[test]
+fn bad_values_are_refused_by_name() {
+    let long = "x".repeat(32);
+    for (set, sentence) in [
+        ("server.bind=localhost", "server.bind must be an address and a port such as 127.0.0.1:1337"),
+        ("server.data_dir=", "server.data_dir must be a folder"),
+        ("chat.max_message_length=0", "chat.max_message_length must be from 1 to 10000"),
+        ("chat.max_message_length=-1", "chat.max_message_length must be a whole number, 0 or more"),
+        ("chat.max_message_length=many", "chat.max_message_length must be a whole number, 0 or more"),
+        ("chat.typing_indicator_ttl_seconds=0", "chat.typing_indicator_ttl_seconds must be from 1 to 3600"),
+        ("log.retention_days=0", "log.retention_days must be from 1 to 3650"),
+        ("log.retention_days=5000000000", "log.retention_days is too large"),
+        ("log.format=xml", "log.format must be text or json"),
+        (
+            "log.level=verbose",
+            "log.level must be error, warn, info, debug, trace, off or a filter such as info,confab=debug",
+        ),
+        (
+            "log.level=confab=loud",
+            "log.level must be error, warn, info, debug, trace, off or a filter such as info,confab=debug",
+        ),
+        ("presence.visibility=all", "presence.visibility must be shared or everyone"),
+        ("stomp.heartbeat_ms=1", "stomp.heartbeat_ms must be 0 or from 100 to 3600000"),
+        ("graphql.graphiql=yes", "graphql.graphiql must be true or false"),
+        ("auth.jwt_secret=short", "auth.jwt_secret must be 32 bytes or longer"),
+        ("auth.jwks=ftp://keys", "auth.jwks must be a file, or a URL that begins with https:// or http://"),
+        ("database.url=mysql://db", "database.url must be a URL that begins with sqlite: or postgres://"),
+        ("storage.url=https://bucket", "storage.url must be a URL that begins with file: or s3://"),
+        ("storage.endpoint=minio", "storage.endpoint must be a URL that begins with https:// or http://"),
+        ("broker.url=redis://r", "broker.url is set, but joining several nodes is not built yet"),
+        ("cors.allowed_origins=*,https://a.example", "cors.allowed_origins is either * or a list of origins, not both"),
+        (
+            "chat.allowed_file_types=image",
+            "chat.allowed_file_types must be a list of MIME patterns such as image/* or application/pdf",
+        ),
+    ] {
+        assert_eq!(refused(&[set]), sentence, "{set}");
+    }
+    for origin in ["https://a.example/", "a.example", "null", "https://", "https://A.example", "https://u@a.example"] {
+        assert!(refused(&[&format!("cors.allowed_origins={origin}")]).contains("must be * or origins"), "{origin}");
+    }
+    let both = refused(&[&format!("auth.jwt_secret={long}"), "auth.jwks=keys.json"]);
+    assert_eq!(both, "auth.jwks and auth.jwt_secret exclude each other, set one of them");
+}
+
+#[test]
+fn good_values_are_taken() {
+    for set in [
+        "server.bind=[::1]:0",
+        "log.level=info,confab::stomp=debug,hyper=off",
+        "log.format=json",
+        "presence.visibility=everyone",
+        "stomp.heartbeat_ms=0",
+        "chat.quiet_group_size=0",
+        "limits.messages_per_minute=0",
+        "database.url=postgresql:///chat?host=/run/postgresql",
+        "storage.url=s3://bucket/prefix",
+        "auth.jwks=/etc/confab/keys.json",
+        "cors.allowed_origins=capacitor://localhost,https://[::1]:8443",
+        "chat.allowed_file_types=image/*,application/vnd.oasis.opendocument.text,*/*",
+    ] {
+        load("", &[], &[set]).unwrap();
+    }
+}
+
+#[test]
+fn a_file_that_is_missing_or_broken_is_named_without_showing_it() {
+    let missing = Config::load(Some(Path::new("/nowhere/confab.toml")), std::iter::empty(), &[]).unwrap_err();
+    assert_eq!(missing.to_string(), "There is no settings file /nowhere/confab.toml");
+    let broken = load("[auth]\njwt_secret = \"a-private-thing\nissuer = 1", &[], &[]).unwrap_err();
+    assert!(broken.starts_with("confab.toml is not valid TOML: line 2, column "), "{broken}");
+    assert!(!broken.contains("private") && !broken.contains('\n'), "{broken}");
+}
+
+#[test]
+fn what_is_printed_is_toml_without_secrets_and_reads_back() {
+    let config = Config {
+        database: Database { url: Some("postgres://chat:pa@ss/w?rd@db:5432/chat?sslpassword=deep".to_owned()) },
+        auth: Auth {
+            jwt_secret: Some("deep".repeat(10)),
+            issuer: Some("a \"b\"\u{7f}\n".to_owned()),
+            ..Auth::default()
+        },
+        cors: Cors { allowed_origins: vec!["https://a.example".to_owned()] },
+        ..Config::default()
+    };
+    let printed = config.print();
+    for shown in [&printed, &format!("{config:?}")] {
+        assert!(!shown.contains("deep") && !shown.contains("ss/w"), "{shown}");
+    }
+    assert!(printed.contains("url = \"postgres://chat:(hidden)@db:5432/chat?sslpassword=(hidden)\""), "{printed}");
+    assert!(printed.contains("jwt_secret = \"(hidden)\""), "{printed}");
+    assert!(printed.contains("# audience is not set"), "{printed}");
+
+    let read = ::config::Config::builder().add_source(::config::File::from_str(&printed, FileFormat::Toml)).build();
+    let read: Config = read.unwrap().try_deserialize().unwrap();
+    let expected = Config {
+        database: Database { url: Some("postgres://chat:(hidden)@db:5432/chat?sslpassword=(hidden)".to_owned()) },
+        storage: Storage { url: Some("file:data/files".to_owned()), ..Storage::default() },
+        auth: Auth { jwt_secret: Some(HIDDEN.to_owned()), ..config.auth.clone() },
+        ..config
+    };
+    assert!(read == expected);
+    assert_eq!(load(&Config::default().print(), &[], &[]).unwrap().database_url(), "sqlite:data/confab.db");
+}
+
+#[test]
+fn a_data_folder_with_odd_characters_makes_a_whole_url() {
+    let server = Server { data_dir: PathBuf::from("/var/50% a?b#c"), ..Server::default() };
+    let config = Config { server, ..Config::default() };
+    assert_eq!(config.database_url(), "sqlite:/var/50%25 a%3Fb%23c/confab.db");
+}
