@@ -37,6 +37,16 @@ pub enum Window {
 }
 
 impl Window {
+    /// The ids between which it lies: above the first, below the second.
+    pub fn bounds(self) -> (Option<i64>, Option<i64>) {
+        match self {
+            Window::Newest | Window::Oldest => (None, None),
+            Window::Before(before) => (None, Some(before)),
+            Window::After(after) => (Some(after), None),
+            Window::Between { after, before, .. } => (Some(after), Some(before)),
+        }
+    }
+
     /// Whether the page is cut at its far end, counting upwards.
     pub fn is_forward(self) -> bool {
         matches!(self, Window::Oldest | Window::After(_) | Window::Between { from_start: true, .. })

@@ -9,6 +9,7 @@ pub mod participants;
 pub mod presence;
 pub mod reactions;
 pub mod receipts;
+pub mod search;
 pub mod typing;
 pub mod users;
 

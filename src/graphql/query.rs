@@ -1,20 +1,28 @@
 //! The queries: a line a field, each one function of the chat.
 
-use async_graphql::connection::Connection;
-use async_graphql::{Context, Object, Result};
+use async_graphql::connection::{Connection, Edge, EmptyFields};
+use async_graphql::{Context, Object, Result, SimpleObject};
 
 use super::events::{self, EventPage};
-use super::paging::{Paging, connection};
+use super::paging::{Paging, connection, id_cursor};
 use crate::chat::Cx;
 use crate::chat::conversations::{self, Conversation, Listing, Unread};
 use crate::chat::messages::{self, Message};
 use crate::chat::presence::{self, Presence};
+use crate::chat::search::{self, Search};
 use crate::chat::users::{self, User};
 use crate::error::Error;
 use crate::id::{ConversationId, MessageId, UserId};
 use crate::page;
 
 pub struct Query;
+
+/// Where a message was found.
+#[derive(SimpleObject)]
+struct Highlight {
+    /// The words around the first match as HTML: escaped, each match between `<mark>` and `</mark>`.
+    snippet: String,
+}
 
 /// Everything that can be read. Ids that do not exist, or are not the viewer's to see, are errors with a code.
 #[Object]
@@ -63,6 +71,34 @@ impl Query {
 
     async fn message(&self, ctx: &Context<'_>, id: MessageId) -> Result<Message> {
         Ok(messages::get(ctx.data::<Cx>()?, id).await?)
+    }
+
+    /// Messages whose words begin with every word of the query, newest first; in one conversation, or in all of the
+    /// viewer's.
+    #[allow(clippy::too_many_arguments)]
+    async fn search_messages(
+        &self,
+        ctx: &Context<'_>,
+        query: String,
+        conversation_id: Option<ConversationId>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+    ) -> Result<Connection<String, Message, EmptyFields, Highlight>> {
+        let has_cursor = after.is_some() || before.is_some();
+        // The newest comes first here, so what is after a message has a smaller id.
+        let (window, limit) = Paging { first: last, after: before, last: first, before: after }.window(true)?;
+        let forward = !window.is_forward();
+        let search = Search { query, conversation: conversation_id };
+        let page = search::messages(ctx.data::<Cx>()?, search, window, limit).await?;
+        let (previous, next) = if forward { (has_cursor, page.has_more) } else { (page.has_more, has_cursor) };
+        let mut connection = Connection::new(previous, next);
+        connection.edges.extend(page.items.into_iter().map(|found| {
+            let cursor = id_cursor(found.message.id);
+            Edge::with_additional_fields(cursor, found.message, Highlight { snippet: found.snippet })
+        }));
+        Ok(connection)
     }
 
     /// What the viewer has not read yet, archived conversations included.

@@ -6,6 +6,7 @@ use super::envelope::{Answer, by_ids, created, ok};
 use super::input::{Body, Caller, MaybeBody, Names, Params};
 use crate::chat::messages::{self, Message, SendMessage};
 use crate::chat::receipts::{self, ReadReceipt, ReadState};
+use crate::chat::search::{self, Search};
 use crate::error::{Error, Result};
 use crate::id::MessageId;
 use crate::page::Window;
@@ -29,6 +30,16 @@ fn window(params: &Params) -> Result<Window> {
 pub(super) async fn send(Caller(cx): Caller, names: Names, Body(input): Body<SendMessage>) -> Answer<Message> {
     let sent = messages::send(&cx, names.id("id")?, input).await?;
     created(sent.message, !sent.repeated)
+}
+
+pub(super) async fn search(Caller(cx): Caller, names: Names, params: Params) -> Answer<Vec<Message>> {
+    let before = params.id::<crate::id::of::Message>("before")?;
+    let window = before.map_or(Window::Newest, |before| Window::Before(before.get()));
+    let query = params.text("query")?.unwrap_or_default().to_owned();
+    let search = Search { query, conversation: Some(names.id("id")?) };
+    let page = search::messages(&cx, search, window, params.limit()?).await?;
+    let page = page.map(|found| found.into_iter().map(|found| found.message).collect());
+    by_ids(page, window, |message: &Message| message.id.get())
 }
 
 pub(super) async fn thread(Caller(cx): Caller, names: Names, params: Params) -> Answer<Vec<Message>> {

@@ -31,6 +31,7 @@ pub fn router(app: &Arc<App>) -> Router {
         .route("/conversations/{id}/pin", put(conversations::pin))
         .route("/conversations/{id}/archive", put(conversations::archive))
         .route("/conversations/{id}/messages", get(messages::page).post(messages::send))
+        .route("/conversations/{id}/messages/search", get(messages::search))
         .route("/conversations/{id}/read", post(messages::mark_read))
         .route("/messages/{id}", put(messages::edit).delete(messages::delete))
         .route("/messages/{id}/thread", get(messages::thread))

@@ -2,6 +2,7 @@
 //! It knows no rule of chat: which rows belong together is said by its callers.
 
 mod queue;
+mod words;
 
 use std::path::Path;
 use std::time::Duration;
@@ -15,6 +16,7 @@ use sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 use crate::error::Error;
 
 pub use queue::{Queue, queue};
+pub use words::matching;
 
 /// An open database. Reads come from a pool; writes go through [`Store::begin`], one at a time on a node.
 #[derive(Clone)]

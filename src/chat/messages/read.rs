@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use sea_orm::sea_query::Order;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select, Statement};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select, Statement};
 
 use super::{Message, find, load, load_by_ids};
 use crate::access;
@@ -34,12 +34,9 @@ pub async fn thread(cx: &Cx, parent: MessageId, window: Window, limit: u64) -> R
 
 /// Reads one page of `rows`, oldest first.
 async fn read(cx: &Cx, rows: Select<message::Entity>, window: Window, limit: u64) -> Result<Page<Message>> {
-    let rows = match window {
-        Window::Newest | Window::Oldest => rows,
-        Window::Before(id) => rows.filter(Column::Id.lt(id)),
-        Window::After(id) => rows.filter(Column::Id.gt(id)),
-        Window::Between { after, before, .. } => rows.filter(Column::Id.gt(after)).filter(Column::Id.lt(before)),
-    };
+    let (after, before) = window.bounds();
+    let rows = rows.apply_if(after, |rows, after| rows.filter(Column::Id.gt(after)));
+    let rows = rows.apply_if(before, |rows, before| rows.filter(Column::Id.lt(before)));
     let order = if window.is_forward() { Order::Asc } else { Order::Desc };
     let rows = rows.order_by(Column::Id, order).limit(limit + 1).all(cx.chat.store.reader()).await?;
     let mut page = Page::cut(rows, limit);
@@ -87,21 +84,23 @@ pub async fn many(cx: &Cx, ids: &[MessageId]) -> Result<HashMap<MessageId, Messa
 }
 
 /// The newest `limit` messages of each conversation, oldest first, and whether there are older ones: one windowed
-/// statement for all of them. The caller has made sure that the viewer is in each.
+/// statement for all of them. Conversations that the viewer is not in have none.
 pub async fn latest(
     cx: &Cx,
     conversations: &[ConversationId],
     limit: u64,
 ) -> Result<HashMap<ConversationId, Page<Message>>> {
     let db = cx.chat.store.reader();
-    let places: Vec<String> = (2..conversations.len() + 2).map(|place| format!("${place}")).collect();
+    let places: Vec<String> = (3..conversations.len() + 3).map(|place| format!("${place}")).collect();
     let sql = format!(
         "SELECT id FROM (SELECT id, ROW_NUMBER() OVER (PARTITION BY conversation_id ORDER BY id DESC) AS place \
-         FROM chat_messages WHERE conversation_id IN ({})) AS ranked WHERE place <= $1",
+         FROM chat_messages WHERE conversation_id IN ({}) AND conversation_id IN (SELECT p.conversation_id \
+         FROM chat_participants p JOIN chat_conversations c ON c.id = p.conversation_id \
+         WHERE p.user_id = $2 AND c.closed_at IS NULL)) AS ranked WHERE place <= $1",
         places.join(", ")
     );
-    let values =
-        std::iter::once((limit + 1) as i64).chain(conversations.iter().map(|id| id.get())).map(sea_orm::Value::from);
+    let values = [(limit + 1) as i64, cx.me().get()];
+    let values = values.into_iter().chain(conversations.iter().map(|id| id.get())).map(sea_orm::Value::from);
     let rows = message::Entity::find()
         .from_raw_sql(Statement::from_sql_and_values(
             db.get_database_backend(),

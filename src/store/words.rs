@@ -1,0 +1,40 @@
+//! Full-text search in the words of the two databases: both look for messages whose words begin with all that is
+//! asked for. What a word is, is said where texts are split.
+
+use sea_orm::{ConnectionTrait, DbBackend};
+
+/// A search as part of a statement over `chat_messages m`.
+pub struct Matching {
+    /// What stands behind FROM.
+    pub from: &'static str,
+    /// The condition; its parameter is `$1`.
+    pub condition: &'static str,
+    /// What to order by: the id, by the name that the search can use.
+    pub id: &'static str,
+    /// The value of `$1`.
+    pub query: String,
+}
+
+/// A search for all of `words`, each of which matches what begins with it. They hold neither blanks nor ASCII
+/// punctuation, so nothing in them is an operator of either database.
+pub fn matching(db: &impl ConnectionTrait, words: &[String]) -> Matching {
+    match db.get_database_backend() {
+        DbBackend::Postgres => Matching {
+            from: "chat_messages m",
+            condition: "array_to_tsvector(string_to_array(m.search_words, ' ')) @@ CAST($1 AS tsquery)",
+            id: "m.id",
+            query: join(words, |word| format!("'{word}':*"), " & "),
+        },
+        _ => Matching {
+            from: "chat_message_words w JOIN chat_messages m ON m.id = w.rowid",
+            condition: "chat_message_words MATCH $1",
+            // By any other name the planner would walk the conversation and search once a row.
+            id: "w.rowid",
+            query: join(words, |word| format!("\"{word}\" *"), " "),
+        },
+    }
+}
+
+fn join(words: &[String], term: impl Fn(&String) -> String, by: &str) -> String {
+    words.iter().map(term).collect::<Vec<_>>().join(by)
+}
