@@ -44,7 +44,8 @@ pub async fn messages(cx: &Cx, search: Search, window: Window, limit: u64) -> Re
         return Ok(Page { items: Vec::new(), has_more: false });
     }
     let matching = store::matching(db, &words);
-    let mut values: Vec<Value> = vec![matching.query.into(), cx.me().into(), limit.saturating_add(1).cast_signed().into()];
+    let mut values: Vec<Value> =
+        vec![matching.query.into(), cx.me().into(), limit.saturating_add(1).cast_signed().into()];
     let mut conditions = vec![matching.condition.to_owned()];
     let mut narrow = |column: &str, comparison: &str, id: Option<i64>| {
         if let Some(id) = id {

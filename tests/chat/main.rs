@@ -6,4 +6,5 @@ mod server;
 mod sockets;
 
 mod reference;
+mod search;
 mod tidy;

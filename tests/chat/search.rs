@@ -125,15 +125,24 @@ async fn graphql_searches_all_of_the_viewers_conversations_and_shows_where() {
     let all = alice.gql_ok(query, json!({ "q": "Needle" })).await;
     assert_eq!(nodes(&all), [second.to_string(), first.to_string()]);
     let snippet = &all["searchMessages"]["edges"][1]["snippet"];
-    assert!(snippet.as_str().is_some_and(|text| text.contains("<mark>needle</mark>") && text.contains("&amp;")), "{snippet}");
+    assert!(
+        snippet.as_str().is_some_and(|text| text.contains("<mark>needle</mark>") && text.contains("&amp;")),
+        "{snippet}"
+    );
 
     assert_eq!(nodes(&bob.gql_ok(query, json!({ "q": "needle" })).await), [first.to_string()]);
     assert_eq!(nodes(&alice.gql_ok(query, json!({ "q": "needle", "c": own.to_string() })).await), [second.to_string()]);
     let page = alice.gql_ok(query, json!({ "q": "needle", "first": 1 })).await;
-    assert_eq!((nodes(&page), &page["searchMessages"]["pageInfo"]["hasNextPage"]), (vec![second.to_string()], &json!(true)));
+    assert_eq!(
+        (nodes(&page), &page["searchMessages"]["pageInfo"]["hasNextPage"]),
+        (vec![second.to_string()], &json!(true))
+    );
     let after = &page["searchMessages"]["edges"][0]["cursor"];
     let next = alice.gql_ok(query, json!({ "q": "needle", "first": 1, "after": after })).await;
-    assert_eq!((nodes(&next), &next["searchMessages"]["pageInfo"]["hasNextPage"]), (vec![first.to_string()], &json!(false)));
+    assert_eq!(
+        (nodes(&next), &next["searchMessages"]["pageInfo"]["hasNextPage"]),
+        (vec![first.to_string()], &json!(false))
+    );
     let before = &next["searchMessages"]["edges"][0]["cursor"];
     let back = alice.gql_ok(query, json!({ "q": "needle", "last": 1, "before": before })).await;
     assert_eq!(nodes(&back), [second.to_string()]);
