@@ -1,7 +1,7 @@
 //! The queries: a line a field, each one function of the chat.
 
-use async_graphql::connection::{Connection, Edge, EmptyFields};
-use async_graphql::{Context, Object, Result, SimpleObject};
+use async_graphql::connection::{Connection, ConnectionNameType, Edge, EdgeNameType, EmptyFields};
+use async_graphql::{Context, Object, OutputType, Result, SimpleObject};
 
 use super::events::{self, EventPage};
 use super::paging::{Paging, connection, id_cursor};
@@ -16,6 +16,23 @@ use crate::id::{ConversationId, MessageId, UserId};
 use crate::page;
 
 pub struct Query;
+
+type SearchConnection = Connection<String, Message, EmptyFields, Highlight, SearchNames, SearchNames>;
+
+/// The names of what a search answers with, which has more to its edges than other lists of messages.
+struct SearchNames;
+
+impl ConnectionNameType for SearchNames {
+    fn type_name<T: OutputType>() -> String {
+        "MessageSearchConnection".to_owned()
+    }
+}
+
+impl EdgeNameType for SearchNames {
+    fn type_name<T: OutputType>() -> String {
+        "MessageSearchEdge".to_owned()
+    }
+}
 
 /// Where a message was found.
 #[derive(SimpleObject)]
@@ -85,7 +102,7 @@ impl Query {
         after: Option<String>,
         last: Option<i32>,
         before: Option<String>,
-    ) -> Result<Connection<String, Message, EmptyFields, Highlight>> {
+    ) -> Result<SearchConnection> {
         let has_cursor = after.is_some() || before.is_some();
         // The newest comes first here, so what is after a message has a smaller id.
         let (window, limit) = Paging { first: last, after: before, last: first, before: after }.window(true)?;
