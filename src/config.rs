@@ -15,6 +15,8 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::address::Reach;
+
 /// What a path may not hold as it is when it becomes part of a `sqlite:` or `file:` URL.
 const NOT_IN_PATHS: &AsciiSet = &CONTROLS.add(b'%').add(b'?').add(b'#');
 
@@ -158,13 +160,38 @@ pub struct Cors {
     pub allowed_origins: Vec<String>,
 }
 
-/// What webhooks may reach.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+/// What webhooks may reach, how long they are tried, and the endpoints that need no administrator.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Webhooks {
-    /// Whether private and loopback addresses may be targets.
+    /// Whether private and loopback addresses may be targets, by `http` and on any port.
     pub allow_private_targets: bool,
+    /// The pauses before the second attempt, the third and so on; after the last one a delivery has failed.
+    pub retry_seconds: Vec<u64>,
+    /// Endpoints beside those that administrators create, in the settings file only.
+    pub endpoints: Vec<WebhookEndpoint>,
 }
+
+/// An endpoint of webhooks: `[[webhooks.endpoints]]`.
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct WebhookEndpoint {
+    pub url: String,
+    /// Those of [`WEBHOOK_EVENTS`] that it wants. Empty: all.
+    pub events: Vec<String>,
+    /// `whsec_` and the base64 of 24 to 64 bytes.
+    pub secret: String,
+}
+
+/// The events that webhooks tell of, by the reference's names.
+pub const WEBHOOK_EVENTS: [&str; 6] = [
+    "chat_message.sent",
+    "chat_message.updated",
+    "chat_message.deleted",
+    "chat_conversation.created",
+    "chat_participant.added",
+    "chat_participant.removed",
+];
 
 /// Who sees who is online.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -251,6 +278,34 @@ impl Default for Limits {
             connections: 20_000,
             connections_per_user: 100,
         }
+    }
+}
+
+impl Default for Webhooks {
+    fn default() -> Self {
+        let (minute, hour) = (60, 3_600);
+        Self {
+            allow_private_targets: false,
+            retry_seconds: vec![
+                5,
+                5 * minute,
+                30 * minute,
+                2 * hour,
+                5 * hour,
+                10 * hour,
+                14 * hour,
+                20 * hour,
+                24 * hour,
+            ],
+            endpoints: Vec::new(),
+        }
+    }
+}
+
+impl Webhooks {
+    /// What targets may be connected to.
+    pub fn reach(&self) -> Reach {
+        if self.allow_private_targets { Reach::Private } else { Reach::Public }
     }
 }
 

@@ -23,6 +23,10 @@ pub mod of {
     pub enum Attachment {}
     #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
     pub enum File {}
+    #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub enum WebhookEndpoint {}
+    #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub enum WebhookDelivery {}
 }
 
 pub type UserId = Id<of::User>;
@@ -30,6 +34,8 @@ pub type ConversationId = Id<of::Conversation>;
 pub type MessageId = Id<of::Message>;
 pub type AttachmentId = Id<of::Attachment>;
 pub type FileId = Id<of::File>;
+pub type WebhookEndpointId = Id<of::WebhookEndpoint>;
+pub type WebhookDeliveryId = Id<of::WebhookDelivery>;
 
 /// What is told when a text or a number is no id.
 pub const NOT_AN_ID: &str = "An id is a positive whole number below 2^53";

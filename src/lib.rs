@@ -16,7 +16,7 @@
 //! | 3 | [`chat`], [`access`], [`event`], [`log`], [`limit`] | the rules, the one visibility rule, the durable log |
 //! | 2 | [`store`], [`auth`] | pools and the writer's queue; the only reader of tokens |
 //! | 1 | [`entity`] | the stored rows |
-//! | 0 | [`answer`], [`body`], [`config`], [`error`], [`id`], [`origin`], [`page`], [`socket`], [`sockjs`], [`text`] | on nothing of ours but each other |
+//! | 0 | [`address`], [`answer`], [`body`], [`config`], [`error`], [`id`], [`origin`], [`page`], [`signature`], [`socket`], [`sockjs`], [`text`] | on nothing of ours but each other |
 //!
 //! # Invariants
 //!
@@ -29,6 +29,7 @@
 //! To follow a message: [`chat::messages::send`](fn@chat::messages::send) → `chat::change` → [`live`] → a door.
 
 pub mod access;
+pub mod address;
 pub mod answer;
 pub mod app;
 pub mod auth;
@@ -48,6 +49,7 @@ pub mod log;
 pub mod origin;
 pub mod page;
 pub mod rest;
+pub mod signature;
 pub mod socket;
 pub mod sockjs;
 pub mod stomp;

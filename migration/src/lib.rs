@@ -7,6 +7,7 @@ mod m20261124_000002_statistics;
 mod m20261124_000003_search;
 mod m20261124_000004_log;
 mod m20261124_000005_webhooks;
+mod m20261124_000006_webhook_turns;
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::{
@@ -47,6 +48,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000003_search::Migration),
             Box::new(m20261124_000004_log::Migration),
             Box::new(m20261124_000005_webhooks::Migration),
+            Box::new(m20261124_000006_webhook_turns::Migration),
         ]
     }
 }

@@ -1,9 +1,13 @@
 //! Which values make sense, alone and together.
 
-use super::{Config, ConfigError, must};
+use super::{Config, ConfigError, WEBHOOK_EVENTS, must};
+use crate::signature;
 
 /// The shortest secret that HS256 may be signed with, in bytes.
 const SECRET_BYTES: usize = 32;
+/// The pauses between attempts of a webhook: how many there may be, and how many seconds each.
+const MOST_PAUSES: usize = 30;
+const LONGEST_PAUSE: u64 = 604_800;
 
 impl Config {
     /// Whether all values make sense, alone and together.
@@ -15,6 +19,7 @@ impl Config {
         self.check_addresses()?;
         self.check_auth()?;
         self.check_lists()?;
+        self.check_webhooks()?;
         check_level(&self.log.level)
     }
 
@@ -106,6 +111,33 @@ impl Config {
         }
         if !self.chat.allowed_file_types.iter().all(|pattern| is_mime_pattern(pattern)) {
             return Err(must("chat.allowed_file_types", "a list of MIME patterns such as image/* or application/pdf"));
+        }
+        Ok(())
+    }
+
+    fn check_webhooks(&self) -> Result<(), ConfigError> {
+        let key = "webhooks.retry_seconds";
+        let pauses = &self.webhooks.retry_seconds;
+        if pauses.len() > MOST_PAUSES || pauses.iter().any(|pause| *pause > LONGEST_PAUSE) {
+            return Err(must(key, &format!("at most {MOST_PAUSES} pauses of at most {LONGEST_PAUSE} seconds")));
+        }
+        let key = "webhooks.endpoints";
+        for (place, endpoint) in self.webhooks.endpoints.iter().enumerate() {
+            let name = format!("{key}[{place}]");
+            if let Err(sentence) = self.webhooks.reach().check(&endpoint.url) {
+                return Err(ConfigError::new(key, format!("{name}.url: {sentence}")));
+            }
+            if !endpoint.events.iter().all(|event| WEBHOOK_EVENTS.contains(&event.as_str())) {
+                let known = WEBHOOK_EVENTS.join(", ");
+                return Err(ConfigError::new(key, format!("{name}.events must be of {known}")));
+            }
+            if !signature::is_secret(&endpoint.secret) {
+                let sentence = format!("{name}.secret must be whsec_ and the base64 of 24 to 64 bytes");
+                return Err(ConfigError::new(key, sentence));
+            }
+            if self.webhooks.endpoints[..place].iter().any(|other| other.url == endpoint.url) {
+                return Err(ConfigError::new(key, format!("{name}.url stands in the settings twice")));
+            }
         }
         Ok(())
     }

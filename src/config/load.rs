@@ -8,12 +8,14 @@ use std::{fs, io};
 use ::config::{FileFormat, Source, ValueKind};
 use serde_json::Value;
 
-use super::{Config, ConfigError, must, tree};
+use super::{Config, ConfigError, WebhookEndpoint, must, tree};
 
 /// The file that is read when none is named, looked for in the working folder.
 const FILE: &str = "confab.toml";
 /// What every environment variable that is a setting begins with.
 const PREFIX: &str = "CONFAB_";
+/// The one setting that is a list of tables.
+const ENDPOINTS: &str = "webhooks.endpoints";
 
 /// One assignment of a layer.
 struct Given {
@@ -136,8 +138,26 @@ fn place(known: &Value, merged: &mut Value, key: &str, value: ValueKind) -> Resu
             _ => unknown(key, key),
         });
     };
-    *place = fit(default, value).map_err(|expected| must(key, expected))?;
+    let fitted = if key == ENDPOINTS { tables(value) } else { fit(default, value) };
+    *place = fitted.map_err(|expected| must(key, expected))?;
     Ok(())
+}
+
+/// The endpoints of webhooks: the one setting that is a list of tables, which a line of text cannot hold.
+fn tables(given: ValueKind) -> Result<Value, &'static str> {
+    const EXPECTED: &str = "tables [[webhooks.endpoints]] with url, events and secret in the settings file";
+    let known = serde_json::to_value(WebhookEndpoint::default()).map_err(|_| EXPECTED)?;
+    let one = |given: ValueKind| {
+        let ValueKind::Table(settings) = given else { return Err(EXPECTED) };
+        let mut merged = known.clone();
+        for (name, value) in settings {
+            let place = merged.get_mut(&name).ok_or(EXPECTED)?;
+            *place = fit(place, value.kind).map_err(|_| EXPECTED)?;
+        }
+        Ok(merged)
+    };
+    let ValueKind::Array(values) = given else { return Err(EXPECTED) };
+    values.into_iter().map(|value| one(value.kind)).collect::<Result<_, _>>().map(Value::Array)
 }
 
 /// The value in the type of its default, or what it must be. Only text is converted: in the environment and on the
@@ -158,6 +178,13 @@ fn fit(default: &Value, given: ValueKind) -> Result<Value, &'static str> {
         }
         .map(Value::from)
         .ok_or("a whole number, 0 or more"),
+        Value::Array(items) if items.first().is_some_and(Value::is_number) => match given {
+            ValueKind::String(text) => split(&text).iter().map(|item| item.as_str()?.parse().ok()).collect(),
+            ValueKind::Array(values) => values.into_iter().map(|value| number_of(value.kind)).collect(),
+            _ => None,
+        }
+        .map(|numbers: Vec<u64>| Value::from(numbers))
+        .ok_or("a list of whole numbers, 0 or more"),
         Value::Array(_) => match given {
             ValueKind::String(text) => Ok(split(&text)),
             ValueKind::Array(values) => values.into_iter().map(|value| text_of(value.kind)).collect(),
@@ -170,6 +197,13 @@ fn fit(default: &Value, given: ValueKind) -> Result<Value, &'static str> {
             other => other.map_err(|()| "text"),
         },
         _ => text_of(given).map_err(|()| "text"),
+    }
+}
+
+fn number_of(given: ValueKind) -> Option<u64> {
+    match given {
+        ValueKind::I64(value) => u64::try_from(value).ok(),
+        _ => None,
     }
 }
 

@@ -26,6 +26,9 @@ impl Config {
         for url in urls.into_iter().flatten() {
             *url = hide_password(url);
         }
+        for endpoint in &mut shown.webhooks.endpoints {
+            endpoint.secret = HIDDEN.to_owned();
+        }
         let mut text = String::new();
         for (section, settings) in tree(&shown).as_object().into_iter().flatten() {
             text.push_str(&format!("[{section}]\n"));
@@ -67,7 +70,14 @@ fn hide_password(url: &str) -> String {
     format!("{base}?{}", query.split('&').map(hide).collect::<Vec<_>>().join("&"))
 }
 
-/// A JSON value as TOML, which differs for the values of settings in one character only.
+/// A JSON value as TOML, which differs for the values of settings in tables and in one character only.
 fn toml_value(value: &Value) -> String {
-    value.to_string().replace('\u{7f}', "\\u007F")
+    match value {
+        Value::Array(items) => format!("[{}]", items.iter().map(toml_value).collect::<Vec<_>>().join(",")),
+        Value::Object(fields) => {
+            let fields = fields.iter().map(|(name, value)| format!("{name} = {}", toml_value(value)));
+            format!("{{ {} }}", fields.collect::<Vec<_>>().join(", "))
+        }
+        value => value.to_string().replace('\u{7f}', "\\u007F"),
+    }
 }

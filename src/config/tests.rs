@@ -225,3 +225,52 @@ fn a_data_folder_with_odd_characters_makes_a_whole_url() {
     let config = Config { server, ..Config::default() };
     assert_eq!(config.database_url(), "sqlite:/var/50%25 a%3Fb%23c/confab.db");
 }
+
+const ENDPOINT: &str = r#"
+[[webhooks.endpoints]]
+url = "https://example.org/hook"
+events = ["chat_message.sent", "chat_participant.added"]
+secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+"#;
+
+#[test]
+fn webhook_endpoints_stand_in_the_file_and_print_without_their_secret() {
+    let second =
+        ENDPOINT.replace("/hook", "/all").replace("events = [\"chat_message.sent\", \"chat_participant.added\"]", "");
+    let config = load(&format!("{ENDPOINT}{second}"), &[], &[]).unwrap();
+    let [one, all] = config.webhooks.endpoints.as_slice() else { panic!("two endpoints") };
+    assert_eq!((one.url.as_str(), one.events.len()), ("https://example.org/hook", 2));
+    assert_eq!((all.url.as_str(), all.events.len()), ("https://example.org/all", 0));
+    assert!(!config.print().contains("MfKQ9r8"), "{}", config.print());
+    let read = ::config::Config::builder().add_source(::config::File::from_str(&config.print(), FileFormat::Toml));
+    let read: Config = read.build().unwrap().try_deserialize().unwrap();
+    assert_eq!(read.webhooks.endpoints[0].events, one.events);
+
+    let refused = |from: &str, to: &str| load(&ENDPOINT.replace(from, to), &[], &[]).unwrap_err();
+    let form = "webhooks.endpoints must be tables [[webhooks.endpoints]] with url, events and secret in the settings \
+        file (from confab.toml)";
+    assert_eq!(refused("url", "uri"), form);
+    assert_eq!(refused("\"https://example.org/hook\"", "1"), form);
+    for (from, to, part) in [
+        ("https://", "http://", "[0].url: The URL must begin with https://"),
+        ("example.org", "127.0.0.1", "[0].url: The URL leads to an address that is not allowed"),
+        ("chat_message.sent", "message.sent", "[0].events must be of chat_message.sent, "),
+        ("MfKQ9r8", "", "[0].secret must be whsec_ and the base64 of 24 to 64 bytes"),
+    ] {
+        assert!(refused(from, to).contains(part), "{}", refused(from, to));
+    }
+    assert!(load(&format!("{ENDPOINT}{ENDPOINT}"), &[], &[]).unwrap_err().contains("stands in the settings twice"));
+    assert!(load("", &[], &["webhooks.endpoints=https://example.org"]).is_err());
+}
+
+#[test]
+fn the_pauses_of_webhooks_are_numbers_from_any_source() {
+    assert_eq!(load("", &[], &["webhooks.retry_seconds=1, 2"]).unwrap().webhooks.retry_seconds, [1, 2]);
+    assert_eq!(load("webhooks.retry_seconds = [0, 3]", &[], &[]).unwrap().webhooks.retry_seconds, [0, 3]);
+    assert_eq!(load("", &[], &["webhooks.retry_seconds="]).unwrap().webhooks.retry_seconds, [0; 0]);
+    let numbers = "webhooks.retry_seconds must be a list of whole numbers, 0 or more";
+    for set in ["webhooks.retry_seconds=soon", "webhooks.retry_seconds=-1"] {
+        assert_eq!(refused(&[set]), numbers);
+    }
+    assert!(refused(&["webhooks.retry_seconds=604801"]).contains("at most 604800 seconds"));
+}

@@ -18,6 +18,8 @@ pub struct Model {
     pub message_id: i64,
     /// Events up to and including this position may be gone; 0 while all are there.
     pub pruned_position: i64,
+    /// Grows with every change of a webhook endpoint.
+    pub webhook_revision: i64,
 }
 
 /// The id of the one row.

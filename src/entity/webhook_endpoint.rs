@@ -20,6 +20,8 @@ pub struct Model {
     pub disabled_reason: Option<String>,
     pub created_at: DateTimeUtc,
     pub updated_at: DateTimeUtc,
+    /// It stands in the settings, and is changed there.
+    pub configured: bool,
 }
 
 #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]
