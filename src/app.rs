@@ -16,7 +16,7 @@ use crate::config::Config;
 use crate::error::Result;
 use crate::live::{Hub, dispatch};
 use crate::store::Store;
-use crate::{event, log};
+use crate::{event, log, metrics};
 
 /// The running server without its doors.
 pub struct App {
@@ -40,6 +40,7 @@ impl App {
     /// # Errors
     /// A folder that cannot be made, keys that cannot be read, a database that cannot be reached or migrated.
     pub async fn open(config: Config) -> anyhow::Result<Arc<Self>> {
+        metrics::install();
         let config = Arc::new(config);
         let folder = &config.server.data_dir;
         make_private(folder).with_context(|| format!("The data folder {} cannot be made", folder.display()))?;

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::extract::{Request, State};
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::header::{
+    AUTHORIZATION, CONTENT_DISPOSITION, CONTENT_RANGE, CONTENT_TYPE, ETAG, IF_NONE_MATCH, IF_RANGE, RANGE, RETRY_AFTER,
+};
 use axum::http::{HeaderName, HeaderValue, Method};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -26,7 +28,7 @@ use crate::answer::refuse;
 use crate::app::App;
 use crate::config::Cors;
 use crate::error::{Error, Kind};
-use crate::{graphql, rest, stomp};
+use crate::{graphql, metrics, rest, stomp};
 
 /// How long a client may take for the head of a request, and the server for its last requests.
 const HEADERS: Duration = Duration::from_secs(10);
@@ -42,6 +44,10 @@ pub fn router(app: &Arc<App>) -> Router {
     let health = Router::new()
         .route("/health/live", get(|| async { "ok" }))
         .route("/health/ready", get(ready))
+        .route(
+            "/metrics",
+            get(|| async { ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], metrics::render()) }),
+        )
         .with_state(Arc::clone(app));
     Router::new()
         .merge(doors)
@@ -69,8 +75,8 @@ async fn ready(State(app): State<Arc<App>>) -> Response {
 fn cors(settings: &Cors) -> CorsLayer {
     let layer = CorsLayer::new()
         .allow_methods([Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::DELETE])
-        .allow_headers([AUTHORIZATION, CONTENT_TYPE, REQUEST_ID.clone()])
-        .expose_headers([RETRY_AFTER, REQUEST_ID.clone()])
+        .allow_headers([AUTHORIZATION, CONTENT_TYPE, IF_NONE_MATCH, IF_RANGE, RANGE, REQUEST_ID.clone()])
+        .expose_headers([CONTENT_DISPOSITION, CONTENT_RANGE, ETAG, RETRY_AFTER, REQUEST_ID.clone()])
         .max_age(Duration::from_secs(3600));
     if settings.any() {
         return layer.allow_origin(AllowOrigin::mirror_request());
@@ -94,16 +100,17 @@ async fn accompany(request: Request, next: Next) -> Response {
     let id = given.unwrap_or_else(|| {
         HeaderValue::from_str(&uuid::Uuid::now_v7().to_string()).expect("a UUID is hexadecimal digits and dashes")
     });
+    let route = request.extensions().get::<MatchedPath>().map(|route| route.as_str().to_owned());
     let (method, path, started) = (request.method().clone(), request.uri().path().to_owned(), Instant::now());
     let mut response = next.run(request).await;
-    tracing::debug!(
-        request_id = id.to_str().unwrap_or_default(),
-        %method,
-        path,
-        status = response.status().as_u16(),
-        milliseconds = started.elapsed().as_millis(),
-        "answered"
-    );
+    let (status, took) = (response.status().as_u16(), started.elapsed());
+    metrics::answered(route.as_deref().unwrap_or("none"), method.as_str(), status, took);
+    let (request_id, milliseconds) = (id.to_str().unwrap_or_default(), took.as_millis());
+    if response.status().is_server_error() {
+        tracing::warn!(request_id, %method, path, status, milliseconds, "answered");
+    } else {
+        tracing::debug!(request_id, %method, path, status, milliseconds, "answered");
+    }
     response.headers_mut().insert(REQUEST_ID.clone(), id);
     response
 }

@@ -16,7 +16,7 @@
 //! | 3 | [`chat`], [`access`], [`event`], [`log`], [`limit`] | the rules, the one visibility rule, the durable log |
 //! | 2 | [`store`], [`auth`] | pools and the writer's queue; the only reader of tokens |
 //! | 1 | [`entity`] | the stored rows |
-//! | 0 | [`address`], [`answer`], [`body`], [`config`], [`error`], [`id`], [`origin`], [`page`], [`signature`], [`socket`], [`sockjs`], [`text`] | on nothing of ours but each other |
+//! | 0 | [`address`], [`answer`], [`body`], [`config`], [`error`], [`id`], [`metrics`](mod@metrics), [`origin`], [`page`], [`signature`], [`socket`], [`sockjs`], [`text`] | on nothing of ours but each other |
 //!
 //! # Invariants
 //!
@@ -46,6 +46,7 @@ pub mod id;
 pub mod limit;
 pub mod live;
 pub mod log;
+pub mod metrics;
 pub mod origin;
 pub mod page;
 pub mod rest;

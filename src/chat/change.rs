@@ -2,6 +2,7 @@
 //! row, write their log rows with it, and are announced after the commit only. It knows no single rule of chat.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
@@ -16,6 +17,7 @@ use crate::event::{Event, EventType, Fact, Sink};
 use crate::id::{ConversationId, MessageId, UserId};
 use crate::limit::Limits;
 use crate::log;
+use crate::metrics;
 use crate::store::{self, Queue, Store};
 
 /// What waits for the writer. Sends are taken together with many rows to a statement; anything else runs by itself.
@@ -121,8 +123,11 @@ impl Batch {
 impl Writer {
     async fn commit(self: &Arc<Self>, changes: Vec<Change>) {
         let mut answers = Vec::with_capacity(changes.len());
+        let (taken, started) = (changes.len(), Instant::now());
         let failed = match self.apply(changes, &mut answers).await {
             Ok(events) => {
+                let sent = events.iter().filter(|event| event.kind == EventType::MessageSent).count();
+                metrics::committed(taken, sent, started.elapsed());
                 events.into_iter().for_each(|event| self.sink.tell(Arc::new(event)));
                 None
             }

@@ -35,7 +35,7 @@ pub(super) async fn stream(door: &Arc<Door>, cx: Cx, checked: Checked) -> Respon
         let answer = error::dress(door.schema.execute(checked.request(&cx)).await);
         return events(Body::from(once(&answer)));
     }
-    let listener = match door.app.hub.listen(&cx).await {
+    let listener = match door.app.hub.listen(&cx, "graphql-sse").await {
         Ok(listener) => listener,
         Err(refused) => return events(Body::from(once(&error::response(&refused)))),
     };

@@ -175,7 +175,7 @@ impl Session {
         let listener = match &self.listener {
             Some(listener) => listener,
             None => {
-                let listener = self.door.app.hub.listen(cx).await.map_err(|refused| refuse(&refused))?;
+                let listener = self.door.app.hub.listen(cx, "graphql").await.map_err(|refused| refuse(&refused))?;
                 self.listener.insert(listener)
             }
         };

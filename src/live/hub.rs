@@ -12,6 +12,7 @@ use crate::error::Result;
 use crate::event::{Event, EventType, Fact};
 use crate::id::{ConversationId, UserId};
 use crate::log;
+use crate::metrics::Connected;
 
 /// Memberships that changed of late; somebody whose memberships were read before those reads them again.
 const REMEMBERED: usize = 1024;
@@ -53,6 +54,7 @@ pub struct Listener {
     cx: Cx,
     id: u64,
     feed: Arc<Feed>,
+    connected: Connected,
     _attendance: presence::Attendance,
 }
 
@@ -62,11 +64,12 @@ impl Hub {
         Arc::new(Self { chat, state: Mutex::new(State { position, ..State::default() }) })
     }
 
-    /// Listens for the viewer from now on: everything that is committed after this returns is heard.
+    /// Listens for the viewer from now on, at the door of this name: everything that is committed after this returns
+    /// is heard.
     ///
     /// # Errors
     /// `Unavailable` without the database.
-    pub async fn listen(self: &Arc<Self>, cx: &Cx) -> Result<Listener> {
+    pub async fn listen(self: &Arc<Self>, cx: &Cx, door: &'static str) -> Result<Listener> {
         let attendance = presence::arrive(cx).await?;
         let (id, feed) = loop {
             if let Some(joined) = self.lock().join(cx.me(), None) {
@@ -79,7 +82,8 @@ impl Hub {
                 break joined;
             }
         };
-        Ok(Listener { hub: Arc::clone(self), cx: cx.clone(), id, feed, _attendance: attendance })
+        let connected = Connected::to(door);
+        Ok(Listener { hub: Arc::clone(self), cx: cx.clone(), id, feed, connected, _attendance: attendance })
     }
 
     /// The newest durable event that was routed.
@@ -256,17 +260,24 @@ impl Listener {
     pub async fn next(&mut self) -> Result<Vec<Arc<Event>>> {
         loop {
             match self.feed.take() {
-                Taken::Events(events) => return Ok(events),
+                Taken::Events(events) => return Ok(self.handed(events)),
                 Taken::Nothing => self.feed.woken().await,
                 Taken::Behind(position) => {
                     let stretch = log::replay(&self.hub.chat, self.cx.me(), position, STRETCH).await?;
                     self.feed.caught_up(stretch.position, stretch.complete);
                     if !stretch.events.is_empty() {
-                        return Ok(stretch.events.into_iter().map(Arc::new).collect());
+                        return Ok(self.handed(stretch.events.into_iter().map(Arc::new).collect()));
                     }
                 }
             }
         }
+    }
+}
+
+impl Listener {
+    fn handed(&self, events: Vec<Arc<Event>>) -> Vec<Arc<Event>> {
+        self.connected.delivered(events.len());
+        events
     }
 }
 

@@ -178,7 +178,7 @@ impl Session {
         let given = frame.header("Authorization").or_else(|| frame.header("authorization")).and_then(bearer_or_bare);
         let token = given.map(str::to_owned).or_else(|| self.token.take()).ok_or("A token is needed")?;
         let cx = self.app.authenticate(&token).await.map_err(|refused| refused.message)?;
-        let listener = self.app.hub.listen(&cx).await.map_err(|refused| refused.message)?;
+        let listener = self.app.hub.listen(&cx, "stomp").await.map_err(|refused| refused.message)?;
         let head = log::head(&cx.chat).await.map_err(|refused| refused.message)?;
 
         let own = Duration::from_millis(self.app.config.stomp.heartbeat_ms.into());

@@ -6,7 +6,21 @@ use std::path::{Path, PathBuf};
 
 /// Which modules stand on which floor; one may use what is on its own floor or below, but no other door.
 const FLOORS: [&[&str]; 9] = [
-    &["address", "answer", "body", "config", "error", "id", "origin", "page", "signature", "socket", "sockjs", "text"],
+    &[
+        "address",
+        "answer",
+        "body",
+        "config",
+        "error",
+        "id",
+        "metrics",
+        "origin",
+        "page",
+        "signature",
+        "socket",
+        "sockjs",
+        "text",
+    ],
     &["entity"],
     &["store", "auth"],
     &["chat", "access", "event", "log", "limit"],
