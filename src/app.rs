@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use chrono::Utc;
@@ -33,6 +33,7 @@ pub struct App {
 
 /// How often memory and presence are looked after.
 const TIDY: Duration = Duration::from_secs(10);
+const PRUNE: Duration = Duration::from_secs(3600);
 
 impl App {
     /// Opens the data folder, the keys and the database, and starts what runs beside the doors.
@@ -94,12 +95,19 @@ impl App {
 async fn look_after(chat: Arc<Chat>, stopping: CancellationToken) {
     let mut tick = tokio::time::interval(TIDY);
     let mut swept = Utc::now();
+    let mut pruned = None;
     loop {
         tokio::select! {
             _ = tick.tick() => {}
             () = stopping.cancelled() => return,
         }
         chat.tidy_memory();
+        if pruned.is_none_or(|at: Instant| at.elapsed() > PRUNE) {
+            if let Err(error) = log::prune(&chat).await {
+                tracing::debug!(%error, "the log is pruned later");
+            }
+            pruned = Some(Instant::now());
+        }
         match presence::sweep(&chat, swept).await {
             Ok(at) => swept = at,
             Err(error) => tracing::debug!(%error, "presence is looked after again soon"),

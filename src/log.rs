@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use chrono::TimeDelta;
+use sea_orm::sea_query::Expr;
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder,
     QuerySelect, QueryTrait,
@@ -106,6 +108,40 @@ fn payload(fact: &Fact) -> Option<Json> {
             Some(json!({ "participantIds": participants }))
         }
         _ => None,
+    }
+}
+
+/// Forgets events older than the retention, a stretch at a time so that nobody waits for long; a cursor before what
+/// was forgotten is refused from then on.
+pub(crate) async fn prune(chat: &Chat) -> Result<()> {
+    const STRETCH: i64 = 5_000;
+    let retention = TimeDelta::days(chat.config.log.retention_days.into());
+    loop {
+        let pruned: bool = chat
+            .change(move |batch| {
+                Box::pin(async move {
+                    let state = log_state::Entity::find_by_id(log_state::ONLY).one(&batch.tx).await?;
+                    let from = state.ok_or_else(Error::internal)?.pruned_position;
+                    let old = row::Entity::find()
+                        .filter(row::Column::Position.gt(from))
+                        .filter(row::Column::Position.lte(from + STRETCH))
+                        .filter(row::Column::CreatedAt.lt(batch.now - retention))
+                        .order_by_desc(row::Column::Position)
+                        .one(&batch.tx)
+                        .await?;
+                    let Some(old) = old else { return Ok(false) };
+                    row::Entity::delete_many().filter(row::Column::Position.lte(old.position)).exec(&batch.tx).await?;
+                    log_state::Entity::update_many()
+                        .col_expr(log_state::Column::PrunedPosition, Expr::value(old.position))
+                        .exec(&batch.tx)
+                        .await?;
+                    Ok(old.position == from + STRETCH)
+                })
+            })
+            .await?;
+        if !pruned {
+            return Ok(());
+        }
     }
 }
 

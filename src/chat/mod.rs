@@ -3,6 +3,7 @@
 
 pub mod change;
 pub mod conversations;
+pub mod doctor;
 pub mod files;
 pub mod messages;
 pub mod participants;

@@ -8,7 +8,7 @@ use super::Interest;
 use super::feed::{Feed, Taken};
 use crate::access;
 use crate::chat::{Chat, Cx, conversations, presence};
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::event::{Event, EventType, Fact};
 use crate::id::{ConversationId, UserId};
 use crate::log;
@@ -68,8 +68,12 @@ impl Hub {
     /// is heard.
     ///
     /// # Errors
-    /// `Unavailable` without the database.
+    /// `Unavailable` without the database, `RateLimited` for more connections than one user may have.
     pub async fn listen(self: &Arc<Self>, cx: &Cx, door: &'static str) -> Result<Listener> {
+        let most = usize::try_from(self.chat.config.limits.connections_per_user).unwrap_or(usize::MAX);
+        if self.lock().people.get(&cx.me()).is_some_and(|person| person.feeds.len() >= most) {
+            return Err(Error::new(Kind::RateLimited, format!("At most {most} connections can be open at once")));
+        }
         let attendance = presence::arrive(cx).await?;
         let (id, feed) = loop {
             if let Some(joined) = self.lock().join(cx.me(), None) {

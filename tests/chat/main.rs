@@ -5,6 +5,7 @@ mod person;
 mod server;
 mod sockets;
 
+mod operation;
 mod reference;
 mod search;
 mod tidy;

@@ -1,0 +1,103 @@
+//! Checks a database against what must always hold: counters equal a recount, the log has no hole, nothing stands
+//! where nothing may. It mends nothing.
+
+use sea_orm::{ConnectionTrait, DbErr, Statement};
+
+use crate::store::Store;
+
+/// Something that must hold, and how many places break it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    pub rule: &'static str,
+    pub broken: i64,
+}
+
+/// Each rule, and a statement that counts where it is broken.
+const RULES: [(&str, &str); 14] = [
+    (
+        "The log has no hole",
+        "SELECT COALESCE((SELECT MAX(position) - MIN(position) + 1 - COUNT(*) FROM chat_events), 0)",
+    ),
+    (
+        "The log ends where its counter stands",
+        "SELECT COUNT(*) FROM chat_log WHERE position <> \
+         COALESCE((SELECT MAX(position) FROM chat_events), pruned_position)",
+    ),
+    (
+        "The log begins behind what was pruned",
+        "SELECT COUNT(*) FROM chat_log WHERE pruned_position + 1 <> \
+         COALESCE((SELECT MIN(position) FROM chat_events), pruned_position + 1)",
+    ),
+    (
+        "No message has an id that was not given out",
+        "SELECT COUNT(*) FROM chat_messages WHERE id > (SELECT message_id FROM chat_log)",
+    ),
+    (
+        "The messages of a conversation are counted right",
+        "SELECT COUNT(*) FROM chat_conversations c WHERE c.message_count <> \
+         (SELECT COUNT(*) FROM chat_messages m WHERE m.conversation_id = c.id)",
+    ),
+    (
+        "The last message of a conversation is its newest",
+        "SELECT COUNT(*) FROM chat_conversations c WHERE COALESCE(c.last_message_id, 0) <> \
+         COALESCE((SELECT MAX(m.id) FROM chat_messages m WHERE m.conversation_id = c.id), 0)",
+    ),
+    (
+        "The participants of a conversation are counted right",
+        "SELECT COUNT(*) FROM chat_conversations c WHERE c.participant_count <> \
+         (SELECT COUNT(*) FROM chat_participants p WHERE p.conversation_id = c.id)",
+    ),
+    (
+        "The replies to a message are counted right",
+        "SELECT COUNT(*) FROM chat_messages m WHERE m.reply_count <> \
+         (SELECT COUNT(*) FROM chat_messages r WHERE r.parent_message_id = m.id AND NOT r.is_deleted)",
+    ),
+    (
+        "An open group has one owner",
+        "SELECT COUNT(*) FROM chat_conversations c WHERE c.type = 'GROUP' AND c.closed_at IS NULL AND 1 <> \
+         (SELECT COUNT(*) FROM chat_participants p WHERE p.conversation_id = c.id AND p.role = 'OWNER')",
+    ),
+    (
+        "A direct conversation has its two people",
+        "SELECT COUNT(*) FROM chat_conversations c WHERE c.type = 'DIRECT' AND 2 <> \
+         (SELECT COUNT(*) FROM chat_participants p WHERE p.conversation_id = c.id \
+         AND p.user_id IN (c.direct_low, c.direct_high))",
+    ),
+    (
+        "A deleted message has neither reactions nor files",
+        "SELECT COUNT(*) FROM chat_messages m WHERE m.is_deleted AND \
+         (EXISTS (SELECT 1 FROM chat_message_reactions r WHERE r.message_id = m.id) \
+         OR EXISTS (SELECT 1 FROM chat_message_attachments a WHERE a.message_id = m.id))",
+    ),
+    (
+        "A message has at most 50 different emojis",
+        "SELECT COUNT(*) FROM (SELECT message_id FROM chat_message_reactions GROUP BY message_id \
+         HAVING COUNT(DISTINCT emoji) > 50) AS crowded",
+    ),
+    (
+        "No read marker stands beyond the newest message",
+        "SELECT COUNT(*) FROM chat_participants p JOIN chat_conversations c ON c.id = p.conversation_id \
+         WHERE COALESCE(p.last_read_message_id, 0) > COALESCE(c.last_message_id, 0)",
+    ),
+    (
+        "A read marker stands where its last move ended",
+        "SELECT COUNT(*) FROM chat_participants p WHERE COALESCE(p.last_read_message_id, 0) < \
+         COALESCE((SELECT MAX(r.message_id) FROM chat_message_read_receipts r WHERE r.conversation_id = p.conversation_id \
+         AND r.user_id = p.user_id AND r.read_at >= p.joined_at), 0)",
+    ),
+];
+
+/// Checks every rule.
+///
+/// # Errors
+/// A database that cannot be read.
+pub async fn examine(store: &Store) -> Result<Vec<Finding>, DbErr> {
+    let db = store.reader();
+    let mut findings = Vec::with_capacity(RULES.len());
+    for (rule, sql) in RULES {
+        let row = db.query_one_raw(Statement::from_string(db.get_database_backend(), sql)).await?;
+        let broken = row.map_or(Ok(0), |row| row.try_get_by_index(0))?;
+        findings.push(Finding { rule, broken });
+    }
+    Ok(findings)
+}
