@@ -20,6 +20,8 @@ use crate::config::Auth;
 use crate::error::{Error, Result};
 use jwks::Jwks;
 
+pub use secret::make_private;
+
 /// How far the clocks of two machines may lie apart, in seconds.
 const LEEWAY: u64 = 30;
 /// The longest token that is looked at, in bytes.

@@ -1,6 +1,6 @@
 //! The command line, nothing else.
 
-use std::io::IsTerminal;
+use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -8,14 +8,16 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use clap::{Parser, Subcommand};
 use confab::app::App;
-use confab::auth::Tokens;
-use confab::chat::doctor;
+use confab::auth::{Tokens, make_private};
 use confab::chat::users::{self, UserInput};
-use confab::config::{Config, LogFormat};
+use confab::config::{Chat, Config, Limits, LogFormat};
 use confab::id::UserId;
 use confab::{demo, graphql, store::Store};
 use tokio::net::TcpListener;
-use tracing_subscriber::EnvFilter;
+use tracing::Level;
+use tracing_subscriber::filter::{FilterExt, filter_fn};
+use tracing_subscriber::prelude::*;
+use tracing_subscriber::{EnvFilter, fmt};
 
 /// A chat server: one chat, three doors (GraphQL, REST, STOMP)
 #[derive(Parser)]
@@ -60,14 +62,15 @@ enum Command {
     Schema,
     /// Prints the settings that are in force, secrets hidden
     Config,
-    /// Checks a database against what must always hold; exits with 1 where something does not
-    Doctor,
     /// Works on users
     User {
         #[command(subcommand)]
         command: UserCommand,
     },
 }
+
+/// Said of an id that no user can have.
+const NO_ID: &str = "The id of a user is a positive whole number below 2^53";
 
 #[derive(Subcommand)]
 enum UserCommand {
@@ -112,13 +115,11 @@ fn start(arguments: Arguments) -> anyhow::Result<()> {
     rustls::crypto::aws_lc_rs::default_provider().install_default().ok();
     let command = arguments.command.unwrap_or(Command::Serve { demo: false });
     if let Command::Schema = command {
-        print!("{}", graphql::schema_text());
-        return Ok(());
+        return say(&graphql::schema_text());
     }
     let config = Config::load(arguments.config.as_deref(), std::env::vars(), &arguments.sets)?;
     if let Command::Config = command {
-        print!("{}", config.print());
-        return Ok(());
+        return say(&config.print());
     }
     log_to_stderr(&config)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -129,58 +130,66 @@ async fn run(command: Command, config: Config) -> anyhow::Result<()> {
     match command {
         Command::Serve { demo } => serve(config, demo).await,
         Command::Token { user, name, admin, ttl } => {
-            let id = UserId::new(user).context("The id of a user is a positive whole number below 2^53")?;
-            std::fs::create_dir_all(&config.server.data_dir)?;
+            let id = UserId::new(user).context(NO_ID)?;
             let tokens = Tokens::open(&config.auth, &config.server.data_dir).await?;
-            println!("{}", tokens.issue(id.get(), name.as_deref(), admin, ttl)?);
-            Ok(())
+            let token = tokens.issue(id.get(), name.as_deref(), admin, ttl)?;
+            say(&format!("{token}\n"))
         }
         Command::Migrate => {
+            if config.database.url.is_none() {
+                make_private(&config.server.data_dir)?;
+            }
             Store::open(&config.database_url()).await.context("The database cannot be migrated")?.close().await;
-            println!("The database is in the newest state");
-            Ok(())
+            say("The database is in the newest state\n")
         }
-        Command::Doctor => examine(&config).await,
         Command::User { command: UserCommand::Add { id, name, avatar_url } } => {
-            let id = UserId::new(id).context("The id of a user is a positive whole number below 2^53")?;
+            let id = UserId::new(id).context(NO_ID)?;
             let app = App::open(config).await?;
-            users::provide(&app.chat, vec![UserInput { id, name: name.clone(), avatar_url }]).await?;
+            let added = users::provide(&app.chat, vec![UserInput { id, name, avatar_url }]).await;
             app.close().await;
-            println!("User {id} is {name}");
+            for user in added? {
+                say(&format!("User {id} is {}\n", user.name))?;
+            }
             Ok(())
         }
         Command::Schema | Command::Config => bail!("This command needs no server"),
     }
 }
 
-async fn examine(config: &Config) -> anyhow::Result<()> {
-    let store = Store::open(&config.database_url()).await.context("The database cannot be opened")?;
-    let findings = doctor::examine(&store).await.context("The database cannot be read")?;
-    store.close().await;
-    for finding in &findings {
-        let verdict = if finding.broken == 0 { "ok".to_owned() } else { format!("broken in {}", finding.broken) };
-        println!("{}: {verdict}", finding.rule);
-    }
-    match findings.iter().filter(|finding| finding.broken != 0).count() {
-        0 => Ok(()),
-        broken => bail!("{broken} of {} rules are broken", findings.len()),
-    }
-}
-
 async fn serve(config: Config, with_demo: bool) -> anyhow::Result<()> {
+    let stop = told_to_stop()?;
+    tokio::pin!(stop);
     let bind = config.server.bind;
     let listener =
         TcpListener::bind(bind).await.with_context(|| format!("server.bind: {bind} cannot be listened on"))?;
     let address = listener.local_addr()?;
-    let app = App::open(config).await?;
-    if with_demo {
-        demo::furnish(&app).await?;
-        introduce(&app, address)?;
-    } else {
-        println!("Listening on http://{address}");
+    let opened = async {
+        if with_demo {
+            furnish(&config).await?;
+        }
+        App::open(config).await
+    };
+    let app = tokio::select! {
+        app = opened => app?,
+        () = &mut stop => return Ok(()),
+    };
+    match with_demo {
+        true => introduce(&app, address)?,
+        false => say(&format!("Listening on http://{address}\n"))?,
     }
-    confab::run(app, listener, told_to_stop()).await;
+    confab::run(app, listener, stop).await;
     Ok(())
+}
+
+/// Makes the demo data under the rules as they come: stricter ones of the operator would refuse half of it.
+async fn furnish(config: &Config) -> anyhow::Result<()> {
+    let mut config = config.clone();
+    config.chat = Chat::default();
+    config.limits = Limits { messages_per_minute: 0, reactions_per_minute: 0, ..config.limits };
+    let app = App::open(config).await?;
+    let furnished = demo::furnish(&app).await;
+    app.close().await;
+    furnished.context("The demo data cannot be made")
 }
 
 /// Prints what a newcomer needs to try everything.
@@ -189,55 +198,73 @@ fn introduce(app: &App, address: std::net::SocketAddr) -> anyhow::Result<()> {
     let token = |(id, name): (i64, &str)| app.tokens.issue(id, Some(name), false, day);
     let [alice, bob, carol, _] = demo::PEOPLE;
     let alice_token = token(alice)?;
-    println!("Listening on http://{address}\n");
-    println!("Tokens, valid for a day:");
-    println!("Alice  {alice_token}");
-    println!("Bob    {}", token(bob)?);
-    println!("Carol  {}\n", token(carol)?);
-    println!("GraphiQL   http://{address}/graphql#token={alice_token}");
-    println!("REST       http://{address}/api/chat/conversations");
-    println!("GraphQL    http://{address}/graphql  (subscriptions: ws://{address}/graphql)");
-    println!("STOMP      ws://{address}/ws/chat  (SockJS: http://{address}/ws/chat)\n");
-    println!("Send a message:");
-    println!("curl -X POST http://{address}/api/chat/conversations/1/messages \\");
-    println!("  -H \"Authorization: Bearer {alice_token}\" \\");
-    println!("  -H \"Content-Type: application/json\" \\");
-    println!("  -d '{{\"content\": \"Hello!\"}}'\n");
-    Ok(())
+    let (bob_token, carol_token) = (token(bob)?, token(carol)?);
+    say(&format!(
+        r#"Listening on http://{address}
+
+Tokens, valid for a day:
+Alice  {alice_token}
+Bob    {bob_token}
+Carol  {carol_token}
+
+GraphiQL   http://{address}/graphql#token={alice_token}
+REST       http://{address}/api/chat/conversations
+GraphQL    http://{address}/graphql  (subscriptions: ws://{address}/graphql)
+STOMP      ws://{address}/ws/chat  (SockJS: http://{address}/ws/chat)
+
+Send a message:
+curl -X POST http://{address}/api/chat/conversations/1/messages \
+  -H "Authorization: Bearer {alice_token}" \
+  -H "Content-Type: application/json" \
+  -d '{{"content": "Hello!"}}'
+
+"#
+    ))
 }
 
-/// Resolves at SIGTERM or Ctrl-C.
-async fn told_to_stop() {
-    let interrupt = tokio::signal::ctrl_c();
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        match signal(SignalKind::terminate()) {
-            Ok(mut terminate) => {
-                tokio::select! {
-                    _ = interrupt => {}
-                    _ = terminate.recv() => {}
-                }
-                return;
-            }
-            Err(cause) => tracing::warn!(%cause, "SIGTERM cannot be heard"),
-        }
+/// Prints to standard output. That nobody reads it (`confab schema | head`) is no failure.
+fn say(text: &str) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(cause) if cause.kind() != ErrorKind::BrokenPipe => Err(cause).context("Nothing can be printed"),
+        _ => Ok(()),
     }
-    #[cfg(not(unix))]
-    let _ = interrupt.await;
-    #[cfg(unix)]
-    std::future::pending::<()>().await;
 }
+
+/// What resolves at SIGTERM or Ctrl-C; both are heard from now on.
+fn told_to_stop() -> anyhow::Result<impl Future<Output = ()>> {
+    #[cfg(unix)]
+    let mut terminate = {
+        use tokio::signal::unix::{SignalKind, signal};
+        signal(SignalKind::terminate()).context("SIGTERM cannot be heard")?
+    };
+    Ok(async move {
+        #[cfg(unix)]
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = terminate.recv() => {}
+        }
+        #[cfg(not(unix))]
+        tokio::signal::ctrl_c().await.ok();
+    })
+}
+
+/// Libraries that at the level TRACE tell every byte of a connection, tokens and all.
+const TELLTALES: [&str; 6] = ["tungstenite", "tokio_tungstenite", "hyper", "hyper_util", "h2", "rustls"];
 
 fn log_to_stderr(config: &Config) -> anyhow::Result<()> {
     // Migrations tell every step; what is asked for in the settings goes before.
     let filter = format!("sea_orm_migration=warn,{}", config.log.level);
     let filter = EnvFilter::try_new(filter).context("log.level is not a level or a filter")?;
-    let colours = std::io::stderr().is_terminal();
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stderr);
-    match config.log.format {
-        LogFormat::Json => log.json().init(),
-        LogFormat::Text => log.init(),
-    }
+    let discreet = filter_fn(|about| {
+        let library = about.target().split("::").next().unwrap_or_default();
+        *about.level() != Level::TRACE || !TELLTALES.contains(&library)
+    });
+    let log = fmt::layer().with_ansi(io::stderr().is_terminal()).with_writer(io::stderr);
+    let log = match config.log.format {
+        LogFormat::Json => log.json().boxed(),
+        LogFormat::Text => log.boxed(),
+    };
+    tracing_subscriber::registry().with(log.with_filter(filter.and(discreet))).init();
     Ok(())
 }

@@ -32,7 +32,7 @@ pub(super) async fn open(data_dir: &Path) -> anyhow::Result<Vec<u8>> {
             }
             Ok(_) => tokio::time::sleep(PAUSE).await,
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                fs::create_dir_all(data_dir)
+                make_private(data_dir)
                     .with_context(|| format!("The data folder {} cannot be made", data_dir.display()))?;
                 match make(&path) {
                     Ok(()) => tracing::info!("Made a secret for tokens in {name}"),
@@ -44,6 +44,18 @@ pub(super) async fn open(data_dir: &Path) -> anyhow::Result<Vec<u8>> {
         }
     }
     bail!("The secret {name} is shorter than {LEAST_BYTES} bytes, remove the file to have a new one made")
+}
+
+/// Makes the data folder where there is none, for its owner only: whatever is kept there is nobody else's.
+///
+/// # Errors
+/// Those of the system.
+pub fn make_private(folder: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
 }
 
 /// Writes a new secret, if there is no file yet. Its mode is right from the first moment on.
@@ -96,6 +108,7 @@ mod tests {
             use std::os::unix::fs::PermissionsExt;
             let mode = fs::metadata(folder.join("deep").join(FILE)).unwrap().permissions().mode();
             assert_eq!(mode & 0o777, 0o600);
+            assert_eq!(fs::metadata(folder.join("deep")).unwrap().permissions().mode() & 0o777, 0o700);
         }
         assert_ne!(open(&folder.join("other")).await.unwrap(), secret);
         fs::remove_dir_all(folder).unwrap();
