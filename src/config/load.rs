@@ -16,6 +16,9 @@ const FILE: &str = "confab.toml";
 const PREFIX: &str = "CONFAB_";
 /// The one setting that is a list of tables.
 const ENDPOINTS: &str = "webhooks.endpoints";
+/// Variables of the tests and scripts of this project, which mean nothing to the server.
+const NO_SETTINGS: [&str; 5] =
+    ["CONFAB_BIN", "CONFAB_CHROMIUM", "CONFAB_POSTGRES", "CONFAB_PYTHON", "CONFAB_TEST_DATABASE"];
 
 /// One assignment of a layer.
 struct Given {
@@ -92,7 +95,7 @@ fn from_file(named: Option<&Path>) -> Result<Vec<Given>, ConfigError> {
 fn from_env(env: impl Iterator<Item = (String, String)>) -> Result<Vec<Given>, ConfigError> {
     let mut given = Vec::new();
     for (name, value) in env {
-        let Some(rest) = name.strip_prefix(PREFIX) else { continue };
+        let Some(rest) = name.strip_prefix(PREFIX).filter(|_| !NO_SETTINGS.contains(&name.as_str())) else { continue };
         if !rest.contains("__") {
             if is_service_link(rest) {
                 continue;

@@ -107,8 +107,14 @@ fn an_unknown_setting_is_named_with_its_source() {
 }
 
 #[test]
-fn the_variables_of_a_kubernetes_service_are_no_settings() {
-    for name in ["CONFAB_PORT", "CONFAB_SERVICE_HOST", "CONFAB_SERVICE_PORT_HTTP", "CONFAB_PORT_1337_TCP_ADDR"] {
+fn the_variables_of_a_kubernetes_service_and_of_the_tests_are_no_settings() {
+    for name in [
+        "CONFAB_PORT",
+        "CONFAB_SERVICE_HOST",
+        "CONFAB_SERVICE_PORT_HTTP",
+        "CONFAB_PORT_1337_TCP_ADDR",
+        "CONFAB_TEST_DATABASE",
+    ] {
         assert_eq!(load("", &[(name, "tcp://10.0.0.1:1337")], &[]).unwrap(), Config::default());
     }
 }
