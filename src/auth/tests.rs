@@ -1,5 +1,5 @@
 //! What tokens must and must not say, and keys that come, go and are not there.
-//! The keys in here were made for these tests, nothing else knows them.
+//! The keys in `tests/keys` were made for these tests, nothing else knows them.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -17,54 +17,11 @@ use crate::error::Kind;
 
 const SECRET: &str = "a secret for these tests and for nothing else";
 
-const RSA: &str = "-----BEGIN PRIVATE KEY-----\n\
-MIIEvgIBADANBgkqhkiG9w0BAQEFAASCBKgwggSkAgEAAoIBAQDqy2joB3wUxNfo\n\
-yX1ZkIg/bwU4OKaAOe7/gRIjOclOEAZ0M7AhZ1IKEZAKZKJT9CuXKE6ryv7Trr5i\n\
-dYb9CaomdociHbz7n/Az23gXKrKRGE+QluY6+zN4+SAofi6Ivb+pLINVPoPJq8Zu\n\
-RosHHkjzciK0ARH3g42v7KAXDntmYRcJE/VAcg2PMVIeu+4xh7pypR1nWkUhfrKG\n\
-YFKZ9nvGIDkWh2FgJm+9XwZqhMuvPJn9/Yvk33zU4rhy98FXYaL320G3EZMXNAND\n\
-hrji9kZwV3vvQ5iQixhBmUlm3W+HyXKE6ftCI0y/QqLvx88Qk1iq5baYkT2W5Ptv\n\
-go6n/J+BAgMBAAECggEAJcTZSAPWNagRfDiXQaZSiHO1MP1J6VQIalDqqEB2Lai9\n\
-xQkAgusSIxz+oPFdvGgJcAwTlaZ2lfok1YVG1OLuXDgSVk5W1Vo9wzXBbGaZqWXx\n\
-/JYNjHzWo5Xdkq3zkdsGHvJSYQ7Il9MaPSh7WkaIoSKhyvdmGrzueJd1jCfv+UCD\n\
-mNLln8i8ssnloJb3MmrSuBgy5DPD6dIbIqbsX3joLXMFGGQhuIUbM4YtNzi2npmj\n\
-q5acG5jF57/1fq4s5mKM/HS0yGWIFSfBihwdROqmoI94huni2gq1PVgoUX36tbee\n\
-hLcxCOTdWIdenpi8VZJzH9OJ97bQ24h8xZFmBCJaTQKBgQD3zgTA9fpiP51SP5JV\n\
-gqGCsvkH6/mip3qRUwVyVByHEBDIL0vTEH4AyxQ40u017ZAeU+JkpqUDHySpZm1m\n\
-SMxySz5XAXqlycOz95HAEkKpqpAfqtnHFRxo1EnXCAgCgY475sfSc1dyyaYbgEew\n\
-qS3M4LT5brPOFVSdmmAB/g53PQKBgQDyjz5TwGJZUu1I8kb3UuuCGZU4ubPjD9ff\n\
-4nKnon3BPw/C/rJmxK7egCCkPYJUMLPdW0ODatC6WfLxFg4rU6hb2xSRE9Ajh0wl\n\
-s+jk2onLq6dXQWwsY2JqVwPGtvNKE3OcjPXIIlbTG6oDyOcZf019HbPa70lzpmri\n\
-TvW4dsGtlQKBgGwaVfyP0jD2K31r+jyPhkHsLbOFABwzD8dB/ohHpUJOgeOyrlNf\n\
-SHi0HxhC+/SgtFRmp8bc4/OerHGyG1uZuobJyGJQZN7aTCPAhrbRwH8fx0vpTqQI\n\
-06Hvql7CRCxDtHbxUI7Afo+25F3u8ldhFnfgN1LxNkNbDtTKOcPkvw7JAoGBAM+5\n\
-hrn4zwEKOLW47reOJqxDNnze5EQ3ZDuS1Xfke2fMlrX6o1PJaqyX89xT5NIu50pR\n\
-hy77ggelUp3OspG+UjdgFmvsGNrkWn0LZw7ebRWkSmo6V+Znsne5Tz2VniK5J9BR\n\
-E4eyiMLANUiKfAdk8zqL/mQnerL1OSHYVy0DXvhFAoGBAIsO7Aifcc3SHCBDIHcy\n\
-MNjfSQPZ6D4redfEFikdqaNYYK03P1MNu7jBlMn0OuhtShd5lT+nNDBPaiNeL/rf\n\
-LbMBax136qVzj2RSN2b8HqqxSjPHJLAjU2DoYiN2qcLBphAs23PNn3OANqqzPB6F\n\
-bwfWlkG2cUwwBxkYkmfP+24n\n\
------END PRIVATE KEY-----";
-const RSA_PUBLIC: &str = "-----BEGIN PUBLIC KEY-----\n\
-MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEA6sto6Ad8FMTX6Ml9WZCI\n\
-P28FODimgDnu/4ESIznJThAGdDOwIWdSChGQCmSiU/QrlyhOq8r+066+YnWG/Qmq\n\
-JnaHIh28+5/wM9t4FyqykRhPkJbmOvszePkgKH4uiL2/qSyDVT6DyavGbkaLBx5I\n\
-83IitAER94ONr+ygFw57ZmEXCRP1QHINjzFSHrvuMYe6cqUdZ1pFIX6yhmBSmfZ7\n\
-xiA5FodhYCZvvV8GaoTLrzyZ/f2L5N981OK4cvfBV2Gi99tBtxGTFzQDQ4a44vZG\n\
-cFd770OYkIsYQZlJZt1vh8lyhOn7QiNMv0Ki78fPEJNYquW2mJE9luT7b4KOp/yf\n\
-gQIDAQAB\n\
------END PUBLIC KEY-----";
-const EC: &str = "-----BEGIN PRIVATE KEY-----\n\
-MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgNDu6uhgymigHM+SL\n\
-mF/zg10Ily4JVpqUgsbnbRsUfRehRANCAAQ8tf+gC2B/QdyolKYeGJnuia3aewKx\n\
-bo7bKHzZAjY1bD7RkznLw3wzZF+/oiYNJOPZDPBxYqnuzopXBPp1tuGV\n\
------END PRIVATE KEY-----";
-const ED: &str = "-----BEGIN PRIVATE KEY-----\n\
-MC4CAQAwBQYDK2VwBCIEINro1XwirsA7LqxFW6cqbXt0Rj0C6YEZaqn5GxZrnXNP\n\
------END PRIVATE KEY-----";
-const ED_NEXT: &str = "-----BEGIN PRIVATE KEY-----\n\
-MC4CAQAwBQYDK2VwBCIEIFv8CUnzWaTq449QLBG0rkzeIetaACyO0TkNPdCf3JRb\n\
------END PRIVATE KEY-----";
+const RSA: &str = include_str!("../../tests/keys/rsa.pem");
+const RSA_PUBLIC: &str = include_str!("../../tests/keys/rsa-public.pem");
+const EC: &str = include_str!("../../tests/keys/ec.pem");
+const ED: &str = include_str!("../../tests/keys/ed.pem");
+const ED_NEXT: &str = include_str!("../../tests/keys/ed-next.pem");
 
 fn now() -> i64 {
     Utc::now().timestamp()
