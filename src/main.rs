@@ -9,6 +9,7 @@ use anyhow::{Context, bail};
 use clap::{Parser, Subcommand};
 use confab::app::App;
 use confab::auth::{Tokens, make_private};
+use confab::chat::doctor;
 use confab::chat::users::{self, UserInput};
 use confab::config::{Chat, Config, Limits, LogFormat};
 use confab::id::UserId;
@@ -62,6 +63,8 @@ enum Command {
     Schema,
     /// Prints the settings that are in force, secrets hidden
     Config,
+    /// Checks a database against what must always hold; exits with 1 where something does not
+    Doctor,
     /// Works on users
     User {
         #[command(subcommand)]
@@ -142,6 +145,7 @@ async fn run(command: Command, config: Config) -> anyhow::Result<()> {
             Store::open(&config.database_url()).await.context("The database cannot be migrated")?.close().await;
             say("The database is in the newest state\n")
         }
+        Command::Doctor => examine(&config).await,
         Command::User { command: UserCommand::Add { id, name, avatar_url } } => {
             let id = UserId::new(id).context(NO_ID)?;
             let app = App::open(config).await?;
@@ -153,6 +157,20 @@ async fn run(command: Command, config: Config) -> anyhow::Result<()> {
             Ok(())
         }
         Command::Schema | Command::Config => bail!("This command needs no server"),
+    }
+}
+
+async fn examine(config: &Config) -> anyhow::Result<()> {
+    let store = Store::open(&config.database_url()).await.context("The database cannot be opened")?;
+    let findings = doctor::examine(&store).await.context("The database cannot be read")?;
+    store.close().await;
+    for finding in &findings {
+        let verdict = if finding.broken == 0 { "ok".to_owned() } else { format!("broken in {}", finding.broken) };
+        say(&format!("{}: {verdict}\n", finding.rule))?;
+    }
+    match findings.iter().filter(|finding| finding.broken != 0).count() {
+        0 => Ok(()),
+        broken => bail!("{broken} of {} rules are broken", findings.len()),
     }
 }
 
