@@ -1,13 +1,14 @@
 //! The durable log: positions, the cursors that clients come back with, and replay. What is replayed shows the
 //! present. It does not know who is listening.
 
+use std::collections::HashMap;
 use std::fmt;
 
 use chrono::TimeDelta;
 use sea_orm::sea_query::Expr;
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder,
-    QuerySelect, QueryTrait,
+    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, JoinType, QueryFilter, QueryOrder,
+    QuerySelect, QueryTrait, RelationTrait,
 };
 use serde_json::{Value as Json, json};
 
@@ -17,7 +18,7 @@ use crate::chat::participants::Participant;
 use crate::chat::reactions::{self, ReactionChange};
 use crate::chat::receipts::ReadReceiptMove;
 use crate::chat::{Chat, users};
-use crate::entity::{event as row, log_state, participant};
+use crate::entity::{conversation, event as row, log_state, participant};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, EventType, Fact};
 use crate::id::{ConversationId, MessageId, UserId};
@@ -161,19 +162,31 @@ pub async fn since(chat: &Chat, after: i64, limit: u64) -> Result<Stretch> {
 }
 
 /// What `viewer` may see after `after`, judged by where they are a participant now: somebody who was removed gets,
-/// of that conversation, only the removal (contract §8.3).
+/// of that conversation, only the removal, and of a deleted one everybody gets only the deletion (contract §8.3).
 pub async fn replay(chat: &Chat, viewer: UserId, after: i64, limit: u64) -> Result<Stretch> {
     let mine = participant::Entity::find()
         .select_only()
         .column(participant::Column::ConversationId)
         .filter(participant::Column::UserId.eq(viewer.get()));
-    let inside: Vec<i64> = mine.clone().into_tuple().all(chat.store.reader()).await?;
     let concerns = Condition::any()
-        .add(row::Column::ConversationId.in_subquery(mine.into_query()))
+        .add(row::Column::ConversationId.in_subquery(mine.clone().into_query()))
         .add(row::Column::SubjectId.eq(viewer.get()));
     let mut stretch = stretch(chat, after, limit, concerns).await?;
-    let is_member = |id: ConversationId| inside.contains(&id.get());
-    stretch.events.retain(|event| access::sees(viewer, event, is_member));
+    // Read last: whoever joins between the two statements would else be passed over with their first events.
+    let inside: HashMap<i64, bool> = mine
+        .join(JoinType::InnerJoin, participant::Relation::Conversation.def())
+        .column_as(conversation::Column::ClosedAt.is_null(), "open")
+        .into_tuple()
+        .all(chat.store.reader())
+        .await?
+        .into_iter()
+        .collect();
+    stretch.events.retain(|event| {
+        let is_member = |id: ConversationId| {
+            inside.get(&id.get()).is_some_and(|open| *open || event.kind == EventType::ConversationDeleted)
+        };
+        access::sees(viewer, event, is_member)
+    });
     Ok(stretch)
 }
 

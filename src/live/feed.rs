@@ -94,13 +94,16 @@ impl Feed {
         }
     }
 
-    /// Goes back to `position`: everything after it comes again, from the log.
+    /// Goes back to `position`: everything after it comes again, from the log. What is already waiting is never
+    /// passed over, even if `position` lies behind it.
     pub fn rewind(&self, position: i64) {
         let mut waiting = self.lock();
         let newest = waiting.missed.unwrap_or(waiting.position).max(waiting.position);
+        let first = waiting.events.front().and_then(|event| event.position).map(|first| first - 1);
+        let unread = first.or(waiting.missed.map(|_| waiting.position));
         waiting.events.clear();
         waiting.missed = Some(newest);
-        waiting.position = position;
+        waiting.position = unread.map_or(position, |unread| unread.min(position));
         drop(waiting);
         self.wake.notify_one();
     }
@@ -186,6 +189,17 @@ mod tests {
         assert!(matches!(feed.take(), Taken::Behind(8)));
         feed.caught_up(10, true);
         assert!(matches!(feed.take(), Taken::Nothing));
+    }
+
+    #[test]
+    fn a_rewind_to_the_present_passes_over_nothing_that_waits() {
+        let feed = feed();
+        (1..=10).for_each(|position| feed.push(&durable(position)));
+        feed.rewind(10);
+        assert!(matches!(feed.take(), Taken::Behind(0)), "1 to 10 were waiting");
+        feed.caught_up(5, false);
+        feed.rewind(8);
+        assert!(matches!(feed.take(), Taken::Behind(5)), "6 to 8 were not read yet");
     }
 
     #[test]
