@@ -9,7 +9,7 @@ use crate::error::{Error, Kind};
 pub(crate) fn dress(mut response: Response) -> Response {
     for error in &mut response.errors {
         let ours = error.source::<Error>().cloned();
-        let ours = ours.unwrap_or_else(|| Error::new(Kind::BadRequest, clip(&error.message)));
+        let ours = ours.unwrap_or_else(|| Error::new(Kind::BadRequest, clip(error.message.trim_end_matches('.'))));
         error.message = ours.message.to_string();
         error.extensions = Some(extensions(&ours));
     }

@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::Value as Json;
 
-use super::{Checked, Door, Operation, error, graphiql, sse, websocket};
+use super::{Door, Operation, error, graphiql, sse, websocket};
 use crate::answer::status;
 use crate::auth::bearer;
 use crate::body;
@@ -25,17 +25,25 @@ enum Media {
     Response,
     /// `application/json`, for clients of an older day: 200 for whatever was well formed.
     Json,
-    /// `text/event-stream`.
+    /// `text/event-stream`, for a single answer only where the caller takes nothing else.
     Events,
+}
+
+/// What the caller accepts.
+#[derive(Debug, Clone, Copy)]
+struct Accepted {
+    media: Media,
+    /// Whether a subscription may be answered.
+    events: bool,
 }
 
 /// Everything that comes to `/graphql`.
 pub(super) async fn entry(State(door): State<Arc<Door>>, request: Request) -> Response {
-    if request.headers().contains_key(UPGRADE) {
+    if wants_socket(request.headers()) {
         let (mut parts, _) = request.into_parts();
         return match WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
             Ok(upgrade) => websocket::accept(door, &parts, upgrade),
-            Err(refused) => refused.into_response(),
+            Err(_) => refuse(&Error::bad_request("The WebSocket handshake is malformed"), Media::Response),
         };
     }
     let wants_page = request.method() == Method::GET && accepts(request.headers(), "text/html");
@@ -43,36 +51,39 @@ pub(super) async fn entry(State(door): State<Arc<Door>>, request: Request) -> Re
     if wants_page && !has_query && door.app.config.graphql.graphiql {
         return graphiql::page();
     }
-    let media = match media(request.headers()) {
-        Ok(media) => media,
+    let accepted = match accepted(request.headers()) {
+        Ok(accepted) => accepted,
         Err(error) => return refuse(&error, Media::Response),
     };
-    match answer(&door, request, media).await {
+    match answer(&door, request, accepted).await {
         Ok(response) => response,
-        Err(error) => refuse(&error, media),
+        Err(error) => refuse(&error, accepted.media),
     }
 }
 
-async fn answer(door: &Arc<Door>, request: Request, media: Media) -> Result<Response> {
+/// Whether it is a handshake. Some clients offer other protocols with every request, `h2c` for one.
+fn wants_socket(headers: &HeaderMap) -> bool {
+    let offered = headers.get(UPGRADE).and_then(|offered| offered.to_str().ok()).unwrap_or_default();
+    offered.split(',').any(|protocol| protocol.trim().eq_ignore_ascii_case("websocket"))
+}
+
+async fn answer(door: &Arc<Door>, request: Request, accepted: Accepted) -> Result<Response> {
     let method = request.method().clone();
     if ![Method::GET, Method::HEAD, Method::POST].contains(&method) {
         return Err(Error::new(Kind::MethodNotAllowed, "GraphQL takes GET and POST"));
     }
     let cx = viewer(door, request.headers()).await?;
     if method != Method::POST {
-        let checked = door.check(from_query(request.uri().query().unwrap_or_default())?)?;
-        if checked.kind == OperationType::Mutation {
-            return Err(Error::new(Kind::MethodNotAllowed, "Mutations go by POST"));
-        }
-        return one(door, cx, checked, media).await;
+        let operation = from_query(request.uri().query().unwrap_or_default())?;
+        return one(door, cx, operation, accepted, false).await;
     }
     body::must_be_json(request.headers())?;
     let bytes = body::read(request, body::LARGEST).await?;
     if !bytes.trim_ascii_start().starts_with(b"[") {
-        return one(door, cx, door.check(body::from_json(&bytes)?)?, media).await;
+        return one(door, cx, body::from_json(&bytes)?, accepted, true).await;
     }
     let operations: Vec<Operation> = body::from_json(&bytes)?;
-    batch(door, cx, operations, media).await
+    batch(door, cx, operations, accepted.media).await
 }
 
 /// Who calls.
@@ -81,13 +92,20 @@ async fn viewer(door: &Door, headers: &HeaderMap) -> Result<Cx> {
     door.app.authenticate(token.ok_or_else(|| Error::unauthenticated("A token is needed"))?).await
 }
 
-async fn one(door: &Arc<Door>, cx: Cx, checked: Checked, media: Media) -> Result<Response> {
-    match (media, checked.kind) {
-        (Media::Events, _) => Ok(sse::stream(door, cx, checked).await),
-        (_, OperationType::Subscription) => {
+async fn one(door: &Arc<Door>, cx: Cx, operation: Operation, accepted: Accepted, by_post: bool) -> Result<Response> {
+    let Accepted { media, events } = accepted;
+    let checked = match door.check(operation) {
+        Ok(checked) => checked,
+        Err(refused) => return Ok(written(&error::response(&refused), media)),
+    };
+    match checked.kind {
+        OperationType::Mutation if !by_post => Err(Error::new(Kind::MethodNotAllowed, "Mutations go by POST")),
+        OperationType::Subscription if events => Ok(sse::stream(door, cx, checked).await),
+        OperationType::Subscription => {
             Err(Error::new(Kind::NotAcceptable, "Subscriptions go over WebSocket or with Accept: text/event-stream"))
         }
-        _ => Ok(written(&error::dress(door.schema.execute(checked.request(&cx)).await), media)),
+        _ if media == Media::Events => Ok(sse::stream(door, cx, checked).await),
+        _ => Ok(written(&door.execute(&cx, &checked).await, media)),
     }
 }
 
@@ -106,7 +124,7 @@ async fn batch(door: &Arc<Door>, cx: Cx, operations: Vec<Operation>, media: Medi
             Ok(checked) if checked.kind == OperationType::Subscription => {
                 error::response(&Error::new(Kind::NotAcceptable, "A batch takes no subscriptions"))
             }
-            Ok(checked) => error::dress(door.schema.execute(checked.request(&cx)).await),
+            Ok(checked) => door.execute(&cx, &checked).await,
             Err(refused) => error::response(&refused),
         });
     }
@@ -135,41 +153,45 @@ fn from_query(query: &str) -> Result<Operation> {
     Ok(operation)
 }
 
-/// What the caller accepts, in our order of liking.
-fn media(headers: &HeaderMap) -> Result<Media> {
+/// What the caller accepts, in our order of liking. Clients that take subscriptions often say so with every request.
+fn accepted(headers: &HeaderMap) -> Result<Accepted> {
     const LIKING: [(&str, Media); 5] = [
-        ("text/event-stream", Media::Events),
         ("application/graphql-response+json", Media::Response),
         ("application/json", Media::Json),
         ("application/*", Media::Response),
         ("*/*", Media::Response),
+        ("text/event-stream", Media::Events),
     ];
     if !headers.contains_key(ACCEPT) {
-        return Ok(Media::Response);
+        return Ok(Accepted { media: Media::Response, events: false });
     }
     let liked = LIKING.iter().find(|(kind, _)| accepts(headers, kind)).map(|(_, media)| *media);
-    liked.ok_or_else(|| Error::new(Kind::NotAcceptable, "GraphQL answers with application/graphql-response+json"))
+    let none = || Error::new(Kind::NotAcceptable, "GraphQL answers with application/graphql-response+json");
+    Ok(Accepted { media: liked.ok_or_else(none)?, events: accepts(headers, "text/event-stream") })
 }
 
+/// Whether the caller names this type, and not only to say that it is the last thing wanted.
 fn accepts(headers: &HeaderMap, wanted: &str) -> bool {
     let lists = headers.get_all(ACCEPT).iter().filter_map(|list| list.to_str().ok());
-    let mut kinds = lists.flat_map(|list| list.split(',')).filter(|kind| !kind.replace(' ', "").contains(";q=0,"));
-    kinds.any(|kind| kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(wanted))
+    lists.flat_map(|list| list.split(',')).any(|kind| {
+        let mut parts = kind.split(';').map(str::trim);
+        let is_wanted = parts.next().is_some_and(|kind| kind.eq_ignore_ascii_case(wanted));
+        let weight = parts.find_map(|part| part.strip_prefix("q=")).map(str::parse::<f32>);
+        is_wanted && !matches!(weight, Some(Ok(weight)) if weight <= 0.0)
+    })
 }
 
-/// A response that was executed, or refused by the engine's validation.
+/// A response that was executed, or refused before it could be: 200 for callers of an older day either way.
 fn written(answer: &Answer, media: Media) -> Response {
     // The engine leaves the data null where it refused to run at all.
     let refused = answer.data == async_graphql::Value::Null && answer.errors.iter().any(|error| error.path.is_empty());
-    let status = if refused && media == Media::Response { StatusCode::BAD_REQUEST } else { StatusCode::OK };
+    let status = if refused && media != Media::Json { StatusCode::BAD_REQUEST } else { StatusCode::OK };
     json(status, media, serde_json::to_vec(answer))
 }
 
-/// A request that was not executed.
+/// A request that is not a well-formed one of GraphQL.
 fn refuse(error: &Error, media: Media) -> Response {
-    let well_formed = error.kind == Kind::BadRequest && media == Media::Json;
-    let code = if well_formed { StatusCode::OK } else { status(error.kind) };
-    let mut response = json(code, media, serde_json::to_vec(&error::response(error)));
+    let mut response = json(status(error.kind), media, serde_json::to_vec(&error::response(error)));
     let headers = response.headers_mut();
     match error.kind {
         Kind::Unauthenticated => {

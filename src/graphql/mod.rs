@@ -11,6 +11,7 @@ mod id;
 mod loaders;
 mod message;
 mod mutation;
+mod order;
 mod paging;
 mod query;
 mod render;
@@ -20,8 +21,8 @@ mod websocket;
 
 use std::sync::Arc;
 
-use async_graphql::Request;
-use async_graphql::parser::types::{ExecutableDocument, OperationType};
+use async_graphql::parser::types::{ExecutableDocument, OperationDefinition, OperationType};
+use async_graphql::{Request, Response};
 use axum::Router;
 use axum::routing::{any, get};
 
@@ -29,6 +30,7 @@ use crate::app::App;
 use crate::chat::Cx;
 use crate::config;
 use crate::error::{Error, Result};
+use order::{Order, Types};
 
 /// The schema of this server.
 pub type Schema = async_graphql::Schema<query::Query, mutation::Mutation, subscription::Subscription>;
@@ -38,6 +40,7 @@ pub(crate) struct Door {
     pub app: Arc<App>,
     pub schema: Schema,
     pub limits: guard::Limits,
+    types: Types,
 }
 
 /// The schema. Suggestions are off: they would tell strangers what they did not ask for.
@@ -56,7 +59,9 @@ pub fn schema_text() -> String {
 
 /// The routes of this door.
 pub fn router(app: &Arc<App>) -> Router {
-    let door = Arc::new(Door { app: Arc::clone(app), schema: schema(), limits: limits(&app.config.graphql) });
+    let schema = schema();
+    let (limits, types) = (limits(&app.config.graphql), Types::of(&schema.sdl()));
+    let door = Arc::new(Door { app: Arc::clone(app), schema, limits, types });
     Router::new().route("/graphql", any(http::entry)).route("/graphiql/{file}", get(graphiql::file)).with_state(door)
 }
 
@@ -90,6 +95,7 @@ pub(crate) struct Checked {
     pub document: Arc<ExecutableDocument>,
     pub operation: Arc<Operation>,
     pub kind: OperationType,
+    order: Arc<Order>,
 }
 
 impl Door {
@@ -103,9 +109,24 @@ impl Door {
             return Err(Error::bad_request("The query is missing"));
         }
         let document = guard::parse(&operation.query, &self.limits)?;
-        let kind = guard::operation(&document, operation.operation_name.as_deref())?;
-        Ok(Checked { document: Arc::new(document), operation: Arc::new(operation), kind })
+        let name = operation.operation_name.as_deref();
+        let kind = guard::operation(&document, name)?;
+        let chosen = definition(&document, name);
+        let order = chosen.map(|chosen| Order::asked(&self.types, &document, chosen)).unwrap_or_default();
+        Ok(Checked { document: Arc::new(document), operation: Arc::new(operation), kind, order: Arc::new(order) })
     }
+
+    /// Runs a query or a mutation for somebody.
+    pub async fn execute(&self, cx: &Cx, checked: &Checked) -> Response {
+        checked.finish(self.schema.execute(checked.request(cx)).await)
+    }
+}
+
+/// The operation called `name`, or the only one.
+fn definition<'d>(document: &'d ExecutableDocument, name: Option<&str>) -> Option<&'d OperationDefinition> {
+    let mut operations = document.operations.iter();
+    let found = operations.find(|(found, _)| name.is_none() || found.map(|found| found.as_str()) == name);
+    found.map(|(_, operation)| &operation.node)
 }
 
 impl Checked {
@@ -122,5 +143,12 @@ impl Checked {
         }
         request.set_parsed_query(ExecutableDocument::clone(&self.document));
         request
+    }
+
+    /// A response of the engine as it goes out: with codes, and in its last form.
+    pub fn finish(&self, response: Response) -> Response {
+        let mut response = error::dress(response);
+        self.order.arrange(&mut response.data);
+        response
     }
 }

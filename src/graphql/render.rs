@@ -3,13 +3,13 @@
 
 use std::sync::Arc;
 
-use async_graphql::parser::types::{ExecutableDocument, OperationType, Selection, SelectionSet};
+use async_graphql::parser::types::{ExecutableDocument, Selection, SelectionSet};
 use bytes::Bytes;
 use futures_util::StreamExt;
 use sha2::{Digest, Sha256};
 
 use super::subscription::{Source, topics};
-use super::{Checked, Door, error};
+use super::{Checked, Door, definition, error};
 use crate::chat::Cx;
 use crate::error::Error;
 use crate::event::{Event, EventType, FormKey, Topic};
@@ -30,15 +30,16 @@ pub(crate) struct Question {
 }
 
 /// What an event comes to for a question.
-pub(crate) enum Said {
+#[derive(Default)]
+pub(crate) struct Said {
     /// The response, as JSON.
-    Next(Bytes),
-    /// It is over: the conversation is not the viewer's any more.
-    Lost(Error),
+    pub next: Option<Bytes>,
+    /// It is over after that: the conversation is not the viewer's any more.
+    pub lost: Option<Error>,
 }
 
 impl Question {
-    /// Checks a subscription and starts it on the listener.
+    /// Checks a subscription and starts it on the listener, which wants nothing but `others` and this from now on.
     ///
     /// # Errors
     /// The response that says why not, dressed.
@@ -47,9 +48,14 @@ impl Question {
         cx: &Cx,
         checked: Checked,
         listener: &Listener,
+        others: Interest,
     ) -> std::result::Result<Self, Box<async_graphql::Response>> {
         let refuse = |error: Error| Box::new(error::response(&error));
-        // The listener hears from here on; what is committed from now on is told.
+        let (field, arguments) =
+            root(&checked).ok_or_else(|| refuse(Error::bad_request("The subscription is empty")))?;
+        let topics = topics(&field).unwrap_or_default();
+        // Before the check, so that nothing that happens during it is lost: what is committed from now on is told.
+        listener.set_interest(others.and(interest(topics)));
         let started = listener.position();
         let request = checked.request(cx).data(Source::Check);
         if let Some(response) = door.schema.execute_stream(request).next().await
@@ -57,9 +63,6 @@ impl Question {
         {
             return Err(Box::new(error::dress(response)));
         }
-        let (field, arguments) =
-            root(&checked).ok_or_else(|| refuse(Error::bad_request("The subscription is empty")))?;
-        let topics = topics(&field).ok_or_else(|| refuse(Error::bad_request("There is no such subscription")))?;
         let head = log::head(&cx.chat).await.map_err(refuse)?;
         let mut told = started;
         if let Some(after) = arguments.after {
@@ -71,26 +74,22 @@ impl Question {
     }
 
     pub fn interest(&self) -> Interest {
-        // A lost conversation ends a question about it.
-        self.topics.iter().copied().chain([Topic::Conversations]).collect()
+        interest(self.topics)
     }
 
     /// What the event comes to, if anything.
-    pub async fn hear(&mut self, door: &Door, cx: &Cx, event: &Arc<Event>) -> Option<Said> {
+    pub async fn hear(&mut self, door: &Door, cx: &Cx, event: &Arc<Event>) -> Said {
         if let Some(position) = event.position {
             if position <= self.told {
-                return None;
+                return Said::default();
             }
             self.told = position;
         }
-        if self.is_lost(event, cx) {
-            return Some(Said::Lost(crate::access::not_a_participant()));
-        }
-        if !self.topics.contains(&event.kind.topic()) {
-            return None;
-        }
-        let bytes = event.form(self.key, self.execute(door, cx, Arc::clone(event))).await?;
-        Some(Said::Next(bytes))
+        let next = match self.topics.contains(&event.kind.topic()) {
+            true => event.form(self.key, self.execute(door, cx, Arc::clone(event))).await,
+            false => None,
+        };
+        Said { next, lost: self.is_lost(event, cx).then(crate::access::not_a_participant) }
     }
 
     fn is_lost(&self, event: &Event, cx: &Cx) -> bool {
@@ -105,8 +104,13 @@ impl Question {
     async fn execute(&self, door: &Door, cx: &Cx, event: Arc<Event>) -> Option<Bytes> {
         let source = Source::Happened(event, Arc::clone(&self.head));
         let response = door.schema.execute_stream(self.checked.request(cx).data(source)).next().await?;
-        serde_json::to_vec(&error::dress(response)).ok().map(Bytes::from)
+        serde_json::to_vec(&self.checked.finish(response)).ok().map(Bytes::from)
     }
+}
+
+/// What wakes a question on these topics. A lost conversation ends a question about it.
+fn interest(topics: &[Topic]) -> Interest {
+    topics.iter().copied().chain([Topic::Conversations]).collect()
 }
 
 /// The arguments of a root field that matter to a connection.
@@ -118,20 +122,14 @@ struct Arguments {
 
 /// The root field of the subscription, and its arguments with the variables put in.
 fn root(checked: &Checked) -> Option<(String, Arguments)> {
-    let document = &checked.document;
-    let name = checked.operation.operation_name.as_deref();
-    let operation = document.operations.iter().find(|(found, operation)| match name {
-        Some(name) => found.is_some_and(|found| found.as_str() == name),
-        None => operation.node.ty == OperationType::Subscription,
-    });
-    let (_, operation) = operation?;
-    let field = first_field(document, &operation.node.selection_set.node, 0)?;
+    let operation = definition(&checked.document, checked.operation.operation_name.as_deref())?;
+    let field = first_field(&checked.document, &operation.selection_set.node, 0)?;
     let value = |wanted: &str| {
         let (_, value) = field.arguments.iter().find(|(name, _)| name.node.as_str() == wanted)?;
         let constant = value.node.clone().into_const_with(|name| {
             let given = checked.operation.variables.as_ref().and_then(|given| given.get(name.as_str()));
             let default = || {
-                let definitions = &operation.node.variable_definitions;
+                let definitions = &operation.variable_definitions;
                 let definition = definitions.iter().find(|definition| definition.node.name.node == name)?;
                 definition.node.default_value.as_ref().map(|value| value.node.clone())
             };

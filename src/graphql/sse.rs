@@ -14,10 +14,10 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, interval, sleep_until};
 use tokio_stream::wrappers::ReceiverStream;
 
-use super::render::{Question, Said};
+use super::render::Question;
 use super::{Checked, Door, error};
 use crate::chat::Cx;
-use crate::live::Listener;
+use crate::live::{Interest, Listener};
 
 /// Chunks between the subscription and the socket: the next one is made when this one was taken.
 const CHUNKS: usize = 1;
@@ -32,17 +32,15 @@ const COMPLETE: &[u8] = b"event: complete\ndata:\n\n";
 pub(super) async fn stream(door: &Arc<Door>, cx: Cx, checked: Checked) -> Response {
     let (chunks, body) = mpsc::channel::<Result<Bytes, std::convert::Infallible>>(CHUNKS);
     if checked.kind != OperationType::Subscription {
-        let answer = error::dress(door.schema.execute(checked.request(&cx)).await);
-        return events(Body::from(once(&answer)));
+        return events(Body::from(once(&door.execute(&cx, &checked).await)));
     }
     let listener = match door.app.hub.listen(&cx, "graphql-sse").await {
         Ok(listener) => listener,
         Err(refused) => return events(Body::from(once(&error::response(&refused)))),
     };
-    match Question::ask(door, &cx, checked, &listener).await {
+    match Question::ask(door, &cx, checked, &listener, Interest::NOTHING).await {
         Err(refused) => events(Body::from(once(&refused))),
         Ok(question) => {
-            listener.set_interest(question.interest());
             tokio::spawn(run(Arc::clone(door), cx, question, listener, chunks));
             events(Body::from_stream(ReceiverStream::new(body)))
         }
@@ -69,20 +67,21 @@ async fn run(door: Arc<Door>, cx: Cx, mut question: Question, mut listener: List
                     continue;
                 };
                 for event in heard {
-                    match question.hear(&door, &cx, &event).await {
-                        Some(Said::Next(payload)) => put(&mut chunk, &payload),
-                        Some(Said::Lost(refused)) => {
-                            put(&mut chunk, &serde_json::to_vec(&error::response(&refused)).unwrap_or_default());
-                            over = true;
-                            break;
-                        }
-                        None => {}
+                    let said = question.hear(&door, &cx, &event).await;
+                    said.next.iter().for_each(|payload| put(&mut chunk, payload));
+                    if let Some(refused) = said.lost {
+                        put(&mut chunk, &serde_json::to_vec(&error::response(&refused)).unwrap_or_default());
+                        over = true;
+                        break;
                     }
                 }
             }
         }
         if over {
             chunk.extend_from_slice(COMPLETE);
+        }
+        if chunk.is_empty() {
+            continue;
         }
         let sent = tokio::time::timeout(STALLED, chunks.send(Ok(chunk.freeze()))).await;
         if over || !matches!(sent, Ok(Ok(()))) {

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use serde_json::Value as Json;
 use tokio::time::Instant;
 
-use super::render::{Question, Said};
+use super::render::Question;
 use super::{Door, Operation, error};
 use crate::answer::refuse;
 use crate::auth::bearer_or_bare;
@@ -125,13 +125,14 @@ impl Session {
             Kind::Unauthenticated => Goodbye::new(4403, refused.message),
             _ => Goodbye::new(1013, refused.message),
         })?;
+        // Whoever connects is here, even before they subscribe to anything.
+        let listening = self.door.app.hub.listen(&cx, "graphql").await;
+        self.listener = Some(listening.map_err(|refused| Goodbye::new(1013, refused.message))?);
         let lifetime = (cx.viewer.expires - Utc::now()).to_std().unwrap_or_default();
         self.deadline = Instant::now() + lifetime.min(Duration::from_secs(60 * 60 * 24 * 365));
         self.cx = Some(cx);
+        // The older protocol's `ka` is left out: after a first one its clients give up when no other follows.
         out.push(message("connection_ack", None, None));
-        if self.dialect == Dialect::Legacy {
-            out.push(message("ka", None, None));
-        }
         Ok(())
     }
 
@@ -160,7 +161,7 @@ impl Session {
         let refuse = |refused: &Error| Box::new(error::response(refused));
         let checked = self.door.check(operation).map_err(|refused| refuse(&refused))?;
         if checked.kind != OperationType::Subscription {
-            let answer = error::dress(self.door.schema.execute(checked.request(cx)).await);
+            let answer = self.door.execute(cx, &checked).await;
             if answer.data == async_graphql::Value::Null && answer.errors.iter().any(|error| error.path.is_empty()) {
                 return Err(Box::new(answer));
             }
@@ -172,23 +173,20 @@ impl Session {
         if self.questions.len() >= MOST {
             return Err(refuse(&Error::bad_request(format!("At most {MOST} subscriptions fit on one connection"))));
         }
-        let listener = match &self.listener {
-            Some(listener) => listener,
-            None => {
-                let listener = self.door.app.hub.listen(cx, "graphql").await.map_err(|refused| refuse(&refused))?;
-                self.listener.insert(listener)
-            }
-        };
-        let question = Question::ask(&self.door, cx, checked, listener).await?;
-        self.questions.push((id.to_owned(), question));
+        let listener = self.listener.as_ref().ok_or_else(|| refuse(&Error::internal()))?;
+        let asked = Question::ask(&self.door, cx, checked, listener, self.interest()).await;
+        let asked = asked.map(|question| self.questions.push((id.to_owned(), question)));
         self.update_interest();
-        Ok(())
+        asked
+    }
+
+    fn interest(&self) -> Interest {
+        self.questions.iter().map(|(_, question)| question.interest()).fold(Interest::NOTHING, Interest::and)
     }
 
     fn update_interest(&self) {
         if let Some(listener) = &self.listener {
-            let interest = self.questions.iter().map(|(_, question)| question.interest());
-            listener.set_interest(interest.fold(Interest::NOTHING, Interest::and));
+            listener.set_interest(self.interest());
         }
     }
 
@@ -244,11 +242,9 @@ impl Protocol for Session {
         let mut lost = Vec::new();
         for event in events {
             for (id, question) in &mut self.questions {
-                match question.hear(&self.door, &cx, &event).await {
-                    Some(Said::Next(payload)) => out.push(message(next, Some(id), Some(&payload))),
-                    Some(Said::Lost(refused)) => lost.push((id.clone(), refused)),
-                    None => {}
-                }
+                let said = question.hear(&self.door, &cx, &event).await;
+                out.extend(said.next.map(|payload| message(next, Some(id), Some(&payload))));
+                lost.extend(said.lost.map(|refused| (id.clone(), refused)));
             }
             for (id, refused) in lost.drain(..) {
                 self.questions.retain(|(other, _)| *other != id);
