@@ -5,7 +5,14 @@ mod person;
 mod server;
 mod sockets;
 
+mod catchup;
+mod graphql_fields;
+mod graphql_guard;
+mod graphql_http;
+mod graphql_socket;
+mod live;
 mod operation;
+mod parity;
 mod reference;
 mod search;
 mod tidy;

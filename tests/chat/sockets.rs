@@ -1,13 +1,15 @@
-//! A GraphQL client over a real WebSocket, byte for byte what a browser would send.
+//! GraphQL clients over a real WebSocket and over events of HTTP, byte for byte what a browser would send.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value as Json, json};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::protocol::Role;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 /// How long something that must come may take.
@@ -33,6 +35,41 @@ impl GraphqlSocket {
         Self { stream }
     }
 
+    /// A handshake by hand, whatever its headers; the status where it is refused. `window` bytes are what the kernel
+    /// takes in for a client that does not read.
+    pub async fn knock(address: SocketAddr, headers: &[(&str, &str)], window: Option<u32>) -> Result<Self, u16> {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        if let Some(window) = window {
+            socket.set_recv_buffer_size(window).expect("a small buffer");
+        }
+        let mut stream = socket.connect(address).await.expect("the server listens");
+        let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let request = format!(
+            "GET /graphql HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{headers}\r\n"
+        );
+        stream.write_all(request.as_bytes()).await.expect("the server reads");
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(stream.read_u8().await.expect("the server answers"));
+        }
+        let head = String::from_utf8(head).expect("text");
+        match head.split(' ').nth(1).and_then(|status| status.parse().ok()) {
+            Some(101) => {
+                let stream = MaybeTlsStream::Plain(stream);
+                Ok(Self { stream: WebSocketStream::from_raw_socket(stream, Role::Client, None).await })
+            }
+            status => Err(status.expect("a status")),
+        }
+    }
+
+    /// Says who one is, which must be believed.
+    pub async fn init(&mut self, token: &str) {
+        let payload = json!({ "Authorization": format!("Bearer {token}") });
+        self.say(json!({ "type": "connection_init", "payload": payload })).await;
+        assert_eq!(self.hear().await["type"], "connection_ack");
+    }
+
     pub async fn say(&mut self, message: Json) {
         self.say_text(&message.to_string()).await;
     }
@@ -51,8 +88,13 @@ impl GraphqlSocket {
 
     /// The code and reason of the close frame, which must come soon.
     pub async fn closed(&mut self) -> (u16, String) {
+        self.closed_within(SOON).await
+    }
+
+    /// As [`GraphqlSocket::closed`], after a longer wait.
+    pub async fn closed_within(&mut self, within: Duration) -> (u16, String) {
         loop {
-            match self.next(SOON).await {
+            match self.next(within).await {
                 Some(Message::Close(Some(frame))) => return (frame.code.into(), frame.reason.to_string()),
                 Some(Message::Text(_)) => {}
                 other => panic!("a close frame was expected, not {other:?}"),
@@ -86,11 +128,67 @@ impl GraphqlSocket {
         assert_eq!(answer["type"], "pong", "{answer}");
     }
 
+    /// Starts a subscription whose first events may come at once.
+    pub async fn subscribe_loudly(&mut self, id: &str, query: &str, variables: Json) {
+        let payload = json!({ "query": query, "variables": variables });
+        self.say(json!({ "type": "subscribe", "id": id, "payload": payload })).await;
+    }
+
     /// The data of the next event of a subscription.
     pub async fn event(&mut self) -> Json {
         let message = self.hear().await;
         assert_eq!(message["type"], "next", "{message}");
         assert!(message["payload"].get("errors").is_none(), "{message}");
         message["payload"]["data"].clone()
+    }
+}
+
+/// A subscription over events of HTTP.
+pub struct EventStream {
+    answer: reqwest::Response,
+    text: String,
+}
+
+impl EventStream {
+    pub async fn open(request: reqwest::RequestBuilder, query: &str) -> Self {
+        let body = json!({ "query": query });
+        let request = request.header("accept", "text/event-stream").json(&body);
+        let answer = request.send().await.expect("the server answers");
+        assert_eq!(answer.status(), 200);
+        assert_eq!(answer.headers()["content-type"], "text/event-stream; charset=utf-8");
+        Self { answer, text: String::new() }
+    }
+
+    /// The next event, comments left out: its name and its data, null where it has none.
+    pub async fn next(&mut self) -> (String, Json) {
+        loop {
+            if let Some((event, rest)) = self.text.split_once("\n\n").map(|(e, r)| (e.to_owned(), r.to_owned())) {
+                self.text = rest;
+                let field =
+                    |name: &str| event.lines().find_map(|line| Some(line.strip_prefix(name)?.trim().to_owned()));
+                if let Some(name) = field("event:") {
+                    let data = field("data:").unwrap_or_default();
+                    return (name, serde_json::from_str(&data).unwrap_or(Json::Null));
+                }
+                continue;
+            }
+            let chunk = tokio::time::timeout(SOON, self.answer.chunk()).await.expect("an event comes");
+            let chunk = chunk.expect("the stream is whole").expect("the stream goes on");
+            self.text.push_str(std::str::from_utf8(&chunk).expect("UTF-8"));
+        }
+    }
+
+    /// The data of the next event, which must be a result.
+    pub async fn event(&mut self) -> Json {
+        let (name, data) = self.next().await;
+        assert_eq!(name, "next", "{data}");
+        assert!(data.get("errors").is_none(), "{data}");
+        data["data"].clone()
+    }
+
+    /// Whether the server ended the response.
+    pub async fn has_ended(&mut self) -> bool {
+        let end = tokio::time::timeout(SOON, self.answer.chunk()).await.expect("the response ends");
+        end.expect("the stream is whole").is_none()
     }
 }

@@ -1,0 +1,277 @@
+//! Nothing is lost and nothing comes twice: slow readers, clients that come back with a cursor, and cursors that are
+//! refused (contract §8.2, §8.3, §8.8).
+
+use futures_util::{StreamExt, stream};
+use sea_orm::{ConnectionTrait, Database};
+use serde_json::{Value as Json, json};
+
+use crate::person::Person;
+use crate::server::Server;
+use crate::sockets::GraphqlSocket;
+
+const EVENTS: &str = "subscription($after: String) { events(after: $after) { __typename \
+    ... on MessageEvent { cursor type message { id content isDeleted } } \
+    ... on ReactionEvent { cursor type reaction { emoji } } \
+    ... on ReceiptEvent { cursor type receipt { lastReadMessageId } } \
+    ... on ParticipantEvent { cursor type conversationId participant { userId } } \
+    ... on ConversationEvent { cursor type change { event conversation { id } } } } }";
+
+async fn scene() -> (Server, Person, Person, i64) {
+    let server = Server::start().await;
+    let (alice, bob) = (server.person("Alice").await, server.person("Bob").await);
+    let group = alice.group("Team", &[&bob]).await;
+    (server, alice, bob, group)
+}
+
+/// Sends these, several at a time.
+async fn send_all(senders: &[&Person], group: i64, contents: impl Iterator<Item = String>) {
+    let sends = contents.enumerate().map(|(place, content)| {
+        let sender = senders[place % senders.len()].clone();
+        async move { sender.send(group, &content).await }
+    });
+    stream::iter(sends).buffer_unordered(8).collect::<Vec<_>>().await;
+}
+
+async fn head(person: &Person) -> String {
+    let sync = person.gql_ok("{ sync { cursor hasMore events { __typename } } }", json!({})).await;
+    assert_eq!((&sync["sync"]["hasMore"], &sync["sync"]["events"]), (&json!(false), &json!([])));
+    sync["sync"]["cursor"].as_str().expect("a cursor").to_owned()
+}
+
+/// All message ids of a group, oldest first.
+async fn history(person: &Person, group: i64) -> Vec<String> {
+    let query = "query($id: ID!, $after: String) { conversation(id: $id) { messages(first: 100, after: $after) { \
+                 nodes { id } pageInfo { hasNextPage endCursor } } } }";
+    let (mut ids, mut after) = (Vec::new(), Json::Null);
+    loop {
+        let mut data = person.gql_ok(query, json!({ "id": group, "after": after })).await;
+        let page = data["conversation"]["messages"].take();
+        ids.extend(page["nodes"].as_array().expect("a list").iter().map(|message| text(&message["id"])));
+        if page["pageInfo"]["hasNextPage"] == false {
+            return ids;
+        }
+        after = page["pageInfo"]["endCursor"].clone();
+    }
+}
+
+fn text(value: &Json) -> String {
+    value.as_str().unwrap_or_else(|| panic!("text was expected, not {value}")).to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reader_that_was_slow_gets_every_message_once_and_in_order() {
+    let (server, alice, bob, group) = scene().await;
+    let protocol = ("Sec-WebSocket-Protocol", "graphql-transport-ws");
+    let mut slow = GraphqlSocket::knock(server.address, &[protocol], Some(4096)).await.ok().expect("a handshake");
+    slow.init(&bob.token).await;
+    slow.subscribe("1", "subscription { messages { id content } }", json!({})).await;
+    let mut quick = bob.subscribe("subscription { messages { id } }").await;
+
+    // 15 MB: far more than the kernel and the connection's own queue hold for somebody who does not read.
+    let long = "好".repeat(10_000);
+    send_all(&[&alice], group, (0..500).map(|place| format!("{place} {}", &long[..29_970]))).await;
+    let sent = history(&alice, group).await;
+    assert_eq!(sent.len(), 500);
+    for id in &sent {
+        assert_eq!(&text(&quick.event().await["messages"]["id"]), id);
+    }
+    for id in &sent {
+        assert_eq!(&text(&slow.event().await["messages"]["id"]), id);
+    }
+    // And having caught up, it is live again.
+    let last = alice.send(group, "live").await;
+    assert_eq!(slow.event().await["messages"], json!({ "id": last.to_string(), "content": "live" }));
+    slow.is_quiet().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn all_hear_the_same_order_which_is_that_of_the_ids() {
+    let (server, alice, bob, group) = scene().await;
+    let query = "subscription { messages { id } }";
+    let mut sockets = vec![alice.subscribe(query).await, bob.subscribe(query).await, bob.subscribe(query).await];
+    let carol = server.person("Carol").await;
+    alice.post(&format!("/conversations/{group}/participants"), json!({ "userIds": [carol.id] })).await.ok();
+    sockets.push(carol.subscribe(query).await);
+    send_all(&[&alice, &bob, &carol], group, (0..150).map(|place| place.to_string())).await;
+    let sent = history(&bob, group).await;
+    for socket in &mut sockets {
+        let mut heard = Vec::new();
+        for _ in 0..150 {
+            heard.push(text(&socket.event().await["messages"]["id"]));
+        }
+        assert_eq!(heard, sent);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_comes_back_again_and_again_misses_nothing_while_others_send() {
+    let (_server, alice, bob, group) = scene().await;
+    let mut cursor = head(&bob).await;
+    let sending = tokio::spawn({
+        let (alice, bob) = (alice.clone(), bob.clone());
+        async move { send_all(&[&alice, &bob], group, (0..300).map(|place| place.to_string())).await }
+    });
+    let mut heard = Vec::new();
+    while heard.len() < 300 {
+        let mut socket = bob.socket().await;
+        socket.subscribe_loudly("1", EVENTS, json!({ "after": cursor })).await;
+        for _ in 0..25.min(300 - heard.len()) {
+            let event = socket.event().await["events"].clone();
+            cursor = text(&event["cursor"]);
+            heard.push(text(&event["message"]["id"]));
+        }
+    }
+    sending.await.expect("everything is sent");
+    assert_eq!(heard, history(&bob, group).await);
+}
+
+#[tokio::test]
+async fn a_resumed_subscription_tells_what_was_missed_as_it_is_now() {
+    let (_server, alice, bob, group) = scene().await;
+    let cursor = head(&bob).await;
+    let (first, second) = (alice.send(group, "First").await, alice.send(group, "Second").await);
+    alice.post(&format!("/messages/{first}/reactions"), json!({ "emoji": "👍" })).await.ok();
+    bob.post(&format!("/conversations/{group}/read"), json!({ "lastReadMessageId": first })).await.ok();
+    alice.delete(&format!("/messages/{second}")).await.ok();
+    alice.put(&format!("/conversations/{group}"), json!({ "name": "Crew" })).await.ok();
+
+    let mut socket = bob.socket().await;
+    socket.subscribe_loudly("1", EVENTS, json!({ "after": cursor })).await;
+    let mut heard = Vec::new();
+    let mut cursors = Vec::new();
+    for _ in 0..6 {
+        let mut event = socket.event().await["events"].take();
+        cursors.push(text(&event["cursor"]));
+        event.as_object_mut().expect("an object").remove("cursor");
+        event.as_object_mut().expect("an object").remove("__typename");
+        heard.push(event);
+    }
+    let tombstone = json!({ "id": second.to_string(), "content": null, "isDeleted": true });
+    let expected = [
+        json!({ "type": "message.sent", "message": { "id": first.to_string(), "content": "First", "isDeleted": false } }),
+        json!({ "type": "message.sent", "message": tombstone }),
+        json!({ "type": "reaction.added", "reaction": { "emoji": "👍" } }),
+        json!({ "type": "receipt.moved", "receipt": { "lastReadMessageId": first.to_string() } }),
+        json!({ "type": "message.deleted", "message": tombstone }),
+        json!({ "type": "conversation.updated", "change": { "event": "UPDATED", "conversation": { "id": group.to_string() } } }),
+    ];
+    assert_eq!(heard, expected);
+    socket.is_quiet().await;
+    // The same over a page at a time, and from any of the cursors.
+    let query = "query($after: String) { sync(after: $after, first: 4) { hasMore cursor events { \
+                 ... on MessageEvent { cursor } ... on ReactionEvent { cursor } ... on ReceiptEvent { cursor } \
+                 ... on ConversationEvent { cursor } } } }";
+    let page = bob.gql_ok(query, json!({ "after": cursor })).await["sync"].clone();
+    let listed =
+        |page: &Json| page["events"].as_array().unwrap().iter().map(|event| text(&event["cursor"])).collect::<Vec<_>>();
+    assert_eq!((listed(&page), &page["hasMore"]), (cursors[..4].to_vec(), &json!(true)));
+    assert_eq!(page["cursor"], json!(cursors[3]));
+    let page = bob.gql_ok(query, json!({ "after": cursors[3] })).await["sync"].clone();
+    assert_eq!(
+        (listed(&page), &page["hasMore"], text(&page["cursor"])),
+        (cursors[4..].to_vec(), &json!(false), cursors[5].clone())
+    );
+    assert!(cursors[5].len() <= 64);
+}
+
+#[tokio::test]
+async fn a_resumed_subscription_does_not_disturb_the_others_of_its_connection() {
+    let (_server, alice, bob, group) = scene().await;
+    let start = head(&bob).await;
+    alice.send(group, "0").await;
+    let mut socket = bob.subscribe("subscription { messages { content } }").await;
+    // Both are said at once, so that the messages are waiting when the second subscription rewinds.
+    let expected: Vec<String> = (1..=20).map(|place| place.to_string()).collect();
+    for content in &expected {
+        alice.send(group, content).await;
+    }
+    let present = head(&bob).await;
+    for (id, after) in [("past", &start), ("present", &present)] {
+        let payload = json!({ "query": EVENTS, "variables": { "after": after } });
+        socket.say(json!({ "type": "subscribe", "id": id, "payload": payload })).await;
+    }
+    let last = alice.send(group, "last").await;
+    let (mut plain, mut past, mut now) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..21 + 22 + 1 {
+        let heard = socket.hear().await;
+        let data = &heard["payload"]["data"];
+        match heard["id"].as_str() {
+            Some("1") => plain.push(text(&data["messages"]["content"])),
+            Some("past") => past.push(text(&data["events"]["message"]["content"])),
+            Some("present") => now.push(text(&data["events"]["message"]["id"])),
+            other => panic!("{other:?}"),
+        }
+    }
+    let mut all: Vec<String> = expected.clone();
+    all.push("last".to_owned());
+    assert_eq!(plain, all);
+    all.insert(0, "0".to_owned());
+    assert_eq!(past, all);
+    assert_eq!(now, [last.to_string()]);
+    socket.is_quiet().await;
+}
+
+#[tokio::test]
+async fn whoever_was_removed_meanwhile_gets_only_the_removal_and_of_a_deleted_group_only_the_deletion() {
+    let (_server, alice, bob, group) = scene().await;
+    let doomed = alice.group("Doomed", &[&bob]).await;
+    let cursor = head(&bob).await;
+    alice.send(group, "Not for Bob any more").await;
+    alice.send(doomed, "For nobody any more").await;
+    alice.delete(&format!("/conversations/{group}/participants/{}", bob.id)).await.ok();
+    alice.send(group, "Never for Bob").await;
+    alice.gql_ok("mutation($id: ID!) { deleteConversation(conversationId: $id) }", json!({ "id": doomed })).await;
+    let mut socket = bob.socket().await;
+    socket.subscribe_loudly("1", EVENTS, json!({ "after": cursor })).await;
+    let event = socket.event().await["events"].clone();
+    assert_eq!(
+        (&event["type"], &event["conversationId"], &event["participant"]["userId"]),
+        (&json!("participant.removed"), &json!(group.to_string()), &json!(bob.id.to_string()))
+    );
+    let event = socket.event().await["events"].clone();
+    assert_eq!((&event["type"], &event["change"]["event"]), (&json!("conversation.deleted"), &json!("DELETED")));
+    socket.is_quiet().await;
+}
+
+#[tokio::test]
+async fn a_cursor_that_cannot_be_served_is_refused_by_its_own_code() {
+    let (server, alice, bob, group) = scene().await;
+    let old = head(&bob).await;
+    alice.send(group, "Hello").await;
+    let (epoch, position) = old.split_once('.').expect("epoch and position");
+    let future = format!("{epoch}.{}", position.parse::<i64>().unwrap() + 1000);
+    let bad = [
+        "",
+        "1",
+        ".",
+        "abc",
+        "0.0",
+        &future,
+        &format!("{epoch}."),
+        &format!("{epoch}.-1"),
+        &format!("{epoch}.1x"),
+        &"9".repeat(70),
+    ];
+    let mut socket = bob.socket().await;
+    let mut refused = async |after: &str, code: &str| {
+        let payload = json!({ "query": EVENTS, "variables": { "after": after } });
+        socket.say(json!({ "type": "subscribe", "id": "1", "payload": payload })).await;
+        let answer = socket.hear().await;
+        assert_eq!(
+            (&answer["type"], &answer["payload"][0]["extensions"]["code"]),
+            (&json!("error"), &json!(code)),
+            "{after}: {answer}"
+        );
+        let (over_http, _) = bob
+            .gql_refused("query($after: String) { sync(after: $after) { cursor } }", json!({ "after": after }))
+            .await;
+        assert_eq!(over_http, code, "{after}");
+    };
+    for after in bad {
+        refused(after, "BAD_REQUEST").await;
+    }
+    let database = Database::connect(server.database_url()).await.expect("the database answers");
+    database.execute_unprepared("UPDATE chat_log SET pruned_position = position").await.expect("the log can be pruned");
+    database.close().await.ok();
+    refused(&old, "CURSOR_EXPIRED").await;
+}
