@@ -72,11 +72,29 @@ pub fn must_be_json(headers: &HeaderMap) -> Result<()> {
     if is_json { Ok(()) } else { Err(Error::new(Kind::UnsupportedMediaType, "The body must be application/json")) }
 }
 
+/// Reads a JSON object into an input. A list is none: its entries would be taken for the fields in their order.
+///
+/// # Errors
+/// As [`from_json`].
+pub fn object_from_json<T: DeserializeOwned>(json: &[u8]) -> Result<T> {
+    if is_list(json) {
+        return Err(Error::bad_request("The body must be a JSON object"));
+    }
+    from_json(json)
+}
+
+/// Whether a JSON text is a list, if it is JSON at all.
+pub fn is_list(json: &[u8]) -> bool {
+    json.trim_ascii_start().starts_with(b"[")
+}
+
 /// Reads JSON into an input, naming the field that does not fit.
 ///
 /// # Errors
 /// `BadRequest`, never with more than a few words of the input.
 pub fn from_json<T: DeserializeOwned>(json: &[u8]) -> Result<T> {
+    // Of fields that nobody reads, the reader would not look at the bytes.
+    std::str::from_utf8(json).map_err(|_| Error::bad_request("The body is not UTF-8"))?;
     let mut reader = serde_json::Deserializer::from_slice(json);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let path = error.path().to_string();
@@ -92,6 +110,8 @@ fn misfit(path: &str, cause: &serde_json::Error) -> Error {
     let said = cause.to_string();
     let said = said.rsplit_once(" at line ").map_or(said.as_str(), |(said, _)| said);
     let expected = said.split_once("expected ").map_or(said, |(_, expected)| expected);
+    // The names of our types are nobody's business.
+    let expected = if expected.starts_with("struct ") { "an object" } else { expected };
     let expected: String = expected.chars().take(100).collect();
     let path: String = path.chars().take(64).collect();
     if path == "." || path == "?" {

@@ -199,8 +199,7 @@ fn device_type(text: &str) -> Result<String> {
 }
 
 fn fits(info: &Json) -> bool {
-    let written = info.to_string();
-    written.len() <= 2048 && !written.contains("\\u0000")
+    info.to_string().len() <= 2048 && !text::holds_nul(info)
 }
 
 /// Keeps the caller where they are: renews the lease of somebody who is here and makes nobody appear.

@@ -1,11 +1,13 @@
 //! What a request brings: who calls, the names in its path, the values of its query string, and its JSON.
 
+use std::num::IntErrorKind;
 use std::str::FromStr;
 use std::sync::Arc;
 
 use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
+use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
 use super::envelope::Refusal;
@@ -87,11 +89,16 @@ impl Params {
         }
     }
 
+    /// A number that is too large to be kept is taken for the largest one.
+    ///
     /// # Errors
     /// `BadRequest` for what is no whole number, empty values included.
     pub fn number(&self, name: &str) -> Result<Option<i64>> {
-        let number =
-            |text: &str| i64::from_str(text).map_err(|_| Error::bad_request(format!("{name} must be a whole number")));
+        let number = |text: &str| match i64::from_str(text) {
+            Ok(number) => Ok(number),
+            Err(cause) if *cause.kind() == IntErrorKind::PosOverflow => Ok(i64::MAX),
+            Err(_) => Err(Error::bad_request(format!("{name} must be a whole number"))),
+        };
         self.text(name)?.map(number).transpose()
     }
 
@@ -128,10 +135,21 @@ pub(super) struct Body<T>(pub T);
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     type Rejection = Refusal;
 
+    async fn from_request(request: Request, state: &S) -> Result<Self, Refusal> {
+        let Unread(bytes) = Unread::from_request(request, state).await?;
+        Ok(Self(body::object_from_json(&bytes)?))
+    }
+}
+
+/// A JSON body that is not read yet.
+pub(super) struct Unread(pub Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for Unread {
+    type Rejection = Refusal;
+
     async fn from_request(request: Request, _: &S) -> Result<Self, Refusal> {
         body::must_be_json(request.headers())?;
-        let bytes = body::read(request, body::LARGEST).await?;
-        Ok(Self(body::from_json(&bytes)?))
+        Ok(Self(body::read(request, body::LARGEST).await?))
     }
 }
 
@@ -148,6 +166,6 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for MaybeBody<T> {
             return Ok(Self(None));
         }
         declared?;
-        Ok(Self(Some(body::from_json(&bytes)?)))
+        Ok(Self(Some(body::object_from_json(&bytes)?)))
     }
 }

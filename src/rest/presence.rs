@@ -4,7 +4,8 @@ use serde::Deserialize;
 use serde::de::value::StrDeserializer;
 
 use super::envelope::{Answer, by_ids, ok};
-use super::input::{Body, Caller, MaybeBody, Names, Params};
+use super::input::{Caller, MaybeBody, Names, Params, Unread};
+use crate::body;
 use crate::chat::presence::{self, Presence, SetPresence};
 use crate::entity::presence::PresenceStatus;
 use crate::error::{Error, Result};
@@ -41,18 +42,17 @@ fn status_named(name: &str) -> Result<PresenceStatus> {
     status.map_err(|_| Error::bad_request("status must be ONLINE, AWAY, DND or OFFLINE"))
 }
 
-/// Whom to ask for: an object or a bare list.
+/// Whom to ask for; a bare list is taken too.
 #[derive(Deserialize)]
-#[serde(untagged)]
-pub(super) enum Users {
-    Named {
-        #[serde(rename = "userIds")]
-        user_ids: Vec<UserId>,
-    },
-    Bare(Vec<UserId>),
+#[serde(rename_all = "camelCase")]
+struct Users {
+    user_ids: Vec<UserId>,
 }
 
-pub(super) async fn of_users(Caller(cx): Caller, Body(users): Body<Users>) -> Answer<Vec<Presence>> {
-    let (Users::Named { user_ids } | Users::Bare(user_ids)) = users;
+pub(super) async fn of_users(Caller(cx): Caller, Unread(json): Unread) -> Answer<Vec<Presence>> {
+    let user_ids = match body::is_list(&json) {
+        true => body::from_json(&json)?,
+        false => body::object_from_json::<Users>(&json)?.user_ids,
+    };
     ok(presence::of_many(&cx, &user_ids).await?)
 }

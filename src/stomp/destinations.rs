@@ -132,26 +132,26 @@ impl Send {
     async fn perform(self, cx: &Cx, body: &[u8]) -> Result<()> {
         match self {
             Send::Message => {
-                let MessagePayload { conversation_id, message } = body::from_json(body)?;
+                let MessagePayload { conversation_id, message } = body::object_from_json(body)?;
                 messages::send(cx, conversation_id, message).await.map(drop)
             }
             Send::Typing => {
-                let TypingPayload { conversation_id, typing } = body::from_json(body)?;
+                let TypingPayload { conversation_id, typing } = body::object_from_json(body)?;
                 typing::set(cx, conversation_id, typing).await
             }
             Send::MarkRead => {
-                let ReadPayload { conversation_id, last_read_message_id } = body::from_json(body)?;
+                let ReadPayload { conversation_id, last_read_message_id } = body::object_from_json(body)?;
                 receipts::mark_read(cx, conversation_id, last_read_message_id).await.map(drop)
             }
             Send::Reaction => {
-                let ReactionPayload { message_id, conversation_id, emoji, add } = body::from_json(body)?;
+                let ReactionPayload { message_id, conversation_id, emoji, add } = body::object_from_json(body)?;
                 if let Some(conversation) = conversation_id {
                     messages::must_be_of(cx, message_id, conversation).await?;
                 }
                 let how = if add { React::Add } else { React::Remove };
                 reactions::react(cx, message_id, &emoji, how).await.map(drop)
             }
-            Send::Presence => presence::set(cx, body::from_json::<SetPresence>(body)?).await.map(drop),
+            Send::Presence => presence::set(cx, body::object_from_json::<SetPresence>(body)?).await.map(drop),
             Send::Heartbeat => presence::heartbeat(cx).await,
         }
     }

@@ -1,5 +1,6 @@
 //! What single characters mean to every kind of text: seen or unseen, allowed or refused, the start of markup.
 
+use serde_json::Value as Json;
 use unicode_normalization::char::is_combining_mark;
 use unicode_segmentation::UnicodeSegmentation;
 
@@ -45,6 +46,16 @@ pub fn is_shapeless(c: char) -> bool {
 /// The Unicode property Bidi_Control: what can make a name read as another one.
 pub fn is_bidi_control(c: char) -> bool {
     matches!(c, '\u{61C}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Whether a text or a key in the JSON holds U+0000, which PostgreSQL cannot keep.
+pub fn holds_nul(json: &Json) -> bool {
+    match json {
+        Json::String(text) => text.contains('\0'),
+        Json::Array(items) => items.iter().any(holds_nul),
+        Json::Object(fields) => fields.iter().any(|(key, value)| key.contains('\0') || holds_nul(value)),
+        _ => false,
+    }
 }
 
 /// Controls and whatever else ends a line: refused in text of one line.

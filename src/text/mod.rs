@@ -11,6 +11,7 @@ mod snippet;
 mod tests;
 mod words;
 
+pub use characters::holds_nul;
 pub use content::content;
 pub use emoji::emoji;
 pub use names::{avatar_url, description, file_name, name, status_message, temp_id, token_name};

@@ -134,6 +134,9 @@ async fn read(cx: &Cx, rows: Select<participant::Entity>) -> Result<Vec<Member>>
     Ok(rows.into_iter().filter_map(|(me, conversation)| Some(Member { conversation: conversation?, me })).collect())
 }
 
+/// Milliseconds from 1970 to the end of the year 9999.
+const LAST_TIME: i64 = 253_402_300_800_000;
+
 /// What lies beyond the cursor in the order of the list.
 fn beyond(cursor: &str, backwards: bool) -> Result<Condition> {
     let text = page::unseal(cursor)?;
@@ -143,7 +146,9 @@ fn beyond(cursor: &str, backwards: bool) -> Result<Condition> {
     else {
         return Err(page::bad_cursor());
     };
-    let at = chrono::DateTime::from_timestamp_millis(at).ok_or_else(page::bad_cursor)?;
+    // A forged time could lie beyond what the database can compare.
+    let at = Some(at).filter(|at| (0..LAST_TIME).contains(at)).and_then(chrono::DateTime::from_timestamp_millis);
+    let at = at.ok_or_else(page::bad_cursor)?;
     let pinned = pinned != 0;
     let (same_pin, other_pin) = (participant::Column::Pinned.eq(pinned), participant::Column::Pinned.eq(!pinned));
     let activity = conversation::Column::LastActivityAt;

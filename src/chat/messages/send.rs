@@ -129,7 +129,7 @@ fn check_metadata(metadata: Json) -> Result<Option<Json>> {
     if written.len() > MOST_METADATA {
         return Err(Error::bad_request("metadata must not be larger than 8 KiB"));
     }
-    if written.contains("\\u0000") {
+    if text::holds_nul(&metadata) {
         return Err(Error::bad_request("metadata must not hold the character U+0000"));
     }
     Ok(Some(metadata))
