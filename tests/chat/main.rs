@@ -1,6 +1,7 @@
 //! The one integration binary. Every test runs the real server on a port and a database of its own and talks to it
 //! over real sockets: SQLite by default, PostgreSQL with `CONFAB_TEST_DATABASE=postgres://…`.
 
+mod payload;
 mod person;
 mod server;
 mod sockets;
@@ -14,5 +15,7 @@ mod live;
 mod operation;
 mod parity;
 mod reference;
+mod rest_bad_input;
+mod rules;
 mod search;
 mod tidy;

@@ -65,6 +65,11 @@ impl Person {
         Self { id, name: name.to_owned(), token: token.to_owned(), address, http: reqwest::Client::new() }
     }
 
+    /// The same person at another address, where the server may be after a restart.
+    pub fn at(&self, address: SocketAddr) -> Self {
+        Self { address, ..self.clone() }
+    }
+
     /// A request to any path of the server, with the token.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.http.request(method, format!("http://{}{path}", self.address)).bearer_auth(&self.token)

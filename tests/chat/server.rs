@@ -5,8 +5,10 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use confab::app::App;
 use confab::config::Config;
-use sea_orm::{ConnectionTrait, Database};
+use confab::demo;
+use sea_orm::{ConnectionTrait, Database, Statement};
 use serde_json::{Value as Json, json};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -60,6 +62,26 @@ impl Server {
         server
     }
 
+    /// Starts a server with the people and messages that the examples of the reference name.
+    pub async fn start_with_demo() -> Self {
+        let mut server = Self::start().await;
+        server.stop().await;
+        let app = App::open(server.config.clone()).await.expect("the data can be opened");
+        demo::furnish(&app).await.expect("the examples can be made");
+        app.close().await;
+        server.resume().await;
+        server
+    }
+
+    /// Changes rows behind the server's back, for what would take too long to wait for.
+    pub async fn meddle(&self, sql: &str, values: Vec<sea_orm::Value>) {
+        let connection = Database::connect(self.database_url()).await.expect("the database answers");
+        let statement = Statement::from_sql_and_values(connection.get_database_backend(), sql, values);
+        let done = connection.execute_raw(statement).await.expect("the database does as it is told");
+        assert!(done.rows_affected() > 0, "nothing was there to change: {sql}");
+        connection.close().await.ok();
+    }
+
     /// Stops the server gracefully and keeps its data.
     pub async fn stop(&mut self) {
         if let Some((stop, task)) = self.running.take() {
@@ -83,7 +105,8 @@ impl Server {
 
     async fn wait_until_ready(&self) {
         let until = tokio::time::Instant::now() + Duration::from_secs(30);
-        while tokio::time::Instant::now() < until {
+        let running = || self.running.as_ref().is_some_and(|(_, task)| !task.is_finished());
+        while running() && tokio::time::Instant::now() < until {
             if reqwest::get(self.url("/health/ready")).await.is_ok_and(|answer| answer.status() == 200) {
                 return;
             }

@@ -1,0 +1,139 @@
+//! Pages of messages: nearest to the cursor, oldest first, the same forwards and backwards.
+
+use serde_json::json;
+
+use crate::payload::ids;
+use crate::person::Person;
+use crate::server::Server;
+
+/// A conversation with seven messages, numbered from 3 in the log of ids, and one elsewhere between them.
+async fn seven(server: &Server) -> (Person, i64, Vec<i64>) {
+    let alice = server.person("Alice").await;
+    let (group, elsewhere) = (alice.group("Team", &[]).await, alice.group("Elsewhere", &[]).await);
+    let mut sent = Vec::new();
+    for turn in 0..7 {
+        sent.push(alice.send(group, &format!("message {turn}")).await);
+        alice.send(elsewhere, "between").await;
+    }
+    (alice, group, sent)
+}
+
+#[tokio::test]
+async fn the_page_is_the_one_nearest_to_the_cursor_and_oldest_first() {
+    let server = Server::start().await;
+    let (alice, group, sent) = seven(&server).await;
+    let path = format!("/conversations/{group}/messages");
+    let cases = [
+        (String::from("?limit=3"), &sent[4..], true),
+        (String::from("?limit=7"), &sent[..], false),
+        (format!("?before={}&limit=2", sent[4]), &sent[2..4], true),
+        (format!("?before={}&limit=4", sent[4]), &sent[..4], false),
+        (format!("?after={}&limit=2", sent[1]), &sent[2..4], true),
+        (format!("?after={}", sent[4]), &sent[5..], false),
+        (format!("?after={}", sent[6]), &[], false),
+        (format!("?before={}", sent[0]), &[], false),
+        // A cursor id need not exist, nor be of this conversation.
+        (format!("?after={}&limit=1", sent[0] + 1), &sent[1..2], true),
+        (String::from("?before=9007199254740991&limit=1"), &sent[6..], true),
+        (String::from("?limit=1000"), &sent[..], false),
+        (String::from("?limit=99999999999999999999"), &sent[..], false),
+    ];
+    for (query, expected, has_more) in cases {
+        let answer = alice.get(&format!("{path}{query}")).await;
+        assert_eq!(answer.status, 200, "{query}: {}", answer.text);
+        assert_eq!(ids(answer.data()), expected, "{query}");
+        assert_eq!(answer.body["page"]["hasMore"], has_more, "{query}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_page_says_to_pass_next_leads_through_the_whole_list_in_both_directions() {
+    let server = Server::start().await;
+    let (alice, group, sent) = seven(&server).await;
+    let path = format!("/conversations/{group}/messages?limit=3");
+    let (mut back, mut query) = (Vec::new(), String::new());
+    loop {
+        let page = alice.get(&format!("{path}{query}")).await;
+        back.splice(0..0, ids(page.data()));
+        query = format!("&before={}", page.body["page"]["before"]);
+        if page.body["page"]["hasMore"] == false {
+            break;
+        }
+    }
+    assert_eq!(back, sent);
+    let (mut forth, mut query) = (Vec::new(), "&after=1".to_owned());
+    loop {
+        let page = alice.get(&format!("{path}{query}")).await;
+        forth.extend(ids(page.data()));
+        query = format!("&after={}", page.body["page"]["after"]);
+        if page.body["page"]["hasMore"] == false {
+            break;
+        }
+    }
+    assert_eq!(forth, sent[1..]);
+}
+
+#[tokio::test]
+async fn a_deleted_message_stays_in_its_place_and_serves_as_a_cursor() {
+    let server = Server::start().await;
+    let (alice, group, sent) = seven(&server).await;
+    alice.delete(&format!("/messages/{}", sent[3])).await.ok();
+    let path = format!("/conversations/{group}/messages");
+    assert_eq!(ids(alice.get(&path).await.data()), sent);
+    assert_eq!(ids(alice.get(&format!("{path}?before={}&limit=1", sent[3])).await.data()), [sent[2]]);
+}
+
+#[tokio::test]
+async fn an_empty_conversation_has_an_empty_page() {
+    let server = Server::start().await;
+    let alice = server.person("Alice").await;
+    let group = alice.group("Empty", &[]).await;
+    let answer = alice.get(&format!("/conversations/{group}/messages")).await;
+    assert_eq!((answer.status, answer.data()), (200, &json!([])));
+    assert_eq!(answer.body["page"], json!({ "hasMore": false, "before": null, "after": null }));
+}
+
+#[tokio::test]
+async fn a_page_that_makes_no_sense_is_400() {
+    let server = Server::start().await;
+    let (alice, group, _) = seven(&server).await;
+    let queries = [
+        "before=5&after=2",
+        "limit=0",
+        "limit=-1",
+        "limit=abc",
+        "limit=",
+        "limit=1.5",
+        "limit=1e2",
+        "limit=+5",
+        "before=",
+        "before=0",
+        "before=-1",
+        "before=abc",
+        "before=1.5",
+        "after=9007199254740992",
+        "after=null",
+        "limit=5&limit=5",
+        "before=5&before=5",
+    ];
+    for query in queries {
+        let answer = alice.get(&format!("/conversations/{group}/messages?{query}")).await;
+        assert_eq!((answer.status, &answer.body["code"]), (400, &json!("BAD_REQUEST")), "{query}");
+    }
+    for query in ["cursor=", "cursor=%00", "cursor=AAAA", "cursor=MS4yLjM&cursor=MS4yLjM", "limit=0", "archived=yes"] {
+        let answer = alice.get(&format!("/conversations?{query}")).await;
+        assert_eq!((answer.status, &answer.body["code"]), (400, &json!("BAD_REQUEST")), "{query}");
+    }
+}
+
+#[tokio::test]
+async fn a_forged_cursor_is_400() {
+    let server = Server::start().await;
+    let (alice, ..) = seven(&server).await;
+    // 0.-8000000000000000.1, 1.8000000000000000.1 and 0.9223372036854775807.1
+    let forged = ["MC4tODAwMDAwMDAwMDAwMDAwMC4x", "MS44MDAwMDAwMDAwMDAwMDAwLjE", "MC45MjIzMzcyMDM2ODU0Nzc1ODA3LjE"];
+    for cursor in forged {
+        let answer = alice.get(&format!("/conversations?cursor={cursor}")).await;
+        answer.refused(400, "BAD_REQUEST", "The cursor is not valid");
+    }
+}
