@@ -3,6 +3,7 @@
 
 mod payload;
 mod person;
+mod process;
 mod server;
 mod sockets;
 
@@ -19,3 +20,6 @@ mod rest_bad_input;
 mod rules;
 mod search;
 mod tidy;
+
+mod command_line;
+mod identity;

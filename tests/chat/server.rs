@@ -172,14 +172,14 @@ impl Drop for Server {
     }
 }
 
-async fn execute(url: &str, sql: &str) {
+pub async fn execute(url: &str, sql: &str) {
     let connection = Database::connect(url).await.expect("the test database answers");
     connection.execute_unprepared(sql).await.expect("the test database does as it is told");
     connection.close().await.ok();
 }
 
 /// The URL of another database on the same server.
-fn with_database(url: &str, name: &str) -> String {
+pub fn with_database(url: &str, name: &str) -> String {
     let (server, options) = url.split_once('?').map_or((url, None), |(server, options)| (server, Some(options)));
     let (server, _) = server.rsplit_once('/').expect("a URL with a database");
     match options {

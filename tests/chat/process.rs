@@ -1,0 +1,216 @@
+//! The built program as a process of its own, for what only a command line, a signal or a log can show.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::process::{Child, Command};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::person::Person;
+use crate::server::{execute, with_database};
+
+/// How long a start or an end may take on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Where processes are at home: a working folder, and where PostgreSQL is tested, a database.
+pub struct Home {
+    pub folder: PathBuf,
+    database: Option<(String, String)>,
+}
+
+/// How a command ended.
+#[derive(Debug)]
+pub struct Ended {
+    pub code: Option<i32>,
+    pub out: String,
+    pub err: String,
+}
+
+impl Home {
+    pub async fn new() -> Self {
+        let name = format!("confab_test_{}", uuid::Uuid::new_v4().simple());
+        let folder = std::env::temp_dir().join(&name);
+        std::fs::create_dir_all(&folder).expect("a folder");
+        let database = match std::env::var("CONFAB_TEST_DATABASE") {
+            Ok(admin) => {
+                execute(&admin, &format!("CREATE DATABASE {name}")).await;
+                Some((admin, name))
+            }
+            Err(_) => None,
+        };
+        Self { folder, database }
+    }
+
+    /// The program with these arguments, in this folder and without the settings of whoever runs the tests.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_confab"));
+        command.args(arguments).current_dir(&self.folder).stdin(Stdio::null()).kill_on_drop(true);
+        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CONFAB_")) {
+            command.env_remove(name);
+        }
+        if let Some((admin, name)) = &self.database {
+            command.env("CONFAB_DATABASE__URL", with_database(admin, name));
+        }
+        command
+    }
+
+    /// Runs a command to its end.
+    pub async fn run(&self, arguments: &[&str]) -> Ended {
+        finish(self.command(arguments)).await
+    }
+
+    /// What a command prints, which must succeed.
+    pub async fn printed(&self, arguments: &[&str]) -> String {
+        let ended = self.run(arguments).await;
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        ended.out
+    }
+
+    /// A token of the server's own secret.
+    pub async fn token(&self, user: i64, name: &str) -> String {
+        self.printed(&["token", "--user", &user.to_string(), "--name", name]).await.trim_end().to_owned()
+    }
+
+    /// Starts a server on a free port and waits until it is ready.
+    pub async fn serve(&self, arguments: &[&str]) -> Process {
+        let mut process = self.begin(arguments).await;
+        process.wait_until_ready().await;
+        process
+    }
+
+    /// Starts a server on a free port and waits until it says where it listens.
+    pub async fn begin(&self, arguments: &[&str]) -> Process {
+        let mut command = self.command(arguments);
+        command.args(["--set", "server.bind=127.0.0.1:0", "--set", "limits.messages_per_minute=0"]);
+        Process::start(command).await
+    }
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        let (folder, database) = (self.folder.clone(), self.database.take());
+        // The test's own runtime may be ending: the rest is done by a thread that has one.
+        let tidy = std::thread::spawn(move || {
+            std::fs::remove_dir_all(folder).ok();
+            if let Some((admin, name)) = database {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+                runtime.block_on(execute(&admin, &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")));
+            }
+        });
+        tidy.join().ok();
+    }
+}
+
+/// Runs a command to its end.
+pub async fn finish(mut command: Command) -> Ended {
+    let output = timeout(PATIENCE, command.output()).await.expect("it ends soon").expect("it starts");
+    let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
+    Ended { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+}
+
+/// A running server. Dropping it kills it.
+pub struct Process {
+    pub address: SocketAddr,
+    child: Child,
+    out: Arc<Mutex<String>>,
+    err: Arc<Mutex<String>>,
+    readers: Vec<JoinHandle<()>>,
+}
+
+impl Process {
+    async fn start(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+        let (out, err) = (Arc::default(), Arc::default());
+        let readers =
+            vec![keep(child.stdout.take().expect("a pipe"), &out), keep(child.stderr.take().expect("a pipe"), &err)];
+        let mut process = Self { address: SocketAddr::from(([0, 0, 0, 0], 0)), child, out, err, readers };
+        process.address = process.announced().await;
+        process
+    }
+
+    async fn announced(&mut self) -> SocketAddr {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let said = self.said();
+            if let Some((_, rest)) = said.split_once("Listening on http://")
+                && let Some((address, _)) = rest.split_once('\n')
+            {
+                return address.parse().expect("an address");
+            }
+            let ended = self.child.try_wait().expect("it can be asked");
+            assert!(ended.is_none() && Instant::now() < until, "{ended:?} {said} {}", self.logged());
+            sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    async fn wait_until_ready(&mut self) {
+        let until = Instant::now() + PATIENCE;
+        let url = format!("http://{}/health/ready", self.address);
+        while !reqwest::get(&url).await.is_ok_and(|answer| answer.status() == 200) {
+            let ended = self.child.try_wait().expect("it can be asked");
+            assert!(ended.is_none() && Instant::now() < until, "not ready: {ended:?} {}", self.logged());
+            sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// What it printed so far.
+    pub fn said(&self) -> String {
+        self.out.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What it logged so far.
+    pub fn logged(&self) -> String {
+        self.err.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub fn somebody(&self, id: i64, token: &str, name: &str) -> Person {
+        Person::new(self.address, id, name, token)
+    }
+
+    /// The token that `--demo` printed for a person.
+    pub fn demo_token(&self, name: &str) -> String {
+        let said = self.said();
+        let line = said.lines().find(|line| line.starts_with(&format!("{name} "))).expect("the person is introduced");
+        line.split_whitespace().last().expect("a token").to_owned()
+    }
+
+    /// Asks it to end, as an operator's service manager does, and waits for that.
+    pub async fn terminate(mut self) -> Ended {
+        let id = self.child.id().expect("it runs");
+        // The shell's own `kill`: the program of that name is not on every machine.
+        let told = Command::new("sh").args(["-c", &format!("kill -TERM {id}")]).status().await;
+        assert!(told.expect("a shell").success());
+        let status = timeout(PATIENCE, self.child.wait()).await.expect("it ends soon").expect("it can be waited for");
+        for reader in self.readers.drain(..) {
+            reader.await.expect("all was read");
+        }
+        Ended { code: status.code(), out: self.said(), err: self.logged() }
+    }
+
+    /// Ends it on the spot.
+    pub async fn kill(mut self) {
+        self.child.kill().await.expect("it can be killed");
+    }
+}
+
+fn keep(mut pipe: impl AsyncRead + Unpin + Send + 'static, into: &Arc<Mutex<String>>) -> JoinHandle<()> {
+    let into = Arc::clone(into);
+    tokio::spawn(async move {
+        let mut chunk = vec![0; 64 * 1024];
+        while let Ok(length @ 1..) = pipe.read(&mut chunk).await {
+            into.lock().unwrap_or_else(PoisonError::into_inner).push_str(&String::from_utf8_lossy(&chunk[..length]));
+        }
+    })
+}
+
+/// Whether nobody but the owner may do anything with a file or folder.
+#[cfg(unix)]
+pub fn is_private(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::metadata(path).expect("it is there").permissions().mode() & 0o077 == 0
+}
