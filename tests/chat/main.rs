@@ -23,3 +23,4 @@ mod tidy;
 
 mod command_line;
 mod identity;
+mod manual;
