@@ -229,6 +229,12 @@ async fn change(cx: &Cx, edit: impl FnOnce(&mut presence::Model, DateTime<Utc>) 
             let old = presence::Entity::find_by_id(user.id.get()).one(&batch.tx).await?;
             let mut row = old.clone().unwrap_or_else(|| blank(user.id, batch.now));
             edit(&mut row, batch.now);
+            // Somebody invisible gives no sign of life.
+            if let Some(old) = old.as_ref().filter(|old| old.status == PresenceStatus::Offline)
+                && row.status == PresenceStatus::Offline
+            {
+                row.last_seen_at = old.last_seen_at;
+            }
             row.updated_at = batch.now;
             put(batch, &row).await?;
             let before = old.map(|old| Presence::of(&user, Some(&old), batch.now));

@@ -38,6 +38,20 @@ async fn offline_means_invisible() {
 }
 
 #[tokio::test]
+async fn somebody_invisible_gives_no_sign_of_life() {
+    let server = Server::start().await;
+    let (alice, bob) = (server.person("Alice").await, server.person("Bob").await);
+    alice.group("Team", &[&bob]).await;
+    set(&bob, "ONLINE").await;
+    let gone = set(&bob, "OFFLINE").await["lastSeenAt"].clone();
+    for _ in 0..5 {
+        bob.put("/presence/status", json!({ "statusMessage": "I am not here" })).await.ok();
+    }
+    assert_eq!(set(&bob, "OFFLINE").await["lastSeenAt"], gone);
+    assert_eq!(seen_by(&alice, &bob).await["lastSeenAt"], gone);
+}
+
+#[tokio::test]
 async fn dnd_and_away_are_shown_as_chosen() {
     let server = Server::start().await;
     let (alice, bob) = (server.person("Alice").await, server.person("Bob").await);
