@@ -271,8 +271,8 @@ fn told_to_stop() -> anyhow::Result<impl Future<Output = ()>> {
 const TELLTALES: [&str; 6] = ["tungstenite", "tokio_tungstenite", "hyper", "hyper_util", "h2", "rustls"];
 
 fn log_to_stderr(config: &Config) -> anyhow::Result<()> {
-    // Migrations tell every step; what is asked for in the settings goes before.
-    let filter = format!("sea_orm_migration=warn,{}", config.log.level);
+    // Migrations tell every step, PostgreSQL what was there already; what is asked for in the settings goes before.
+    let filter = format!("sea_orm_migration=warn,sqlx::postgres::notice=warn,{}", config.log.level);
     let filter = EnvFilter::try_new(filter).context("log.level is not a level or a filter")?;
     let discreet = filter_fn(|about| {
         let library = about.target().split("::").next().unwrap_or_default();
