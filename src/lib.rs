@@ -10,7 +10,7 @@
 //! | --- | --- | --- |
 //! | 8 | `main` | the command line |
 //! | 7 | [`http`], [`demo`] | mounts the doors; the data of the examples |
-//! | 6 | [`rest`], [`graphql`], [`stomp`] | the doors: no rule, no SQL, no filter |
+//! | 6 | [`rest`], [`graphql`], [`stomp`], [`webhook`] | the doors: no rule, no SQL, no filter |
 //! | 5 | [`app`] | everything that the doors share, built in one function |
 //! | 4 | [`live`] | who is listening: hub, feeds, the turn to the log |
 //! | 3 | [`chat`], [`access`], [`event`], [`log`], [`limit`] | the rules, the one visibility rule, the durable log |
@@ -56,6 +56,7 @@ pub mod sockjs;
 pub mod stomp;
 pub mod store;
 pub mod text;
+pub mod webhook;
 
 use tokio::net::TcpListener;
 
@@ -74,7 +75,8 @@ pub async fn serve(config: Config, listener: TcpListener, stop: impl Future<Outp
 /// As [`serve`], upon an open [`App`].
 pub async fn run(app: std::sync::Arc<App>, listener: TcpListener, stop: impl Future<Output = ()>) {
     let stopping = app.stopping.clone();
-    tokio::join!(http::serve(&app, listener), async {
+    let webhooks = webhook::run(std::sync::Arc::clone(&app.chat), stopping.clone());
+    tokio::join!(http::serve(&app, listener), webhooks, async {
         tokio::select! {
             () = stop => stopping.cancel(),
             () = stopping.cancelled() => {}

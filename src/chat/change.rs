@@ -11,13 +11,14 @@ use tokio::sync::oneshot;
 
 use crate::chat::files::Links;
 use crate::chat::messages::send;
+use crate::chat::webhooks::{self, Hooks};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::event::{Event, EventType, Fact, Sink};
 use crate::id::{ConversationId, MessageId, UserId};
 use crate::limit::Limits;
-use crate::log;
 use crate::metrics;
+use crate::log;
 use crate::store::{self, Queue, Store};
 
 /// What waits for the writer. Sends are taken together with many rows to a statement; anything else runs by itself.
@@ -64,6 +65,7 @@ pub struct Writer {
     pub config: Arc<Config>,
     pub limits: Arc<Limits>,
     pub links: Links,
+    pub hooks: Arc<Hooks>,
     pub sink: Sink,
 }
 
@@ -85,6 +87,8 @@ pub struct Batch {
     position: i64,
     message_id: i64,
     events: Vec<Event>,
+    /// Whether a webhook endpoint was changed.
+    pub endpoints_changed: bool,
 }
 
 /// Where to go back to when a change fails.
@@ -139,15 +143,16 @@ impl Writer {
 
     async fn apply(self: &Arc<Self>, changes: Vec<Change>, answers: &mut Vec<Answer>) -> Result<Vec<Event>, DbErr> {
         let tx = self.store.begin().await?;
-        let (position, message_id) = lock_log(&tx).await?;
+        let head = lock_log(&tx).await?;
         let now = super::now();
         let mut batch = Batch {
             tx,
             writer: Arc::clone(self),
             now,
-            position,
-            message_id,
+            position: head.position,
+            message_id: head.message_id,
             events: Vec::with_capacity(changes.len()),
+            endpoints_changed: false,
         };
         let alone = changes.len() == 1;
         let mut sends = Vec::new();
@@ -161,16 +166,28 @@ impl Writer {
             }
         }
         run_sends(&mut batch, sends, answers).await?;
-        finish(batch, position, message_id).await
+        finish(batch, head).await
     }
 }
 
-/// Locks the row that positions and message ids come from, and reads both.
-async fn lock_log(tx: &DatabaseTransaction) -> Result<(i64, i64), DbErr> {
-    let sql = format!("SELECT position, message_id FROM chat_log WHERE id = 1{}", store::for_update(tx));
+/// What the row holds that every change locks first.
+struct Head {
+    position: i64,
+    message_id: i64,
+    webhook_revision: i64,
+}
+
+/// Locks the row that positions and message ids come from, and reads it.
+async fn lock_log(tx: &DatabaseTransaction) -> Result<Head, DbErr> {
+    let lock = store::for_update(tx);
+    let sql = format!("SELECT position, message_id, webhook_revision FROM chat_log WHERE id = 1{lock}");
     let row = tx.query_one_raw(Statement::from_string(tx.get_database_backend(), sql)).await?;
     let row = row.ok_or_else(|| DbErr::Custom("chat_log has lost its row".into()))?;
-    Ok((row.try_get("", "position")?, row.try_get("", "message_id")?))
+    Ok(Head {
+        position: row.try_get("", "position")?,
+        message_id: row.try_get("", "message_id")?,
+        webhook_revision: row.try_get("", "webhook_revision")?,
+    })
 }
 
 /// Runs one change; what it wrote is undone where it fails. Alone, it needs no savepoint for that.
@@ -234,16 +251,29 @@ async fn one_by_one(batch: &mut Batch, jobs: &[send::Job]) -> Result<Vec<Result<
     Ok(outcomes)
 }
 
-/// Writes the log rows and the counters, and commits. A batch that changed nothing is rolled back only if nothing
-/// could have been written, which nobody but the changes knows; so it is committed.
-async fn finish(batch: Batch, position: i64, message_id: i64) -> Result<Vec<Event>, DbErr> {
-    let Batch { tx, events, .. } = batch;
-    if batch.position != position || batch.message_id != message_id {
-        log::write(&tx, &events).await?;
-        let sql = "UPDATE chat_log SET position = $1, message_id = $2 WHERE id = 1";
-        let values = [batch.position.into(), batch.message_id.into()];
+/// Writes the log rows, the outbox of webhooks and the counters, and commits. A batch that changed nothing is rolled
+/// back only if nothing could have been written, which nobody but the changes knows; so it is committed.
+async fn finish(batch: Batch, head: Head) -> Result<Vec<Event>, DbErr> {
+    let Batch { tx, writer, now, events, endpoints_changed, .. } = batch;
+    log::write(&tx, &events).await?;
+    let place = webhooks::Place {
+        tx: &tx,
+        hooks: &writer.hooks,
+        config: &writer.config,
+        links: &writer.links,
+        revision: (!endpoints_changed).then_some(head.webhook_revision),
+        now,
+    };
+    let told = webhooks::write(place, &events).await?;
+    if batch.position != head.position || batch.message_id != head.message_id || endpoints_changed {
+        let sql = "UPDATE chat_log SET position = $1, message_id = $2, webhook_revision = $3 WHERE id = 1";
+        let revision = head.webhook_revision + i64::from(endpoints_changed);
+        let values = [batch.position.into(), batch.message_id.into(), revision.into()];
         tx.execute_raw(Statement::from_sql_and_values(tx.get_database_backend(), sql, values)).await?;
     }
     tx.commit().await?;
+    if told {
+        writer.hooks.wake();
+    }
     Ok(events)
 }

@@ -13,6 +13,7 @@ pub mod receipts;
 pub mod search;
 pub mod typing;
 pub mod users;
+pub mod webhooks;
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -22,6 +23,7 @@ use chrono::{DateTime, SubsecRound, Utc};
 use futures_util::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
+use crate::address::Reach;
 use crate::config::Config;
 use crate::error::Result;
 use crate::event::{Event, Sink};
@@ -38,6 +40,7 @@ pub struct Chat {
     pub(crate) limits: Arc<Limits>,
     pub(crate) links: files::Links,
     queue: Queue<Change>,
+    hooks: Arc<webhooks::Hooks>,
     sink: Sink,
     people: users::Known,
     typists: typing::Typists,
@@ -80,11 +83,13 @@ impl Chat {
         stopping: CancellationToken,
     ) -> (Arc<Self>, impl Future<Output = ()>) {
         let limits = Arc::new(Limits::new(&config.limits));
+        let hooks = Arc::new(webhooks::Hooks::default());
         let (queue, writer) = change::writer(change::Writer {
             store: store.clone(),
             config: Arc::clone(&config),
             limits: Arc::clone(&limits),
             links: links.clone(),
+            hooks: Arc::clone(&hooks),
             sink: sink.clone(),
         });
         let chat = Self {
@@ -93,6 +98,7 @@ impl Chat {
             limits,
             links,
             queue,
+            hooks,
             sink,
             people: users::Known::default(),
             typists: typing::Typists::default(),
@@ -117,6 +123,16 @@ impl Chat {
     /// Tells what is not durable.
     pub(crate) fn tell(&self, event: Event) {
         self.sink.tell(Arc::new(event));
+    }
+
+    /// Where it is told that webhooks wait.
+    pub fn hooks(&self) -> &webhooks::Hooks {
+        &self.hooks
+    }
+
+    /// What webhooks may connect to.
+    pub fn reach(&self) -> Reach {
+        self.config.webhooks.reach()
     }
 
     /// Whether the server is fit to serve: its database answers.

@@ -10,8 +10,9 @@ use serde::{Deserialize, Serialize};
 )]
 #[sea_orm(rs_type = "String", db_type = "Text", rename_all = "SCREAMING_SNAKE_CASE")]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[graphql(name = "WebhookDeliveryState")]
 pub enum DeliveryState {
-    /// Not accepted yet; it will be tried at `next_attempt_at`.
+    /// Not accepted yet; it will be tried.
     Pending,
     /// Accepted by the endpoint.
     Delivered,

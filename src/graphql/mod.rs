@@ -17,12 +17,13 @@ mod query;
 mod render;
 mod sse;
 mod subscription;
+mod webhooks;
 mod websocket;
 
 use std::sync::Arc;
 
 use async_graphql::parser::types::{ExecutableDocument, OperationDefinition, OperationType};
-use async_graphql::{Request, Response};
+use async_graphql::{MergedObject, Request, Response};
 use axum::Router;
 use axum::routing::{any, get};
 
@@ -33,7 +34,15 @@ use crate::error::{Error, Result};
 use order::{Order, Types};
 
 /// The schema of this server.
-pub type Schema = async_graphql::Schema<query::Query, mutation::Mutation, subscription::Subscription>;
+pub type Schema = async_graphql::Schema<Query, Mutation, subscription::Subscription>;
+
+/// Everything that can be read. Ids that do not exist, or are not the viewer's to see, are errors with a code.
+#[derive(MergedObject)]
+pub struct Query(query::Query, webhooks::WebhookQuery);
+
+/// Everything that can be changed.
+#[derive(MergedObject)]
+pub struct Mutation(mutation::Mutation, webhooks::WebhookMutation);
 
 /// What the handlers of this door share.
 pub(crate) struct Door {
@@ -45,7 +54,9 @@ pub(crate) struct Door {
 
 /// The schema. Suggestions are off: they would tell strangers what they did not ask for.
 pub fn schema() -> Schema {
-    Schema::build(query::Query, mutation::Mutation, subscription::Subscription)
+    let query = Query(query::Query, webhooks::WebhookQuery);
+    let mutation = Mutation(mutation::Mutation, webhooks::WebhookMutation);
+    Schema::build(query, mutation, subscription::Subscription)
         .disable_suggestions()
         .register_output_type::<events::Event>()
         .finish()

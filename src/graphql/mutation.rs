@@ -48,8 +48,7 @@ impl SendMessageInput {
     }
 }
 
-/// Everything that can be changed.
-#[Object]
+#[Object(name = "ChatMutation")]
 impl Mutation {
     async fn create_group(&self, ctx: &Context<'_>, input: CreateGroup) -> Result<Conversation> {
         Ok(conversations::create_group(ctx.data::<Cx>()?, input).await?)

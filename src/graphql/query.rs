@@ -41,8 +41,7 @@ struct Highlight {
     snippet: String,
 }
 
-/// Everything that can be read. Ids that do not exist, or are not the viewer's to see, are errors with a code.
-#[Object]
+#[Object(name = "ChatQuery")]
 impl Query {
     /// Whom the token speaks for.
     async fn me(&self, ctx: &Context<'_>) -> Result<User> {

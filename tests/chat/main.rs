@@ -4,6 +4,7 @@
 mod payload;
 mod person;
 mod process;
+mod receiver;
 mod server;
 mod sockets;
 
@@ -20,6 +21,7 @@ mod rest_bad_input;
 mod rules;
 mod search;
 mod tidy;
+mod webhooks;
 
 mod command_line;
 mod identity;

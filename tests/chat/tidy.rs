@@ -122,7 +122,7 @@ fn every_file_says_what_it_is() {
 
 #[test]
 fn the_doors_know_no_sql() {
-    let doors = ["rest", "graphql", "stomp", "sockjs", "live", "http", "socket"];
+    let doors = ["rest", "graphql", "stomp", "webhook", "sockjs", "live", "http", "socket"];
     let words = ["sea_orm", "sqlx", "SELECT ", "entity::event", "crate::store"];
     let knowing: Vec<_> = all_sources()
         .into_iter()

@@ -98,6 +98,22 @@ pub(crate) async fn load(
     Ok(complete.collect())
 }
 
+/// The conversations of these ids as nobody in particular sees them, by id; closed ones, too.
+pub(crate) async fn load_for_nobody(
+    db: &impl ConnectionTrait,
+    links: &Links,
+    ids: &[i64],
+) -> Result<HashMap<ConversationId, Conversation>> {
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let nobody = UserId::stored(0);
+    let rows = conversation::Entity::find().filter(conversation::Column::Id.is_in(ids.iter().copied())).all(db).await?;
+    let members = rows.into_iter().map(|row| Member { me: gone(&row, nobody), conversation: row }).collect();
+    let complete = load(db, links, nobody, members).await?;
+    Ok(complete.into_iter().map(|conversation| (conversation.id, conversation)).collect())
+}
+
 /// Completes one conversation.
 pub(crate) async fn load_one(
     db: &impl ConnectionTrait,
@@ -190,17 +206,7 @@ impl Conversation {
 
     /// What somebody sees who is not in it any more: that it was there, and nothing of what is in it.
     fn left(row: conversation::Model, name: Option<String>, me: UserId) -> Self {
-        let gone = participant::Model {
-            id: 0,
-            conversation_id: row.id,
-            user_id: me.get(),
-            role: participant::Role::Member,
-            joined_at: row.created_at,
-            last_read_message_id: None,
-            muted: false,
-            pinned: false,
-            archived: false,
-        };
+        let gone = gone(&row, me);
         let mut shell = Self::of(Member { conversation: row, me: gone }, me, Vec::new(), None, 0);
         shell.name = name.or(shell.name);
         shell.last_message_at = None;
@@ -213,6 +219,21 @@ impl Conversation {
             ConversationType::Direct => self.participants.iter().find(|person| person.user_id != viewer),
             ConversationType::Group => None,
         }
+    }
+}
+
+/// The row that somebody who is not in a conversation would have.
+fn gone(row: &conversation::Model, user: UserId) -> participant::Model {
+    participant::Model {
+        id: 0,
+        conversation_id: row.id,
+        user_id: user.get(),
+        role: participant::Role::Member,
+        joined_at: row.created_at,
+        last_read_message_id: None,
+        muted: false,
+        pinned: false,
+        archived: false,
     }
 }
 
