@@ -8,6 +8,8 @@ use std::future::Future;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::FutureExt;
+use tokio::task::unconstrained;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -18,6 +20,16 @@ pub enum Frame {
     Text(Bytes),
     Binary(Bytes),
     Ping,
+}
+
+impl Frame {
+    /// Bytes that it carries.
+    pub fn size(&self) -> usize {
+        match self {
+            Frame::Text(bytes) | Frame::Binary(bytes) => bytes.len(),
+            Frame::Ping => 0,
+        }
+    }
 }
 
 /// Something that came.
@@ -70,6 +82,8 @@ pub struct Gone;
 #[derive(Debug)]
 pub enum Turn {
     Go,
+    /// Write what there is, then call [`Protocol::go_on`]: nothing is received and no news are waited for before.
+    More,
     /// Write what there is, then end.
     End(Goodbye),
 }
@@ -88,10 +102,16 @@ pub trait Protocol: Send {
     /// Tells the news.
     fn tell(&mut self, news: Self::News, out: &mut Vec<Frame>) -> impl Future<Output = Turn> + Send;
 
+    /// Goes on with what was too much to be answered at once. See [`Turn::More`].
+    fn go_on(&mut self, _out: &mut Vec<Frame>) -> impl Future<Output = Turn> + Send {
+        std::future::ready(Turn::Go)
+    }
+
     /// When [`Protocol::overdue`] has to be called next.
     fn deadline(&self) -> Instant;
 
-    /// The deadline has come.
+    /// The deadline has come. Something that has already arrived was heard before, unless there is more to go on with:
+    /// nobody is silent only because nobody listened.
     fn overdue(&mut self, out: &mut Vec<Frame>) -> impl Future<Output = Turn> + Send;
 
     /// Frames were written, at this moment.
@@ -105,8 +125,9 @@ pub trait Protocol: Send {
 const PING: Duration = Duration::from_secs(25);
 /// How long a peer may accept nothing (contract §8.8).
 const STALLED: Duration = Duration::from_secs(60);
-/// Frames between two flushes, so that a slow peer's progress is seen.
+/// Frames, and about as many bytes, between two flushes, so that a slow peer's progress is seen.
 const TOGETHER: usize = 32;
+const TOGETHER_BYTES: usize = 64 * 1024;
 
 /// Runs a connection to its end.
 pub async fn run<W: Wire, P: Protocol>(mut wire: W, mut protocol: P, stopping: CancellationToken) {
@@ -115,19 +136,34 @@ pub async fn run<W: Wire, P: Protocol>(mut wire: W, mut protocol: P, stopping: C
     ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ping.tick().await;
     let mut silent_pings = 0;
+    let mut more = false;
     loop {
         let deadline = protocol.deadline();
-        let turn = tokio::select! {
-            received = wire.receive() => match received {
+        let mut turn = tokio::select! {
+            received = wire.receive(), if !more => match received {
                 None => return,
-                Some(Received::Refused(goodbye)) => Turn::End(goodbye),
                 Some(received) => {
                     silent_pings = 0;
-                    protocol.hear(received, &mut out).await
+                    hear(&mut protocol, received, &mut out).await
                 }
             },
-            news = protocol.listen() => protocol.tell(news, &mut out).await,
-            () = sleep_until(deadline) => protocol.overdue(&mut out).await,
+            news = protocol.listen(), if !more => protocol.tell(news, &mut out).await,
+            () = std::future::ready(()), if more => {
+                more = false;
+                protocol.go_on(&mut out).await
+            }
+            () = sleep_until(deadline) => {
+                // Writing to a slow peer may have taken longer than the deadline was away.
+                let arrived = if more { None } else { unconstrained(wire.receive()).now_or_never() };
+                match arrived {
+                    Some(None) => return,
+                    Some(Some(received)) => match hear(&mut protocol, received, &mut out).await {
+                        Turn::Go => protocol.overdue(&mut out).await,
+                        turn => turn,
+                    },
+                    None => protocol.overdue(&mut out).await,
+                }
+            }
             () = stopping.cancelled() => Turn::End(protocol.going_away(&mut out)),
             _ = ping.tick(), if W::PINGS => {
                 silent_pings += 1;
@@ -138,8 +174,18 @@ pub async fn run<W: Wire, P: Protocol>(mut wire: W, mut protocol: P, stopping: C
                 Turn::Go
             }
         };
+        more |= matches!(turn, Turn::More);
         if !out.is_empty() {
-            if flush(&mut wire, &mut out).await.is_err() {
+            let flushed = tokio::select! {
+                biased;
+                flushed = flush(&mut wire, &mut out) => flushed,
+                // A slow peer may take minutes.
+                () = stopping.cancelled(), if !matches!(turn, Turn::End(_)) => {
+                    turn = Turn::End(protocol.going_away(&mut out));
+                    Ok(())
+                }
+            };
+            if flushed.is_err() {
                 return;
             }
             protocol.written(Instant::now());
@@ -151,9 +197,25 @@ pub async fn run<W: Wire, P: Protocol>(mut wire: W, mut protocol: P, stopping: C
     }
 }
 
+async fn hear<P: Protocol>(protocol: &mut P, received: Received, out: &mut Vec<Frame>) -> Turn {
+    match received {
+        Received::Refused(goodbye) => Turn::End(goodbye),
+        received => protocol.hear(received, out).await,
+    }
+}
+
 async fn flush<W: Wire>(wire: &mut W, out: &mut Vec<Frame>) -> Result<(), Gone> {
-    for frames in out.chunks(TOGETHER) {
+    let mut rest = out.as_slice();
+    while !rest.is_empty() {
+        let mut bytes = 0;
+        let many = rest.iter().take(TOGETHER).take_while(|frame| {
+            let fits = bytes < TOGETHER_BYTES;
+            bytes += frame.size();
+            fits
+        });
+        let (frames, later) = rest.split_at(many.count());
         timeout(STALLED, wire.send(frames)).await.map_err(|_| Gone)??;
+        rest = later;
     }
     out.clear();
     // What a burst needed is not kept by a connection that is idle again.

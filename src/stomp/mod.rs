@@ -1,9 +1,11 @@
 //! The STOMP door: frames over WebSocket and SockJS, a session that speaks them, and the table of destinations
 //! (contract §5). No rule of chat stands here, and no SQL.
 
+mod agreement;
 mod destinations;
 pub mod frame;
 mod session;
+mod subscription;
 mod wire;
 
 use std::sync::Arc;

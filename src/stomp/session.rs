@@ -1,26 +1,25 @@
 //! One STOMP session: frames in, frames out, in order. What carries it is kept by [`crate::socket`]; what a
 //! destination does is said in `destinations`.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use chrono::Utc;
-use serde_json::json;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
+use super::agreement::{Beat, FOREVER, heart_beat, version};
 use super::destinations::{self, Queue, Refused};
 use super::frame::{self, Command, Decoder, Item};
+use super::subscription::{Subscription, body};
 use super::wire::Agreed;
-use crate::answer::code;
 use crate::app::App;
 use crate::auth::bearer_or_bare;
 use crate::chat::Cx;
-use crate::chat::conversations;
-use crate::chat::messages::Message;
-use crate::error::Error;
-use crate::event::{Event, Fact, FormKey};
+use crate::error::{Error, Kind, Result as Told};
+use crate::event::Event;
 use crate::live::{Interest, Listener};
 use crate::log::{self, Head};
 use crate::socket::{Frame, Goodbye, Protocol, Received, Turn};
@@ -32,15 +31,12 @@ const LEAVING: Duration = Duration::from_secs(10);
 /// Subscriptions of one session, and bytes of a receipt or the id of a subscription, at most.
 const MOST: usize = 100;
 const LONGEST: usize = 128;
-/// A peer that promised to beat is gone after three silent intervals.
-const SILENT_INTERVALS: u32 = 3;
-/// Longer than any connection lives.
-const FOREVER: Duration = Duration::from_secs(60 * 60 * 24 * 365);
-const JSON: &str = "application/json";
-
-/// The forms in which this door writes events: everybody's, and the sender's own with its `tempId`.
-const EVERYBODYS: FormKey = *b"stomp: the form for everybody   ";
-const SENDERS: FormKey = *b"stomp: the form for the sender  ";
+/// Frames, and bytes, after which the rest is answered and told later: what one message of a client or one burst of
+/// news asks for may be a thousand times as much.
+const ENOUGH: usize = 256;
+const ENOUGH_BYTES: usize = 256 * 1024;
+/// How long news wait that cannot be told for want of the database.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// A session and where it stands.
 pub(super) struct Session {
@@ -54,6 +50,8 @@ pub(super) struct Session {
     messages: u64,
     /// When the frame that is not finished yet began.
     unfinished: Option<Instant>,
+    /// Whether something that the client said waits to be answered, in the decoder.
+    unanswered: bool,
 }
 
 enum State {
@@ -68,26 +66,16 @@ struct Connected {
     cx: Cx,
     listener: Listener,
     head: Head,
+    /// News that were taken and are not told yet.
+    waiting: VecDeque<Arc<Event>>,
+    /// Until when they wait, if they have to.
+    pause: Option<Instant>,
     subscriptions: Vec<Subscription>,
     /// Whether the client speaks 1.0, where a subscription needs no id.
     is_old: bool,
     expires: Instant,
     beat: Option<Beat>,
     watch: Option<Beat>,
-}
-
-/// Something that has to happen in every interval.
-struct Beat {
-    every: Duration,
-    last: Instant,
-}
-
-struct Subscription {
-    id: Option<String>,
-    destination: String,
-    queue: Queue,
-    /// What was told last.
-    told: i64,
 }
 
 /// Why a session ends: the message of its ERROR frame.
@@ -102,21 +90,36 @@ impl<T: Into<String>> From<T> for Fatal {
 impl Session {
     pub fn new(app: Arc<App>, id: String, token: Option<String>, agreed: Arc<Agreed>) -> Self {
         let state = State::Opened(Instant::now() + CONNECT);
-        Self { app, id, token, agreed, decoder: Decoder::new(), state, messages: 0, unfinished: None }
+        Self {
+            app,
+            id,
+            token,
+            agreed,
+            decoder: Decoder::new(),
+            state,
+            messages: 0,
+            unfinished: None,
+            unanswered: false,
+        }
     }
 
-    async fn take(&mut self, bytes: &[u8], out: &mut Vec<Frame>) -> Result<Turn, Fatal> {
+    /// Answers the frames that the decoder has, unless that becomes too much at once.
+    async fn answer(&mut self, out: &mut Vec<Frame>) -> Result<Turn, Fatal> {
         if let State::Connected(connected) = &mut self.state
             && let Some(watch) = &mut connected.watch
         {
             watch.last = Instant::now();
         }
-        self.decoder.push(bytes);
+        self.unanswered = false;
         while let Some(item) = self.decoder.pull().map_err(|bad| bad.message)? {
             self.unfinished = None;
             let Item::Frame(frame) = item else { continue };
             if let Turn::End(goodbye) = self.handle(frame, out).await? {
                 return Ok(Turn::End(goodbye));
+            }
+            self.unanswered = is_enough(out);
+            if self.unanswered {
+                return Ok(Turn::More);
             }
         }
         if self.decoder.is_inside_frame() {
@@ -195,6 +198,8 @@ impl Session {
             beat: Beat::agree(own, wants),
             watch: Beat::agree(own, beats),
             is_old: version == "1.0",
+            waiting: VecDeque::new(),
+            pause: None,
             subscriptions: Vec::new(),
             cx,
             listener,
@@ -243,7 +248,10 @@ impl Session {
         connected.subscriptions.push(Subscription { id, destination: destination.to_owned(), queue, told });
         connected.update_interest();
         if let Some(after) = resumed {
-            connected.listener.rewind(after);
+            // What was taken and is not told yet comes again with the rest.
+            let untold = connected.waiting.iter().find_map(|event| event.position);
+            connected.waiting.retain(|event| event.position.is_none());
+            connected.listener.rewind(untold.map_or(after, |untold| after.min(untold - 1)));
         }
         Ok(())
     }
@@ -261,32 +269,28 @@ impl Session {
     /// Tells the session what it did wrong, if it listens.
     fn complain(&mut self, refused: &Refused, out: &mut Vec<Frame>) {
         let State::Connected(connected) = &self.state else { return };
-        let sentence = format!("{}: {}", refused.prefix, refused.error.message);
-        let mut body = json!({ "error": sentence, "code": code(refused.error.kind) });
-        if let Some(seconds) = refused.error.retry_after {
-            body["retryAfterSeconds"] = seconds.into();
-        }
-        let body = body.to_string();
+        let Some(body) = refused.body() else { return };
         for subscription in connected.subscriptions.iter().filter(|known| known.queue == Queue::Errors) {
             self.messages += 1;
-            out.push(subscription.message(&self.id, self.messages, &[], body.as_bytes()));
+            out.push(subscription.message(&self.id, self.messages, &[], &body));
         }
     }
 
-    async fn announce(&mut self, event: &Arc<Event>, out: &mut Vec<Frame>) {
-        let State::Connected(connected) = &mut self.state else { return };
-        let queue = Queue::Events(event.kind.topic());
-        if !connected.subscriptions.iter().any(|known| known.queue == queue && known.wants(event)) {
-            return;
-        }
-        let Some(body) = body(&connected.cx, event).await else { return };
-        let cursor = event.position.map(|position| connected.head.cursor(position).to_string());
-        let extra: Vec<(&str, &str)> = cursor.iter().map(|cursor| ("cursor", cursor.as_str())).collect();
-        for subscription in &mut connected.subscriptions {
-            if subscription.queue == queue && subscription.wants(event) {
-                subscription.told = event.position.unwrap_or(subscription.told);
-                self.messages += 1;
-                out.push(subscription.message(&self.id, self.messages, &extra, &body));
+    /// Tells the news that wait, unless that becomes too much at once.
+    async fn announce(&mut self, out: &mut Vec<Frame>) {
+        while !is_enough(out)
+            && let State::Connected(connected) = &mut self.state
+            && let Some(event) = connected.waiting.pop_front()
+        {
+            let told = connected.tell(&event, &self.id, &mut self.messages, out).await;
+            match told {
+                Ok(()) => {}
+                Err(error) if error.kind == Kind::Unavailable => {
+                    connected.waiting.push_front(event);
+                    connected.pause = Some(Instant::now() + PAUSE);
+                    return;
+                }
+                Err(error) => tracing::error!(%error, "an event cannot be told"),
             }
         }
     }
@@ -302,6 +306,24 @@ impl Session {
 }
 
 impl Connected {
+    async fn tell(&mut self, event: &Event, session: &str, messages: &mut u64, out: &mut Vec<Frame>) -> Told<()> {
+        let queue = Queue::Events(event.kind.topic());
+        if !self.subscriptions.iter().any(|known| known.queue == queue && known.wants(event)) {
+            return Ok(());
+        }
+        let Some(body) = body(&self.cx, event).await? else { return Ok(()) };
+        let cursor = event.position.map(|position| self.head.cursor(position).to_string());
+        let extra: Vec<(&str, &str)> = cursor.iter().map(|cursor| ("cursor", cursor.as_str())).collect();
+        for subscription in &mut self.subscriptions {
+            if subscription.queue == queue && subscription.wants(event) {
+                subscription.told = event.position.unwrap_or(subscription.told);
+                *messages += 1;
+                out.push(subscription.message(session, *messages, &extra, &body));
+            }
+        }
+        Ok(())
+    }
+
     fn update_interest(&self) {
         let topics = self.subscriptions.iter().filter_map(|known| match known.queue {
             Queue::Events(topic) => Some(topic),
@@ -311,80 +333,8 @@ impl Connected {
     }
 }
 
-impl Subscription {
-    fn wants(&self, event: &Event) -> bool {
-        event.position.is_none_or(|position| position > self.told)
-    }
-
-    fn message(&self, session: &str, number: u64, extra: &[(&str, &str)], body: &[u8]) -> Frame {
-        let mut text = BytesMut::new();
-        let id = format!("{session}-{number}");
-        frame::encode_message(&mut text, &self.destination, JSON, self.id.as_deref(), &id, extra, body);
-        Frame::Text(text.freeze())
-    }
-}
-
-impl Beat {
-    /// The interval that both sides can keep; none where one of them does not want to.
-    fn agree(own: Duration, others: Duration) -> Option<Self> {
-        let agreed = !own.is_zero() && !others.is_zero();
-        agreed.then(|| Self { every: own.max(others), last: Instant::now() })
-    }
-
-    fn due(&self) -> Instant {
-        self.last + self.every
-    }
-
-    fn given_up(&self) -> Instant {
-        self.last + self.every * SILENT_INTERVALS
-    }
-}
-
-/// The highest version that both speak; 1.0 where the client names none.
-fn version(accepted: Option<&str>) -> Option<&'static str> {
-    let Some(accepted) = accepted else { return Some("1.0") };
-    let accepted: Vec<&str> = accepted.split(',').map(str::trim).collect();
-    ["1.2", "1.1", "1.0"].into_iter().find(|version| accepted.contains(version))
-}
-
-/// What the client can and what it wants, in that order.
-fn heart_beat(header: Option<&str>) -> Result<(Duration, Duration), Fatal> {
-    let Some((can, wants)) = header.unwrap_or_default().split_once(',') else {
-        return Ok((Duration::ZERO, Duration::ZERO));
-    };
-    let number = |text: &str| {
-        let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-        // An interval of years is as good as none, but it is not malformed.
-        digits.then(|| Duration::from_millis(text.parse::<u64>().unwrap_or(u64::MAX)).min(FOREVER))
-    };
-    number(can.trim()).zip(number(wants.trim())).ok_or_else(|| "The header heart-beat is malformed".into())
-}
-
-/// The body of an event, written once for all who get the same.
-async fn body(cx: &Cx, event: &Event) -> Option<Bytes> {
-    let write = |json: serde_json::Result<Vec<u8>>| json.ok().map(Bytes::from);
-    match &event.fact {
-        Fact::Message(message) if message.has_two_renderings() && message.sender_id == cx.me() => {
-            event.form(SENDERS, async { write(serde_json::to_vec(message)) }).await
-        }
-        Fact::Message(message) => {
-            let everybodys = async {
-                match message.has_two_renderings() {
-                    true => write(serde_json::to_vec(&Message { temp_id: None, ..Message::clone(message) })),
-                    false => write(serde_json::to_vec(message)),
-                }
-            };
-            event.form(EVERYBODYS, everybodys).await
-        }
-        Fact::Reaction(change) => event.form(EVERYBODYS, async { write(serde_json::to_vec(change)) }).await,
-        Fact::Receipt(moved) => event.form(EVERYBODYS, async { write(serde_json::to_vec(moved)) }).await,
-        Fact::Typing(typing) => event.form(EVERYBODYS, async { write(serde_json::to_vec(typing)) }).await,
-        Fact::Presence { presence, .. } => event.form(EVERYBODYS, async { write(serde_json::to_vec(presence)) }).await,
-        Fact::Conversation { .. } | Fact::Participant(_) | Fact::Settings => {
-            let announced = conversations::announcement(cx, event).await.ok().flatten()?;
-            write(serde_json::to_vec(&announced))
-        }
-    }
+fn is_enough(out: &[Frame]) -> bool {
+    out.len() >= ENOUGH || out.iter().map(Frame::size).sum::<usize>() >= ENOUGH_BYTES
 }
 
 fn written(frame: &frame::Frame) -> Frame {
@@ -398,7 +348,12 @@ impl Protocol for Session {
 
     async fn hear(&mut self, received: Received, out: &mut Vec<Frame>) -> Turn {
         let (Received::Text(bytes) | Received::Binary(bytes)) = received else { return Turn::Go };
-        match self.take(&bytes, out).await {
+        self.decoder.push(&bytes);
+        self.go_on(out).await
+    }
+
+    async fn go_on(&mut self, out: &mut Vec<Frame>) -> Turn {
+        match self.answer(out).await {
             Ok(turn) => turn,
             Err(fatal) => self.fail(fatal, out),
         }
@@ -406,19 +361,25 @@ impl Protocol for Session {
 
     async fn listen(&mut self) -> Vec<Arc<Event>> {
         let State::Connected(connected) = &mut self.state else { return std::future::pending().await };
-        match connected.listener.next().await {
-            Ok(events) => events,
-            Err(_) => {
-                tokio::time::sleep(Duration::from_secs(1)).await;
-                Vec::new()
-            }
+        if let Some(pause) = connected.pause {
+            sleep_until(pause).await;
+            connected.pause = None;
         }
+        if !connected.waiting.is_empty() {
+            return Vec::new();
+        }
+        let news = connected.listener.next().await;
+        news.unwrap_or_else(|_| {
+            connected.pause = Some(Instant::now() + PAUSE);
+            Vec::new()
+        })
     }
 
     async fn tell(&mut self, events: Vec<Arc<Event>>, out: &mut Vec<Frame>) -> Turn {
-        for event in events {
-            self.announce(&event, out).await;
+        if let State::Connected(connected) = &mut self.state {
+            connected.waiting.extend(events);
         }
+        self.announce(out).await;
         Turn::Go
     }
 
@@ -427,7 +388,8 @@ impl Protocol for Session {
             State::Opened(until) | State::Left(until) => *until,
             State::Connected(connected) => {
                 let beat = connected.beat.as_ref().map(Beat::due);
-                let watch = connected.watch.as_ref().map(Beat::given_up);
+                // Nobody is silent whose frames wait to be answered.
+                let watch = connected.watch.as_ref().filter(|_| !self.unanswered).map(Beat::given_up);
                 [beat, watch].into_iter().flatten().fold(connected.expires, Instant::min)
             }
         };
@@ -448,7 +410,7 @@ impl Protocol for Session {
         if connected.expires <= now {
             return self.fail("The token has expired".into(), out);
         }
-        if connected.watch.as_ref().is_some_and(|watch| watch.given_up() <= now) {
+        if !self.unanswered && connected.watch.as_ref().is_some_and(|watch| watch.given_up() <= now) {
             return self.fail("Session closed.".into(), out);
         }
         if connected.beat.as_ref().is_some_and(|beat| beat.due() <= now) {
