@@ -7,8 +7,11 @@ mod process;
 mod receiver;
 mod server;
 mod sockets;
+mod sockjs_receiver;
+mod stomp_client;
 
 mod catchup;
+mod doors;
 mod graphql_fields;
 mod graphql_guard;
 mod graphql_http;
@@ -20,6 +23,11 @@ mod reference;
 mod rest_bad_input;
 mod rules;
 mod search;
+mod sockjs_door;
+mod stomp_chat;
+mod stomp_connect;
+mod stomp_frames;
+mod stomp_queues;
 mod tidy;
 mod webhooks;
 
