@@ -17,8 +17,8 @@ use crate::error::{Error, Result};
 use crate::event::{Event, EventType, Fact, Sink};
 use crate::id::{ConversationId, MessageId, UserId};
 use crate::limit::Limits;
-use crate::metrics;
 use crate::log;
+use crate::metrics;
 use crate::store::{self, Queue, Store};
 
 /// What waits for the writer. Sends are taken together with many rows to a statement; anything else runs by itself.

@@ -20,7 +20,7 @@ pub(crate) enum Event {
     Reaction(ReactionEvent),
     Receipt(ReceiptEvent),
     Participant(ParticipantEvent),
-    Conversation(ConversationEvent),
+    Conversation(Box<ConversationEvent>),
 }
 
 /// A message was sent, edited or deleted; it is shown as it is now.
@@ -109,7 +109,7 @@ pub(crate) async fn seen(cx: &Cx, head: &log::Head, event: &event::Event) -> Res
         }
         Fact::Conversation { .. } | Fact::Settings => {
             let change = conversations::announcement(cx, event).await?;
-            change.map(|change| Event::Conversation(ConversationEvent { cursor, kind, change }))
+            change.map(|change| Event::Conversation(Box::new(ConversationEvent { cursor, kind, change })))
         }
         Fact::Typing(_) | Fact::Presence { .. } => None,
     })

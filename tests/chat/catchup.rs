@@ -62,7 +62,9 @@ fn text(value: &Json) -> String {
 async fn a_reader_that_was_slow_gets_every_message_once_and_in_order() {
     let (server, alice, bob, group) = scene().await;
     let protocol = ("Sec-WebSocket-Protocol", "graphql-transport-ws");
-    let mut slow = GraphqlSocket::knock(server.address, &[protocol], Some(4096)).await.ok().expect("a handshake");
+    let mut slow = GraphqlSocket::knock(server.address, &[protocol], Some(4096))
+        .await
+        .unwrap_or_else(|status| panic!("refused with {status}"));
     slow.init(&bob.token).await;
     // 15 MB in all: far more than the kernel and the connection's own queue hold for somebody who does not read.
     let aliases: String = (0..12).map(|number| format!("c{number}: content ")).collect();

@@ -81,8 +81,9 @@ async fn a_token_is_taken_from_the_payload_in_any_spelling_or_from_the_url() {
 async fn a_socket_has_to_speak_a_known_protocol_and_come_from_a_known_page() {
     let (server, _) = alice().await;
     for headers in [&[("Sec-WebSocket-Protocol", "mqtt")] as &[(&str, &str)], &[]] {
-        let mut socket =
-            GraphqlSocket::knock(server.address, headers, None).await.ok().expect("the handshake succeeds");
+        let mut socket = GraphqlSocket::knock(server.address, headers, None)
+            .await
+            .unwrap_or_else(|status| panic!("refused with {status}"));
         assert_eq!(socket.closed().await, (4406, "Subprotocol not acceptable".to_owned()));
     }
     let protocol = ("Sec-WebSocket-Protocol", "mqtt, graphql-transport-ws");
@@ -91,8 +92,9 @@ async fn a_socket_has_to_speak_a_known_protocol_and_come_from_a_known_page() {
         assert_eq!(refused.err(), Some(403), "{origin}");
     }
     let own = format!("http://{}", server.address);
-    let mut socket =
-        GraphqlSocket::knock(server.address, &[protocol, ("Origin", &own)], None).await.ok().expect("its own page");
+    let mut socket = GraphqlSocket::knock(server.address, &[protocol, ("Origin", &own)], None)
+        .await
+        .unwrap_or_else(|status| panic!("refused with {status}"));
     socket.say(json!({ "type": "ping" })).await;
     assert_eq!(socket.hear().await, json!({ "type": "pong" }));
 }
