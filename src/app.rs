@@ -10,12 +10,12 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::auth::Tokens;
-use crate::chat::files::Links;
+use crate::chat::files::{self, Links};
 use crate::chat::{Chat, Cx, presence, typing, users};
 use crate::config::Config;
 use crate::error::Result;
 use crate::live::{Hub, dispatch};
-use crate::store::Store;
+use crate::store::{Blobs, Store};
 use crate::{event, log, metrics};
 
 /// The running server without its doors.
@@ -33,6 +33,8 @@ pub struct App {
 
 /// How often memory and presence are looked after.
 const TIDY: Duration = Duration::from_secs(10);
+/// How often the bytes of deleted files are removed.
+const SWEEP: Duration = Duration::from_secs(5);
 const PRUNE: Duration = Duration::from_secs(3600);
 
 impl App {
@@ -51,8 +53,9 @@ impl App {
         let (tasks, writer_task) = (TaskTracker::new(), TaskTracker::new());
 
         let (sink, drain) = event::sink();
-        let links = Links::new(&secret()?);
-        let (chat, writer) = Chat::new(store.clone(), Arc::clone(&config), links, sink, stopping.clone());
+        let links = Links::open(&store).await.context("The key of links cannot be read")?;
+        let blobs = Blobs::open(&config).await?;
+        let (chat, writer) = Chat::new(store.clone(), blobs, Arc::clone(&config), links, sink, stopping.clone());
         writer_task.spawn(writer);
         typing::forget_expired(&chat).await.context("The database cannot be written")?;
 
@@ -60,6 +63,7 @@ impl App {
         let hub = Hub::new(Arc::clone(&chat), head.position);
         tasks.spawn(dispatch(Arc::clone(&chat), Arc::clone(&hub), drain, stopping.clone()));
         tasks.spawn(look_after(Arc::clone(&chat), stopping.clone()));
+        tasks.spawn(sweep_files(Arc::clone(&chat), stopping.clone()));
         Ok(Arc::new(Self { config, chat, hub, tokens, stopping, store, tasks, writer: writer_task }))
     }
 
@@ -115,6 +119,22 @@ async fn look_after(chat: Arc<Chat>, stopping: CancellationToken) {
     }
 }
 
+async fn sweep_files(chat: Arc<Chat>, stopping: CancellationToken) {
+    let mut tick = tokio::time::interval(SWEEP);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut judged = None;
+    loop {
+        tokio::select! {
+            _ = tick.tick() => {}
+            () = stopping.cancelled() => return,
+        }
+        match files::sweep::sweep(&chat, judged).await {
+            Ok(until) => judged = Some(until),
+            Err(error) => tracing::debug!(%error, "files are swept again soon"),
+        }
+    }
+}
+
 /// The folder, for its owner only if it is new.
 fn make_private(folder: &Path) -> std::io::Result<()> {
     if folder.is_dir() {
@@ -125,11 +145,4 @@ fn make_private(folder: &Path) -> std::io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(folder)
-}
-
-/// A key for links, which need not outlive the process.
-fn secret() -> anyhow::Result<[u8; 32]> {
-    let mut key = [0; 32];
-    getrandom::fill(&mut key).map_err(|cause| anyhow::anyhow!("No random numbers: {cause}"))?;
-    Ok(key)
 }

@@ -8,6 +8,7 @@ mod m20261124_000003_search;
 mod m20261124_000004_log;
 mod m20261124_000005_webhooks;
 mod m20261124_000006_webhook_turns;
+mod m20261124_000007_files;
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::{
@@ -49,6 +50,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000004_log::Migration),
             Box::new(m20261124_000005_webhooks::Migration),
             Box::new(m20261124_000006_webhook_turns::Migration),
+            Box::new(m20261124_000007_files::Migration),
         ]
     }
 }

@@ -29,13 +29,14 @@ use crate::error::Result;
 use crate::event::{Event, Sink};
 use crate::id::UserId;
 use crate::limit::Limits;
-use crate::store::{Queue, Store};
+use crate::store::{Blobs, Queue, Store};
 
 use change::{Batch, Change};
 
 /// The chat itself: what is kept, what is waiting to be written, and what lives in memory only.
 pub struct Chat {
     pub(crate) store: Store,
+    pub(crate) blobs: Blobs,
     pub(crate) config: Arc<Config>,
     pub(crate) limits: Arc<Limits>,
     pub(crate) links: files::Links,
@@ -77,6 +78,7 @@ impl Chat {
     /// The chat upon an open store, and the loop of its one writer, which ends when the chat is dropped.
     pub fn new(
         store: Store,
+        blobs: Blobs,
         config: Arc<Config>,
         links: files::Links,
         sink: Sink,
@@ -94,6 +96,7 @@ impl Chat {
         });
         let chat = Self {
             store,
+            blobs,
             config,
             limits,
             links,

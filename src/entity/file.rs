@@ -26,7 +26,7 @@ pub struct Model {
     /// The conversation that it was uploaded for, if one was named.
     pub conversation_id: Option<i64>,
     pub created_at: DateTimeUtc,
-    /// When the bytes were given up; the row stays while messages name it.
+    /// When the bytes were given up, which may lie ahead for a file that is still coming. The row goes after them.
     pub deleted_at: Option<DateTimeUtc>,
 }
 

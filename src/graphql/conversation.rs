@@ -131,6 +131,22 @@ impl Conversation {
         };
         Ok(connection(page, window.is_forward(), has_cursor, |message| id_cursor(message.id)))
     }
+
+    /// The messages that have files, newest first.
+    async fn attachments(
+        &self,
+        ctx: &Context<'_>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+    ) -> Result<Connection<String, Message>> {
+        let has_cursor = after.is_some() || before.is_some();
+        // The newest comes first here, so what is after a message has a smaller id.
+        let (window, limit) = Paging { first: last, after: before, last: first, before: after }.window(true)?;
+        let page = messages::with_files(ctx.data::<Cx>()?, self.id, window, limit).await?;
+        Ok(connection(page, !window.is_forward(), has_cursor, |message| id_cursor(message.id)))
+    }
 }
 
 /// Somebody in a conversation.

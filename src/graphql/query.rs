@@ -7,12 +7,13 @@ use super::events::{self, EventPage};
 use super::paging::{Paging, connection, id_cursor};
 use crate::chat::Cx;
 use crate::chat::conversations::{self, Conversation, Listing, Unread};
+use crate::chat::files::{self, File};
 use crate::chat::messages::{self, Message};
 use crate::chat::presence::{self, Presence};
 use crate::chat::search::{self, Search};
 use crate::chat::users::{self, User};
 use crate::error::Error;
-use crate::id::{ConversationId, MessageId, UserId};
+use crate::id::{ConversationId, FileId, MessageId, UserId};
 use crate::page;
 
 pub struct Query;
@@ -115,6 +116,11 @@ impl Query {
             Edge::with_additional_fields(cursor, found.message, Highlight { snippet: found.snippet })
         }));
         Ok(connection)
+    }
+
+    /// What is known of a file that the viewer may read.
+    async fn file(&self, ctx: &Context<'_>, id: FileId) -> Result<File> {
+        Ok(files::get(ctx.data::<Cx>()?, id).await?)
     }
 
     /// What the viewer has not read yet, archived conversations included.

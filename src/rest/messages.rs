@@ -17,6 +17,14 @@ pub(super) async fn page(Caller(cx): Caller, names: Names, params: Params) -> An
     by_ids(page, window, |message| message.id.get())
 }
 
+/// Messages that have files, newest first.
+pub(super) async fn with_files(Caller(cx): Caller, names: Names, params: Params) -> Answer<Vec<Message>> {
+    let before = params.id::<crate::id::of::Message>("before")?;
+    let window = before.map_or(Window::Newest, |before| Window::Before(before.get()));
+    let page = messages::with_files(&cx, names.id("id")?, window, params.limit()?).await?;
+    by_ids(page, window, |message| message.id.get())
+}
+
 /// Before or after a message, or the newest ones.
 fn window(params: &Params) -> Result<Window> {
     match (params.id::<crate::id::of::Message>("before")?, params.id::<crate::id::of::Message>("after")?) {

@@ -2,8 +2,12 @@
 //! No rule of chat stands here, and no SQL.
 
 mod conversations;
+mod disposition;
+mod download;
 mod envelope;
 mod events;
+mod files;
+mod form;
 mod input;
 mod messages;
 mod presence;
@@ -12,6 +16,7 @@ mod reactions;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::routing::{delete, get, post, put};
 
 use crate::app::App;
@@ -32,6 +37,7 @@ pub fn router(app: &Arc<App>) -> Router {
         .route("/conversations/{id}/archive", put(conversations::archive))
         .route("/conversations/{id}/messages", get(messages::page).post(messages::send))
         .route("/conversations/{id}/messages/search", get(messages::search))
+        .route("/conversations/{id}/attachments", get(messages::with_files))
         .route("/conversations/{id}/read", post(messages::mark_read))
         .route("/messages/{id}", put(messages::edit).delete(messages::delete))
         .route("/messages/{id}/thread", get(messages::thread))
@@ -45,5 +51,13 @@ pub fn router(app: &Arc<App>) -> Router {
         .route("/presence/users", post(presence::of_users))
         .route("/presence/{userId}", get(presence::of_user))
         .route("/events", get(events::after));
-    Router::new().nest("/api/chat", endpoints).with_state(Arc::clone(app))
+    // The form of an upload has its own limit, which holds while it is read.
+    let upload = post(files::upload).layer(DefaultBodyLimit::disable());
+    Router::new()
+        .nest("/api/chat", endpoints)
+        .route("/api/files", upload)
+        .route("/api/files/{id}", get(files::get))
+        .route("/api/files/{id}/content", get(files::content))
+        .route("/api/files/{id}/thumbnail", get(files::thumbnail))
+        .with_state(Arc::clone(app))
 }

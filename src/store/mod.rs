@@ -1,6 +1,7 @@
 //! How things are kept: the pools, the one writer's transactions and what differs between the two databases.
 //! It knows no rule of chat: which rows belong together is said by its callers.
 
+pub mod blobs;
 mod queue;
 mod words;
 
@@ -15,6 +16,7 @@ use sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 
 use crate::error::Error;
 
+pub use blobs::Blobs;
 pub use queue::{Queue, queue};
 pub use words::matching;
 

@@ -7,11 +7,13 @@ mod process;
 mod receiver;
 mod server;
 mod sockets;
+mod uploads;
 mod sockjs_receiver;
 mod stomp_client;
 
 mod catchup;
 mod doors;
+mod files;
 mod graphql_fields;
 mod graphql_guard;
 mod graphql_http;

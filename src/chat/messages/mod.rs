@@ -1,5 +1,6 @@
 //! Messages: what everybody sees of one, and how rows become complete values in a constant number of statements.
 
+pub mod attached;
 pub mod change;
 pub mod read;
 pub mod send;
@@ -19,6 +20,7 @@ use crate::entity::message::{self, MessageType};
 use crate::error::{Error, Result};
 use crate::id::{ConversationId, MessageId, UserId};
 
+pub use attached::with_files;
 pub use change::{delete, edit};
 pub use read::{get, latest, many, must_be_of, page, thread};
 pub use send::{SendMessage, Sent, send};

@@ -1,22 +1,49 @@
-//! Files as messages know them: what is attached, who may attach it, and the signed links to their bytes.
-//! How bytes are kept is not known here.
+//! Files: what is uploaded and attached, and what a conversation takes. How bytes are kept, and how they travel, is
+//! not known here.
+
+mod kind;
+mod links;
+mod read;
+pub mod sweep;
+mod thumbnail;
+mod upload;
 
 use std::collections::HashMap;
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use chrono::{DateTime, TimeDelta, Utc};
-use hmac::{Hmac, KeyInit, Mac};
+use chrono::{DateTime, Utc};
 use sea_orm::sea_query::Expr;
 use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
 use serde::Serialize;
-use sha2::Sha256;
 
 use crate::chat::change::Batch;
 use crate::config::Config;
 use crate::entity::{attachment, conversation, file};
 use crate::error::{Error, Kind, Result};
 use crate::id::{AttachmentId, FileId, MessageId, UserId};
+
+pub use kind::is_shown;
+pub use links::{Links, Part};
+pub use read::{Bytes, follow, get, open};
+pub use upload::{Place, Upload, may_upload, place};
+
+/// An uploaded file (contract §3, ChatFileResponse).
+#[derive(Debug, Clone, Serialize, async_graphql::SimpleObject)]
+#[serde(rename_all = "camelCase")]
+pub struct File {
+    pub id: FileId,
+    pub file_name: String,
+    /// As the bytes tell it, not as it was declared.
+    pub content_type: String,
+    /// Bytes.
+    pub size: i64,
+    /// Signed; it opens the file for five minutes without any header.
+    pub url: String,
+    pub thumbnail_url: Option<String>,
+    /// Pixels, of images.
+    pub width: Option<i32>,
+    pub height: Option<i32>,
+    pub created_at: DateTime<Utc>,
+}
 
 /// A file of a message (contract §3, ChatAttachmentResponse).
 #[derive(Debug, Clone, Serialize, async_graphql::SimpleObject)]
@@ -36,31 +63,19 @@ pub struct Attachment {
     pub height: Option<i32>,
 }
 
-/// Signs links to files and checks them.
-#[derive(Clone)]
-pub struct Links {
-    key: Hmac<Sha256>,
-}
-
-/// How long a link lives (contract §12, files).
-const LINK: TimeDelta = TimeDelta::minutes(5);
-
-impl Links {
-    /// Links under `secret`, which has to outlive a restart no longer than the links do.
-    pub fn new(secret: &[u8]) -> Self {
-        let key = Hmac::new_from_slice(secret).expect("HMAC takes keys of any length");
-        Self { key }
-    }
-
-    fn link(&self, id: i64, part: &str, now: DateTime<Utc>) -> String {
-        let expires = (now + LINK).timestamp();
-        format!("/api/files/{id}/{part}?expires={expires}&signature={}", self.sign(id, part, expires))
-    }
-
-    fn sign(&self, id: i64, part: &str, expires: i64) -> String {
-        let mut mac = self.key.clone();
-        mac.update(format!("{id}.{part}.{expires}").as_bytes());
-        URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes())
+impl File {
+    fn of(file: file::Model, links: &Links, now: DateTime<Utc>) -> Self {
+        Self {
+            id: FileId::stored(file.id),
+            url: links.link(file.id, Part::Content, now),
+            thumbnail_url: file.thumbnail_key.as_ref().map(|_| links.link(file.id, Part::Thumbnail, now)),
+            file_name: file.file_name,
+            content_type: file.content_type,
+            size: file.size,
+            width: file.width,
+            height: file.height,
+            created_at: file.created_at,
+        }
     }
 }
 
@@ -79,22 +94,9 @@ impl Stored {
     /// # Errors
     /// `Forbidden` where files are switched off, `PayloadTooLarge`, `UnsupportedMediaType`.
     pub fn must_fit(&self, conversation: &conversation::Model, config: &Config) -> Result<()> {
-        if !conversation.allow_file_uploads {
-            return Err(Error::forbidden("Files are switched off in this conversation"));
-        }
-        let most = u64::try_from(conversation.max_file_size_mb).unwrap_or(0).min(config.chat.max_file_size_mb);
-        if u64::try_from(self.0.size).unwrap_or(u64::MAX) > most * 1_048_576 {
-            return Err(Error::new(Kind::PayloadTooLarge, format!("A file can have at most {most} MB here")));
-        }
-        let patterns = allowed_types(conversation);
-        let narrowed = patterns.is_empty() || takes(&patterns, &self.0.content_type);
-        let served =
-            config.chat.allowed_file_types.is_empty() || takes(&config.chat.allowed_file_types, &self.0.content_type);
-        if narrowed && served {
-            Ok(())
-        } else {
-            Err(Error::new(Kind::UnsupportedMediaType, "Files of this type are not taken here"))
-        }
+        let limits = Limits::of(config, Some(conversation))?;
+        limits.must_hold(u64::try_from(self.0.size).unwrap_or(u64::MAX))?;
+        limits.must_take(&self.0.content_type)
     }
 
     pub fn attach(&self, message: MessageId, ordinal: usize) -> attachment::ActiveModel {
@@ -104,6 +106,48 @@ impl Stored {
             ordinal: Set(i32::try_from(ordinal).unwrap_or(i32::MAX)),
             ..Default::default()
         }
+    }
+}
+
+/// What is taken: by the server, and in a conversation where one is named, which can only narrow it.
+#[derive(Debug, Clone)]
+struct Limits {
+    megabytes: u64,
+    /// Each list has to take a type; an empty one takes all.
+    types: [Vec<String>; 2],
+}
+
+impl Limits {
+    /// # Errors
+    /// `Forbidden` where files are switched off in the conversation.
+    fn of(config: &Config, conversation: Option<&conversation::Model>) -> Result<Self> {
+        let server = config.chat.allowed_file_types.clone();
+        let Some(conversation) = conversation else {
+            return Ok(Self { megabytes: config.chat.max_file_size_mb, types: [server, Vec::new()] });
+        };
+        if !conversation.allow_file_uploads {
+            return Err(Error::forbidden("Files are switched off in this conversation"));
+        }
+        let here = u64::try_from(conversation.max_file_size_mb).unwrap_or(0);
+        Ok(Self { megabytes: here.min(config.chat.max_file_size_mb), types: [server, allowed_types(conversation)] })
+    }
+
+    /// # Errors
+    /// `PayloadTooLarge` for more bytes than a file can have.
+    fn must_hold(&self, bytes: u64) -> Result<()> {
+        if bytes <= self.megabytes.saturating_mul(1_048_576) {
+            return Ok(());
+        }
+        Err(Error::new(Kind::PayloadTooLarge, format!("A file can have at most {} MB here", self.megabytes)))
+    }
+
+    /// # Errors
+    /// `UnsupportedMediaType`.
+    fn must_take(&self, content_type: &str) -> Result<()> {
+        if self.types.iter().all(|patterns| patterns.is_empty() || takes(patterns, content_type)) {
+            return Ok(());
+        }
+        Err(Error::new(Kind::UnsupportedMediaType, "Files of this type are not taken here"))
     }
 }
 
@@ -166,8 +210,8 @@ impl Attachment {
         Self {
             id: AttachmentId::stored(row.id),
             file_id: FileId::stored(file.id),
-            url: links.link(file.id, "content", now),
-            thumbnail_url: file.thumbnail_key.as_ref().map(|_| links.link(file.id, "thumbnail", now)),
+            url: links.link(file.id, Part::Content, now),
+            thumbnail_url: file.thumbnail_key.as_ref().map(|_| links.link(file.id, Part::Thumbnail, now)),
             file_name: file.file_name,
             content_type: file.content_type,
             size: file.size,
@@ -177,7 +221,7 @@ impl Attachment {
     }
 }
 
-/// Marks files as deleted that no message holds any more.
+/// Marks files as deleted that no message holds any more; their bytes are swept.
 pub(crate) async fn let_go(batch: &Batch, files: Vec<i64>) -> Result<()> {
     if files.is_empty() {
         return Ok(());

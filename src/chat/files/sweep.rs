@@ -1,0 +1,78 @@
+//! Sweeping: files that nobody sent are given up after a day, and of those that were given up (or never came whole)
+//! the bytes go first and the row last, so that a sweep that is interrupted is done again.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sea_orm::sea_query::{Expr, ExprTrait, Query};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+
+use crate::chat::{Chat, now};
+use crate::entity::{attachment, file};
+use crate::error::Result;
+
+/// Files whose bytes are removed in one go.
+const BATCH: u64 = 100;
+
+/// Gives up what was uploaded before `files.unattached_hours` and is not attached, then removes what was given up.
+/// `judged` is what the last sweep answered: older files have had their turn.
+///
+/// # Errors
+/// Those of the database and the storage; what is left is swept the next time.
+pub async fn sweep(chat: &Chat, judged: Option<DateTime<Utc>>) -> Result<DateTime<Utc>> {
+    let until = now() - TimeDelta::hours(chat.config.files.unattached_hours.into());
+    give_up(chat, judged, until).await?;
+    while remove(chat).await? == BATCH {}
+    Ok(until)
+}
+
+async fn give_up(chat: &Chat, judged: Option<DateTime<Utc>>, until: DateTime<Utc>) -> Result<()> {
+    let holds = Expr::col((attachment::Entity, attachment::Column::FileId)).equals((file::Entity, file::Column::Id));
+    let attached = Query::select().expr(Expr::val(1)).from(attachment::Entity).and_where(holds).to_owned();
+    let mut waiting = Condition::all()
+        .add(file::Column::DeletedAt.is_null())
+        .add(file::Column::CreatedAt.lte(until))
+        .add(Expr::exists(attached).not());
+    if let Some(judged) = judged {
+        waiting = waiting.add(file::Column::CreatedAt.gt(judged));
+    }
+    if file::Entity::find().filter(waiting.clone()).one(chat.store.reader()).await?.is_none() {
+        return Ok(());
+    }
+    let given_up = chat.change(move |batch| {
+        Box::pin(async move {
+            let update = file::Entity::update_many().col_expr(file::Column::DeletedAt, Expr::value(batch.now));
+            Ok(update.filter(waiting).exec(&batch.tx).await?.rows_affected)
+        })
+    });
+    let files = given_up.await?;
+    tracing::info!(files, "files that nobody sent are removed");
+    Ok(())
+}
+
+/// Removes up to [`BATCH`] files that were given up; how many it were.
+async fn remove(chat: &Chat) -> Result<u64> {
+    let given_up = file::Entity::find()
+        .filter(file::Column::DeletedAt.lte(now()))
+        .order_by_asc(file::Column::DeletedAt)
+        .limit(BATCH)
+        .all(chat.store.reader())
+        .await?;
+    if given_up.is_empty() {
+        return Ok(0);
+    }
+    for row in &given_up {
+        chat.blobs.delete(&row.storage_key).await?;
+        if let Some(key) = &row.thumbnail_key {
+            chat.blobs.delete(key).await?;
+        }
+    }
+    let ids: Vec<i64> = given_up.iter().map(|row| row.id).collect();
+    let count = ids.len() as u64;
+    let removed = chat.change(move |batch| {
+        Box::pin(async move {
+            file::Entity::delete_many().filter(file::Column::Id.is_in(ids)).exec(&batch.tx).await?;
+            Ok(())
+        })
+    });
+    removed.await?;
+    Ok(count)
+}

@@ -1,0 +1,175 @@
+//! Uploading: the bytes go to the storage as they come, under every limit from the first to the last one. A file
+//! begins as a row that is already given up, so that whatever breaks off half-way is never seen and is swept.
+
+use bytes::BytesMut;
+use chrono::TimeDelta;
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait};
+use sha2::{Digest, Sha256};
+
+use super::kind::{HEAD, Kind, Text};
+use super::{File, Limits, thumbnail};
+use crate::access;
+use crate::chat::Cx;
+use crate::entity::{conversation, file};
+use crate::error::{Error, Result};
+use crate::id::ConversationId;
+use crate::limit::Limited;
+use crate::store::blobs::{self, Writing};
+use crate::text;
+
+/// How long an upload may take before what came of it is swept.
+const SLOWEST: TimeDelta = TimeDelta::hours(6);
+
+/// Counts an upload, whatever becomes of it.
+///
+/// # Errors
+/// `RateLimited`.
+pub fn may_upload(cx: &Cx) -> Result<()> {
+    cx.chat.limits.take(cx.me(), Limited::Uploads)
+}
+
+/// A conversation that takes files from the caller.
+#[derive(Debug, Clone)]
+pub struct Place(conversation::Model);
+
+/// # Errors
+/// `NotFound`, `Forbidden` outside of it and where files are switched off.
+pub async fn place(cx: &Cx, conversation: ConversationId) -> Result<Place> {
+    let member = access::member(cx.chat.store.reader(), cx.me(), conversation).await?;
+    Limits::of(&cx.chat.config, Some(&member.conversation))?;
+    Ok(Place(member.conversation))
+}
+
+/// A file on its way.
+pub struct Upload {
+    cx: Cx,
+    limits: Limits,
+    name: String,
+    declared: Option<String>,
+    size: u64,
+    digest: Sha256,
+    text: Text,
+    /// The first bytes, until there are enough of them to tell the type.
+    head: BytesMut,
+    begun: Option<Begun>,
+}
+
+struct Begun {
+    row: file::Model,
+    kind: Kind,
+    writing: Writing,
+}
+
+impl Upload {
+    /// A file called `name`, of which its sender declares a type; it may be of a place that is known already.
+    ///
+    /// # Errors
+    /// `BadRequest` for a name that is none.
+    pub fn new(cx: &Cx, place: Option<&Place>, name: &str, declared: Option<String>) -> Result<Self> {
+        Ok(Self {
+            cx: cx.clone(),
+            limits: Limits::of(&cx.chat.config, place.map(|place| &place.0))?,
+            name: text::file_name(name)?,
+            declared,
+            size: 0,
+            digest: Sha256::new(),
+            text: Text::default(),
+            head: BytesMut::new(),
+            begun: None,
+        })
+    }
+
+    /// Takes the next bytes.
+    ///
+    /// # Errors
+    /// `PayloadTooLarge`, `UnsupportedMediaType` as soon as it is known, `Unavailable` where bytes cannot be kept.
+    pub async fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.size += bytes.len() as u64;
+        self.limits.must_hold(self.size)?;
+        self.digest.update(bytes);
+        self.text.take(bytes);
+        if let Some(begun) = &mut self.begun {
+            return begun.writing.write(bytes).await;
+        }
+        self.head.extend_from_slice(bytes);
+        if self.head.len() >= HEAD {
+            self.begun = Some(self.begin().await?);
+        }
+        Ok(())
+    }
+
+    /// Ends it: the file is there, seen by its uploader alone. `place` is for a conversation that was named after it.
+    ///
+    /// # Errors
+    /// `BadRequest` for an empty one, besides those of [`Upload::write`].
+    pub async fn finish(mut self, place: Option<&Place>) -> Result<File> {
+        if self.size == 0 {
+            return Err(Error::bad_request("The file is empty"));
+        }
+        self.limits = Limits::of(&self.cx.chat.config, place.map(|place| &place.0))?;
+        self.limits.must_hold(self.size)?;
+        let begun = match self.begun.take() {
+            Some(begun) => begun,
+            None => self.begin().await?,
+        };
+        let content_type = begun.kind.name(&self.text);
+        self.limits.must_take(content_type)?;
+        begun.writing.finish().await?;
+        let picture = match &begun.row.thumbnail_key {
+            Some(key) => thumbnail::make(&self.cx.chat.blobs, &begun.row.storage_key, self.size, key).await,
+            None => None,
+        };
+        let mut row: file::ActiveModel = begun.row.into();
+        row.content_type = Set(content_type.to_owned());
+        row.size = Set(i64::try_from(self.size).unwrap_or(i64::MAX));
+        row.digest = Set(self.digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect());
+        row.conversation_id = Set(place.map(|place| place.0.id));
+        if picture.is_none() {
+            row.thumbnail_key = Set(None);
+        }
+        row.width = Set(picture.map(|(width, _)| width));
+        row.height = Set(picture.map(|(_, height)| height));
+        row.deleted_at = Set(None);
+        let links = self.cx.chat.links.clone();
+        let kept = self.cx.chat.change(move |batch| {
+            Box::pin(async move {
+                row.created_at = Set(batch.now);
+                // A row that was swept meanwhile is not there to be updated.
+                let row = row.update(&batch.tx).await.map_err(|cause| match cause {
+                    sea_orm::DbErr::RecordNotUpdated => Error::unavailable(),
+                    cause => cause.into(),
+                })?;
+                Ok(File::of(row, &links, batch.now))
+            })
+        });
+        kept.await
+    }
+
+    /// Writes down that bytes will come, and where, before the first of them does.
+    async fn begin(&mut self) -> Result<Begun> {
+        let kind = Kind::of(&self.head, self.declared.as_deref());
+        // Text that is none in the end is refused then.
+        self.limits.must_take(kind.name(&Text::default()))?;
+        let key = blobs::new_key();
+        let now = crate::chat::now();
+        let row = file::ActiveModel {
+            uploader_id: Set(self.cx.me().get()),
+            storage_key: Set(key.clone()),
+            thumbnail_key: Set(kind.is_picture().then(blobs::new_key)),
+            file_name: Set(self.name.clone()),
+            content_type: Set(kind.name(&Text::default()).to_owned()),
+            size: Set(0),
+            digest: Set(String::new()),
+            created_at: Set(now),
+            deleted_at: Set(Some(now + SLOWEST)),
+            ..Default::default()
+        };
+        let begun = self.cx.chat.change(move |batch| {
+            Box::pin(async move { Ok(file::Entity::insert(row).exec_with_returning(&batch.tx).await?) })
+        });
+        let row = begun.await?;
+        let mut writing = self.cx.chat.blobs.write(&key);
+        writing.write(&self.head.split()).await?;
+        Ok(Begun { row, kind, writing })
+    }
+}

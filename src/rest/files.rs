@@ -1,0 +1,104 @@
+//! The endpoints of files.
+
+use std::sync::Arc;
+
+use axum::extract::{FromRequestParts, Request, State};
+use axum::http::HeaderMap;
+use axum::http::header::AUTHORIZATION;
+use axum::response::Response;
+
+use super::download::download;
+use super::envelope::{Answer, Refusal, created, ok};
+use super::form::{Form, Part};
+use super::input::{Caller, Names, Params};
+use crate::app::App;
+use crate::chat::Cx;
+use crate::chat::files::{self, Bytes, File, Place, Upload};
+use crate::error::{Error, Result};
+use crate::id::{FileId, NOT_AN_ID};
+
+/// Characters of a part that names a conversation.
+const LONGEST_ID: usize = 32;
+
+pub(super) async fn upload(Caller(cx): Caller, request: Request) -> Answer<File> {
+    files::may_upload(&cx)?;
+    let mut form = Form::open(request, cx.chat.config.chat.max_file_bytes()).await?;
+    match receive(&cx, &mut form).await {
+        Ok(file) => created(file, true),
+        Err(error) => {
+            form.forget().await;
+            Err(error.into())
+        }
+    }
+}
+
+/// Reads the parts in whatever order they come. Unknown ones are ignored.
+async fn receive(cx: &Cx, form: &mut Form) -> Result<File> {
+    let mut place: Option<Place> = None;
+    let mut upload: Option<Upload> = None;
+    while let Some(part) = form.next().await? {
+        match part.name() {
+            "file" if upload.is_some() => return Err(Error::bad_request("A form takes one file")),
+            "file" => upload = Some(take(cx, place.as_ref(), part).await?),
+            "conversationId" if place.is_some() => {
+                return Err(Error::bad_request("conversationId was given more than once"));
+            }
+            "conversationId" => {
+                let id = part.text(LONGEST_ID).await?.parse();
+                place = Some(files::place(cx, id.map_err(|_| Error::bad_request(NOT_AN_ID))?).await?);
+            }
+            _ => {}
+        }
+    }
+    let upload = upload.ok_or_else(|| Error::bad_request("The part file is missing"))?;
+    upload.finish(place.as_ref()).await
+}
+
+async fn take(cx: &Cx, place: Option<&Place>, mut part: Part<'_>) -> Result<Upload> {
+    let name = part.file_name().ok_or_else(|| Error::bad_request("The part file must be a file with a name"))?;
+    let mut upload = Upload::new(cx, place, name, part.content_type().map(str::to_owned))?;
+    while let Some(piece) = part.piece().await? {
+        upload.write(&piece).await?;
+    }
+    Ok(upload)
+}
+
+pub(super) async fn get(Caller(cx): Caller, names: Names) -> Answer<File> {
+    ok(files::get(&cx, names.id("id")?).await?)
+}
+
+pub(super) async fn content(State(app): State<Arc<App>>, names: Names, request: Request) -> Result<Response, Refusal> {
+    let (bytes, headers) = opened(&app, &names, request, files::Part::Content).await?;
+    Ok(download(&headers, bytes).await?)
+}
+
+pub(super) async fn thumbnail(
+    State(app): State<Arc<App>>,
+    names: Names,
+    request: Request,
+) -> Result<Response, Refusal> {
+    let (bytes, headers) = opened(&app, &names, request, files::Part::Thumbnail).await?;
+    Ok(download(&headers, bytes).await?)
+}
+
+/// By the link, if there is one that opens; by the caller's token otherwise. A link that does not open, alone, finds
+/// nothing.
+async fn opened(
+    app: &Arc<App>,
+    names: &Names,
+    request: Request,
+    part: files::Part,
+) -> Result<(Bytes, HeaderMap), Refusal> {
+    let id: FileId = names.id("id")?;
+    let (mut head, _) = request.into_parts();
+    let params = Params::from_request_parts(&mut head, app).await?;
+    let link = params.text("expires")?.zip(params.text("signature")?);
+    if let Some((expires, signature)) = link {
+        match files::follow(&app.chat, id, part, expires, signature).await {
+            Err(_) if head.headers.contains_key(AUTHORIZATION) => {}
+            followed => return Ok((followed?, head.headers)),
+        }
+    }
+    let Caller(cx) = Caller::from_request_parts(&mut head, app).await?;
+    Ok((files::open(&cx, id, part).await?, head.headers))
+}

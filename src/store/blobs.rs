@@ -1,0 +1,224 @@
+//! Where the bytes of files lie: in a folder, or with an S3-compatible service, under keys that are random. It knows
+//! no rule: how much may be written, and who may read, is said by its callers.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use bytes::{Bytes, BytesMut};
+use futures_util::stream::BoxStream;
+use futures_util::{StreamExt, TryStreamExt};
+use object_store::aws::AmazonS3Builder;
+use object_store::local::LocalFileSystem;
+use object_store::path::Path;
+use object_store::prefix::PrefixStore;
+use object_store::{ClientOptions, GetOptions, MultipartUpload, ObjectStore, ObjectStoreExt, RetryConfig};
+
+use crate::config::Config;
+use crate::error::{Error, Result};
+
+/// Bytes that are written at a time, and so held in memory for one upload. A folder has no wish; S3 takes no parts
+/// below 5 MiB but the last, and 10,000 of them, which is more than the largest file.
+const FOLDER_PIECE: usize = 256 * 1024;
+const S3_PIECE: usize = 5 * 1024 * 1024;
+/// How long a service may be silent, and how long it is asked again for one thing.
+const SILENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The bytes of a file as they come.
+pub type Pieces = BoxStream<'static, Result<Bytes>>;
+
+/// An open place for bytes.
+#[derive(Clone)]
+pub struct Blobs {
+    store: Arc<dyn ObjectStore>,
+    /// The same place where it is a folder: what a killed process left half-written can be found there.
+    folder: Option<Arc<LocalFileSystem>>,
+    piece: usize,
+}
+
+/// A new key, which nobody can guess and which tells nothing of the file.
+pub fn new_key() -> String {
+    let id = uuid::Uuid::new_v4().simple().to_string();
+    // Folders with a million entries are slow to look at.
+    format!("{}/{id}", &id[..2])
+}
+
+impl Blobs {
+    /// Opens `storage.url`: `file:FOLDER`, which is made if it is missing, or `s3://bucket/prefix` with
+    /// `storage.endpoint`, `storage.region` and the credentials of the AWS variables of the environment. A service
+    /// that cannot be reached is told in the log and is no error: the chat goes on without files.
+    ///
+    /// # Errors
+    /// A folder that cannot be made, an address that is none.
+    pub async fn open(config: &Config) -> anyhow::Result<Self> {
+        let url = config.storage_url();
+        let blobs = match url.strip_prefix("s3://") {
+            Some(place) => Self::s3(config, place).with_context(|| format!("storage.url: {url} cannot be used"))?,
+            None => Self::folder(url.trim_start_matches("file:"))
+                .with_context(|| format!("storage.url: the folder {url} cannot be used"))?,
+        };
+        if let Some(Err(cause)) = blobs.store.list(None).next().await {
+            tracing::error!(%cause, "files cannot be stored now");
+        }
+        Ok(blobs)
+    }
+
+    fn folder(path: &str) -> anyhow::Result<Self> {
+        let path = path.strip_prefix("//").unwrap_or(path);
+        let path = percent_encoding::percent_decode_str(path).decode_utf8()?;
+        let mut builder = std::fs::DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(path.as_ref())?;
+        let folder = Arc::new(LocalFileSystem::new_with_prefix(path.as_ref())?.with_fsync(true));
+        Ok(Self { store: Arc::<LocalFileSystem>::clone(&folder), folder: Some(folder), piece: FOLDER_PIECE })
+    }
+
+    fn s3(config: &Config, place: &str) -> anyhow::Result<Self> {
+        let (bucket, prefix) = place.split_once('/').unwrap_or((place, ""));
+        let endpoint = config.storage.endpoint.as_deref();
+        let options = ClientOptions::new()
+            .with_allow_http(endpoint.is_some_and(|endpoint| endpoint.starts_with("http://")))
+            .with_timeout_disabled()
+            .with_read_timeout(SILENCE);
+        let retry = RetryConfig { max_retries: 3, retry_timeout: PATIENCE, ..RetryConfig::default() };
+        let mut builder =
+            AmazonS3Builder::from_env().with_bucket_name(bucket).with_client_options(options).with_retry(retry);
+        if let Some(endpoint) = endpoint {
+            builder = builder.with_endpoint(endpoint.trim_end_matches('/'));
+        }
+        if let Some(region) = &config.storage.region {
+            builder = builder.with_region(region);
+        }
+        let store = PrefixStore::new(builder.build()?, Path::parse(prefix.trim_matches('/'))?);
+        Ok(Self { store: Arc::new(store), folder: None, piece: S3_PIECE })
+    }
+
+    /// Begins to write under a key. Nothing can be seen there before [`Writing::finish`] has answered, and what was
+    /// begun is removed when it is dropped.
+    pub fn write(&self, key: &str) -> Writing {
+        Writing { blobs: self.clone(), key: Path::from(key), waiting: BytesMut::new(), begun: None }
+    }
+
+    /// Writes what is small enough to be held.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn put(&self, key: &str, bytes: Bytes) -> Result<()> {
+        self.store.put(&Path::from(key), bytes.into()).await.map(drop).map_err(failed)
+    }
+
+    /// The bytes of a range, as they come.
+    ///
+    /// # Errors
+    /// `NotFound` where nothing lies under the key, `Unavailable`.
+    pub async fn read(&self, key: &str, range: Range<u64>) -> Result<Pieces> {
+        let options = GetOptions::new().with_range(Some(range));
+        let found = self.store.get_opts(&Path::from(key), options).await.map_err(failed)?;
+        Ok(found.into_stream().map_err(failed).boxed())
+    }
+
+    /// All bytes at once, of what is small enough to be held.
+    ///
+    /// # Errors
+    /// As [`Blobs::read`].
+    pub async fn whole(&self, key: &str) -> Result<Bytes> {
+        let found = self.store.get(&Path::from(key)).await.map_err(failed)?;
+        found.bytes().await.map_err(failed)
+    }
+
+    /// Removes what lies under a key, with what was left of it half-written in a folder. To remove what is not there
+    /// is no error. Parts that a killed process left with an S3 service end by the bucket's own lifecycle.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn delete(&self, key: &str) -> Result<()> {
+        if let Some(folder) = &self.folder {
+            let path = folder.path_to_filesystem(&Path::from(key)).map_err(failed)?;
+            let mut half = path.into_os_string();
+            half.push("#1");
+            let _missing = tokio::fs::remove_file(half).await;
+        }
+        match self.store.delete(&Path::from(key)).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(cause) => Err(failed(cause)),
+        }
+    }
+}
+
+/// A file that is being written, piece after piece.
+pub struct Writing {
+    blobs: Blobs,
+    key: Path,
+    waiting: BytesMut,
+    begun: Option<Box<dyn MultipartUpload>>,
+}
+
+impl Writing {
+    /// # Errors
+    /// `Unavailable` where the bytes cannot be kept: a full disk, a service that is away.
+    pub async fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.waiting.extend_from_slice(bytes);
+        while self.waiting.len() >= self.blobs.piece {
+            let piece = self.waiting.split_to(self.blobs.piece).freeze();
+            self.write_piece(piece).await?;
+        }
+        Ok(())
+    }
+
+    async fn write_piece(&mut self, piece: Bytes) -> Result<()> {
+        let begun = match &mut self.begun {
+            Some(begun) => begun,
+            None => {
+                let begun = self.blobs.store.put_multipart(&self.key).await.map_err(failed)?;
+                self.begun.insert(begun)
+            }
+        };
+        begun.put_part(piece.into()).await.map_err(failed)
+    }
+
+    /// Makes all of it seen at once, and durable.
+    ///
+    /// # Errors
+    /// `Unavailable`; nothing is seen then.
+    pub async fn finish(mut self) -> Result<()> {
+        let rest = self.waiting.split().freeze();
+        if self.begun.is_none() {
+            return self.blobs.store.put(&self.key, rest.into()).await.map(drop).map_err(failed);
+        }
+        if !rest.is_empty() {
+            self.write_piece(rest).await?;
+        }
+        if let Some(begun) = &mut self.begun {
+            begun.complete().await.map_err(failed)?;
+        }
+        self.begun = None;
+        Ok(())
+    }
+}
+
+impl Drop for Writing {
+    fn drop(&mut self) {
+        if let (Some(mut begun), Ok(runtime)) = (self.begun.take(), tokio::runtime::Handle::try_current()) {
+            runtime.spawn(async move {
+                if let Err(cause) = begun.abort().await {
+                    tracing::debug!(%cause, "an upload that was given up leaves something behind");
+                }
+            });
+        }
+    }
+}
+
+/// The cause goes to the log; callers are told no more than that it cannot be done now.
+fn failed(cause: object_store::Error) -> Error {
+    match cause {
+        object_store::Error::NotFound { .. } => Error::not_found("File not found"),
+        cause => {
+            tracing::error!(%cause, "the storage of files failed");
+            Error::unavailable()
+        }
+    }
+}
