@@ -330,7 +330,8 @@ async fn a_rate_limit_is_told_with_the_seconds_to_wait() {
 
 #[tokio::test]
 async fn conversations_are_announced_with_what_became_of_them() {
-    let (server, alice, bob, _) = scene().await;
+    let server = Server::start().await;
+    let (alice, bob) = (server.person("Alice").await, server.person("Bob").await);
     let carol = server.person("Carol").await;
     let mut client = bob.stomp_on(Carrier::Raw, &["conversations"]).await;
     let group = alice.group("Party", &[&bob]).await;
@@ -375,7 +376,7 @@ async fn somebody_removed_hears_the_removal_and_then_nothing() {
     let queues = ["messages", "typing", "receipts", "reactions", "conversations", "errors"];
     let mut client = bob.stomp_on(Carrier::Streaming, &queues).await;
     let message = alice.send(group, "Before").await;
-    let from = client.hear().await.header("cursor").unwrap().to_owned();
+    let from = client.hear_for("messages").await.header("cursor").unwrap().to_owned();
     alice.delete(&format!("/conversations/{group}/participants/{}", bob.id)).await.ok();
     alice.send(group, "After").await;
     alice.post(&format!("/messages/{message}/reactions"), json!({ "emoji": "👍" })).await.ok();

@@ -241,6 +241,16 @@ impl StompClient {
         frame.json()
     }
 
+    /// The next frame for this subscription. What was done just before somebody subscribed may still be told.
+    pub async fn hear_for(&mut self, subscription: &str) -> StompFrame {
+        loop {
+            let frame = self.hear().await;
+            if frame.header("subscription") == Some(subscription) {
+                return frame;
+            }
+        }
+    }
+
     /// The next frame, which must be an ERROR: its sentence. The close code 1002 must follow.
     pub async fn failed(&mut self) -> String {
         let frame = self.hear().await;

@@ -139,7 +139,7 @@ async fn a_subscription_goes_on_after_a_cursor_without_gap_and_without_duplicate
     let queues = ["messages", "reactions", "receipts", "conversations"];
     let mut client = bob.stomp_on(Carrier::Polling, &queues).await;
     let first = alice.send(group, "First").await;
-    let from = cursor(&client.hear().await);
+    let from = cursor(&client.hear_for("messages").await);
     drop(client);
     let second = alice.send(group, "Second").await;
     alice.post(&format!("/messages/{first}/reactions"), json!({ "emoji": "👍" })).await.ok();
