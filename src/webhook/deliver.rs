@@ -13,7 +13,7 @@ use reqwest::redirect::Policy;
 use reqwest::{Client, Response, StatusCode};
 
 use crate::address::{REFUSED, Reach};
-use crate::chat::webhooks::{Claim, Outcome};
+use crate::chat::webhooks::{Claim, Due, Outcome, Secrets};
 use crate::signature;
 
 const CONNECT: Duration = Duration::from_secs(3);
@@ -61,14 +61,14 @@ impl Post {
     }
 
     /// Makes an attempt. Any status of 200 to 299 is a success.
-    pub async fn send(&self, claim: &Claim) -> Outcome {
+    pub async fn send(&self, claim: &Claim, due: &Due) -> Outcome {
         // A URL with an address in it never comes to the resolver, and the settings may have become stricter.
         let url = match self.reach.check(&claim.url) {
             Ok(url) => url,
             Err(sentence) => return failed(sentence),
         };
-        let Some(headers) = headers(claim) else { return failed("The webhook cannot be signed") };
-        let request = self.client.post(url).headers(headers).body(claim.payload.clone());
+        let Some(headers) = headers(&claim.secrets, due) else { return failed("The webhook cannot be signed") };
+        let request = self.client.post(url).headers(headers).body(due.payload.clone());
         match request.send().await {
             Ok(answer) => {
                 let status = answer.status();
@@ -99,16 +99,16 @@ fn failed(why: &str) -> Outcome {
 }
 
 /// The head of the Standard Webhooks specification. The time is that of the attempt.
-fn headers(claim: &Claim) -> Option<HeaderMap> {
+fn headers(secrets: &Secrets, due: &Due) -> Option<HeaderMap> {
     let now = Utc::now().timestamp();
-    let sign = |secret: &String| signature::sign(secret, &claim.webhook_id, now, &claim.payload);
-    let signatures: Vec<String> = claim.secrets.0.iter().filter_map(sign).collect();
+    let sign = |secret: &String| signature::sign(secret, &due.webhook_id, now, &due.payload);
+    let signatures: Vec<String> = secrets.0.iter().filter_map(sign).collect();
     if signatures.is_empty() {
         return None;
     }
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(HeaderName::from_static("webhook-id"), claim.webhook_id.parse().ok()?);
+    headers.insert(HeaderName::from_static("webhook-id"), due.webhook_id.parse().ok()?);
     headers.insert(HeaderName::from_static("webhook-timestamp"), now.into());
     headers.insert(HeaderName::from_static("webhook-signature"), signatures.join(" ").parse().ok()?);
     Some(headers)

@@ -13,8 +13,8 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::chat::Chat;
-use crate::chat::webhooks::{self, Outcome};
-use crate::id::WebhookEndpointId;
+use crate::chat::webhooks::{self, Claim, Outcome};
+use crate::id::{WebhookDeliveryId, WebhookEndpointId};
 use deliver::Post;
 
 /// How often the lines are looked at even if nothing was announced: what another process left waits no longer.
@@ -92,13 +92,10 @@ impl Worker {
     async fn lane(&self, endpoint: WebhookEndpointId) {
         let mut turn = webhooks::claim(&self.chat, &self.name, endpoint).await;
         while let Ok(Some(claim)) = turn {
-            let outcome = tokio::select! {
-                outcome = self.post.send(&claim) => outcome,
-                () = self.cut_off() => Outcome::Interrupted,
-            };
+            let done = self.take_turn(&claim).await;
             let more = !self.stopping.is_cancelled();
             // Where this cannot be written, the lease ends by itself and the attempt is made again.
-            turn = webhooks::settle(&self.chat, &self.name, claim, outcome, more).await;
+            turn = webhooks::settle(&self.chat, &self.name, claim, done, more).await;
         }
         if self.succeeds(turn).is_none() {
             // What can be read but not written would else be tried again at once, and again.
@@ -107,6 +104,24 @@ impl Worker {
                 () = self.stopping.cancelled() => {}
             }
         }
+    }
+
+    /// Makes the deliveries of a turn, one after the other, until one fails or the time is over.
+    async fn take_turn(&self, claim: &Claim) -> Vec<(WebhookDeliveryId, Outcome)> {
+        let begun = Instant::now();
+        let mut done = Vec::with_capacity(claim.run.len());
+        for due in &claim.run {
+            let outcome = tokio::select! {
+                outcome = self.post.send(claim, due) => outcome,
+                () = self.cut_off() => break,
+            };
+            let accepted = matches!(outcome, Outcome::Delivered(_));
+            done.push((due.id, outcome));
+            if !accepted || begun.elapsed() >= webhooks::TURN || self.stopping.is_cancelled() {
+                break;
+            }
+        }
+        done
     }
 
     async fn cut_off(&self) {

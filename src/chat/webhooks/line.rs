@@ -3,7 +3,11 @@
 //! that is sending holds a lease of the first one, so that several can share a database; whoever dies while sending
 //! leaves it to another under the same id.
 
+use std::collections::HashMap;
+use std::time::Duration;
+
 use chrono::{DateTime, TimeDelta, Utc};
+use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder,
     QuerySelect, Statement,
@@ -15,10 +19,15 @@ use crate::chat::change::Batch;
 use crate::entity::webhook_delivery::{self, Column, DeliveryState};
 use crate::entity::webhook_endpoint;
 use crate::error::Result;
-use crate::id::WebhookEndpointId;
+use crate::id::{WebhookDeliveryId, WebhookEndpointId};
 
-/// How long a process may take for one attempt before another one may make it: more than an attempt can last.
-const LEASE: TimeDelta = TimeDelta::seconds(15);
+/// How long a process may take for its turn before another one may take it: [`TURN`], the last attempt begun within
+/// it, and some more.
+const LEASE: TimeDelta = TimeDelta::seconds(20);
+/// How long attempts of one turn may begin.
+pub const TURN: Duration = Duration::from_secs(5);
+/// Deliveries of one turn: what waits for an endpoint must not need a commit each while everybody else writes.
+const RUN: u64 = 32;
 /// Deliveries deleted in one transaction.
 const SWEPT: u64 = 1_000;
 /// What is said of an endpoint that answered 410.
@@ -31,15 +40,21 @@ pub struct Next {
     pub at: DateTime<Utc>,
 }
 
-/// The attempt that this process is to make.
+/// The turn of this process at an endpoint: the first deliveries of its line, to be made in this order until one fails.
 #[derive(Debug, Clone)]
 pub struct Claim {
     pub endpoint: WebhookEndpointId,
     pub url: String,
     pub secrets: Secrets,
+    pub run: Vec<Due>,
+}
+
+/// A delivery whose turn it is.
+#[derive(Debug, Clone)]
+pub struct Due {
+    pub id: WebhookDeliveryId,
     pub webhook_id: String,
     pub payload: String,
-    delivery: i64,
 }
 
 /// What signs: the secret, and the one before it for as long as both are in use. It is not shown.
@@ -61,8 +76,6 @@ pub enum Outcome {
     Gone,
     /// Why not; the status, if there was an answer.
     Failed { status: Option<u16>, why: String },
-    /// The server stops: as if nothing had been tried.
-    Interrupted,
 }
 
 /// The lines that are not empty and whose endpoint is switched on: one statement.
@@ -76,7 +89,7 @@ pub async fn next(chat: &Chat) -> Result<Vec<Next>> {
         let due: DateTime<Utc> = row.try_get("", "next_attempt_at")?;
         let leased: Option<DateTime<Utc>> = row.try_get("", "locked_until")?;
         let endpoint = WebhookEndpointId::stored(row.try_get("", "endpoint_id")?);
-        Ok(Next { endpoint, at: leased.map_or(due, |leased| due.max(leased)) })
+        Ok(Next { endpoint, at: leased.map_or(due, |leased| std::cmp::max(due, leased)) })
     });
     Ok(lines.collect::<Result<_, sea_orm::DbErr>>()?)
 }
@@ -87,19 +100,39 @@ pub async fn claim(chat: &Chat, worker: &str, endpoint: WebhookEndpointId) -> Re
     chat.change(move |batch| Box::pin(async move { take_turn(batch, &worker, endpoint).await })).await
 }
 
-/// Writes down what came of a claim and, for `more`, takes the next turn in the same transaction.
-pub async fn settle(chat: &Chat, worker: &str, claim: Claim, outcome: Outcome, more: bool) -> Result<Option<Claim>> {
+/// Writes down what came of a claim and, for `more`, takes the next turn in the same transaction. What was not tried is
+/// free again.
+pub async fn settle(
+    chat: &Chat,
+    worker: &str,
+    claim: Claim,
+    done: Vec<(WebhookDeliveryId, Outcome)>,
+    more: bool,
+) -> Result<Option<Claim>> {
     let worker = worker.to_owned();
     let change = chat.change(move |batch| {
         Box::pin(async move {
-            let row = webhook_delivery::Entity::find_by_id(claim.delivery)
+            // What is not ours any more was taken by another process when the lease had ended.
+            let ours = webhook_delivery::Entity::find()
+                .filter(Column::Id.is_in(claim.run.iter().map(|due| due.id.get())))
                 .filter(Column::LockedBy.eq(worker.as_str()))
                 .filter(Column::State.eq(DeliveryState::Pending))
-                .one(&batch.tx)
+                .all(&batch.tx)
                 .await?;
-            if let Some(row) = row {
-                write_down(batch, row, outcome).await?;
+            let mut ours: HashMap<i64, webhook_delivery::Model> = ours.into_iter().map(|row| (row.id, row)).collect();
+            let mut accepted = Vec::new();
+            for (id, outcome) in done {
+                let Some(row) = ours.remove(&id.get()) else { continue };
+                match outcome {
+                    Outcome::Delivered(status) => accepted.push((i32::from(status), row.id)),
+                    Outcome::Gone => give_up_all(batch, row).await?,
+                    Outcome::Failed { status, why } => put_off(batch, row, status, why).await?,
+                }
             }
+            for (status, ids) in crate::chat::group(accepted) {
+                accept(batch, status, ids).await?;
+            }
+            lease(batch, ours.into_keys().collect(), None).await?;
             if more { take_turn(batch, &worker, claim.endpoint).await } else { Ok(None) }
         })
     });
@@ -116,63 +149,96 @@ async fn take_turn(batch: &mut Batch, worker: &str, endpoint: WebhookEndpointId)
         .filter(Column::EndpointId.eq(endpoint.get()))
         .filter(Column::State.eq(DeliveryState::Pending))
         .order_by_asc(Column::Id)
-        .one(&batch.tx)
+        .limit(RUN)
+        .all(&batch.tx)
         .await?;
     let is_free = |row: &webhook_delivery::Model| {
         row.next_attempt_at <= batch.now && row.locked_until.is_none_or(|until| until <= batch.now)
     };
-    let Some(first) = first.filter(is_free) else { return Ok(None) };
-    let mut row: webhook_delivery::ActiveModel = first.clone().into();
-    row.locked_until = Set(Some(batch.now + LEASE));
-    row.locked_by = Set(Some(worker.to_owned()));
-    row.update(&batch.tx).await?;
+    let run: Vec<webhook_delivery::Model> = first.into_iter().take_while(is_free).collect();
+    if run.is_empty() {
+        return Ok(None);
+    }
+    lease(batch, run.iter().map(|row| row.id).collect(), Some(worker)).await?;
     let previous = to.previous_secret.filter(|_| to.previous_secret_until.is_some_and(|until| until > batch.now));
+    let due = |row: webhook_delivery::Model| Due {
+        id: WebhookDeliveryId::stored(row.id),
+        webhook_id: row.webhook_id,
+        payload: row.payload,
+    };
     Ok(Some(Claim {
         endpoint,
         url: to.url,
         secrets: Secrets(std::iter::once(to.secret).chain(previous).collect()),
-        webhook_id: first.webhook_id,
-        payload: first.payload,
-        delivery: first.id,
+        run: run.into_iter().map(due).collect(),
     }))
 }
 
-async fn write_down(batch: &mut Batch, old: webhook_delivery::Model, outcome: Outcome) -> Result<()> {
+/// Gives deliveries to a worker, or to whoever comes next.
+async fn lease(batch: &Batch, ids: Vec<i64>, worker: Option<&str>) -> Result<()> {
+    if !ids.is_empty() {
+        let row = webhook_delivery::ActiveModel {
+            locked_until: Set(worker.map(|_| batch.now + LEASE)),
+            locked_by: Set(worker.map(str::to_owned)),
+            ..Default::default()
+        };
+        let rows = webhook_delivery::Entity::update_many().set(row).filter(Column::Id.is_in(ids));
+        rows.exec(&batch.tx).await?;
+    }
+    Ok(())
+}
+
+async fn accept(batch: &Batch, status: i32, ids: Vec<i64>) -> Result<()> {
+    let row = webhook_delivery::ActiveModel {
+        state: Set(DeliveryState::Delivered),
+        delivered_at: Set(Some(batch.now)),
+        last_status: Set(Some(status)),
+        last_error: Set(None),
+        locked_until: Set(None),
+        locked_by: Set(None),
+        ..Default::default()
+    };
+    let rows = webhook_delivery::Entity::update_many().set(row);
+    let rows = rows.col_expr(Column::Attempts, Expr::col(Column::Attempts).add(1));
+    rows.filter(Column::Id.is_in(ids)).exec(&batch.tx).await?;
+    Ok(())
+}
+
+/// The receiver wants no more: this one has failed, and what waits behind it waits for an administrator.
+async fn give_up_all(batch: &mut Batch, old: webhook_delivery::Model) -> Result<()> {
+    let (attempts, endpoint) = (old.attempts + 1, old.endpoint_id);
+    let row = webhook_delivery::ActiveModel {
+        attempts: Set(attempts),
+        state: Set(DeliveryState::Failed),
+        last_status: Set(Some(410)),
+        last_error: Set(Some(GONE.to_owned())),
+        locked_until: Set(None),
+        locked_by: Set(None),
+        ..old.into()
+    };
+    row.update(&batch.tx).await?;
+    switch_off(batch, endpoint).await
+}
+
+/// Until the next pause is over, or for good.
+async fn put_off(batch: &Batch, old: webhook_delivery::Model, status: Option<u16>, why: String) -> Result<()> {
     let (attempts, endpoint, expires) = (old.attempts + 1, old.endpoint_id, old.expires_at);
+    let pauses = &batch.writer.config.webhooks.retry_seconds;
+    let again = usize::try_from(attempts - 1).ok().and_then(|tried| pauses.get(tried));
+    let again = again.map(|pause| batch.now + jittered(*pause)).filter(|at| *at <= expires);
     let mut row: webhook_delivery::ActiveModel = old.into();
+    match again {
+        Some(at) => row.next_attempt_at = Set(at),
+        None => {
+            tracing::warn!(endpoint, attempts, why, "a webhook has failed for good");
+            row.state = Set(DeliveryState::Failed);
+        }
+    }
+    row.attempts = Set(attempts);
+    row.last_status = Set(status.map(i32::from));
+    row.last_error = Set(Some(why));
     row.locked_until = Set(None);
     row.locked_by = Set(None);
-    if !matches!(outcome, Outcome::Interrupted) {
-        row.attempts = Set(attempts);
-    }
-    match outcome {
-        Outcome::Interrupted => {}
-        Outcome::Delivered(status) => {
-            row.state = Set(DeliveryState::Delivered);
-            row.delivered_at = Set(Some(batch.now));
-            row.last_status = Set(Some(status.into()));
-            row.last_error = Set(None);
-        }
-        Outcome::Gone => {
-            row.state = Set(DeliveryState::Failed);
-            row.last_status = Set(Some(410));
-            row.last_error = Set(Some(GONE.to_owned()));
-            switch_off(batch, endpoint).await?;
-        }
-        Outcome::Failed { status, why } => {
-            let pauses = &batch.writer.config.webhooks.retry_seconds;
-            let again = usize::try_from(attempts - 1).ok().and_then(|tried| pauses.get(tried));
-            match again.map(|pause| batch.now + jittered(*pause)).filter(|at| *at <= expires) {
-                Some(at) => row.next_attempt_at = Set(at),
-                None => {
-                    tracing::warn!(endpoint, attempts, why, "a webhook has failed for good");
-                    row.state = Set(DeliveryState::Failed);
-                }
-            }
-            row.last_status = Set(status.map(i32::from));
-            row.last_error = Set(Some(why));
-        }
-    }
     row.update(&batch.tx).await?;
     Ok(())
 }

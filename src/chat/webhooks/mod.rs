@@ -19,7 +19,7 @@ use crate::event::EventType;
 pub use endpoints::{
     Endpoint, EndpointChange, EndpointInput, configure, create, delete, endpoints, rotate, send_test, update,
 };
-pub use line::{Claim, Next, Outcome, Secrets, claim, next, settle, tidy};
+pub use line::{Claim, Due, Next, Outcome, Secrets, TURN, claim, next, settle, tidy};
 pub use list::{Delivery, Replay, deliveries, replay};
 pub(crate) use outbox::{Place, write};
 
