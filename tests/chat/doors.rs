@@ -25,7 +25,7 @@ enum Sender {
 
 /// Somebody who listens to everything, through one door.
 enum Listener {
-    Socket(GraphqlSocket),
+    Socket(Box<GraphqlSocket>),
     /// One response for each topic, in the order of [`TOPICS`].
     Events(Vec<EventStream>),
     Stomp(StompClient),
@@ -112,7 +112,7 @@ impl Listener {
         for (topic, _) in TOPICS {
             socket.subscribe(topic, &query(topic), json!({})).await;
         }
-        Self::Socket(socket)
+        Self::Socket(Box::new(socket))
     }
 
     async fn stomp(person: &Person, carrier: Carrier) -> Self {

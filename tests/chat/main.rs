@@ -7,9 +7,9 @@ mod process;
 mod receiver;
 mod server;
 mod sockets;
-mod uploads;
 mod sockjs_receiver;
 mod stomp_client;
+mod uploads;
 
 mod catchup;
 mod doors;
