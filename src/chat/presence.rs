@@ -61,6 +61,8 @@ pub(super) struct Attendances(Mutex<HashMap<UserId, Attended>>);
 
 struct Attended {
     connections: usize,
+    /// How often the last connection was closed: only the newest of those times ends the attendance.
+    departures: u64,
     viewer: crate::chat::Viewer,
     renewed: DateTime<Utc>,
 }
@@ -80,8 +82,9 @@ impl Attendances {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether somebody is connected, or was a few seconds ago.
     fn is_here(&self, user: UserId) -> bool {
-        self.lock().get(&user).is_some_and(|attended| attended.connections > 0)
+        self.lock().contains_key(&user)
     }
 }
 
@@ -94,6 +97,7 @@ pub async fn arrive(cx: &Cx) -> Result<Attendance> {
         let mut here = cx.chat.attendance.lock();
         let attended = here.entry(cx.me()).or_insert_with(|| Attended {
             connections: 0,
+            departures: 0,
             viewer: cx.viewer.clone(),
             renewed: super::now(),
         });
@@ -102,47 +106,55 @@ pub async fn arrive(cx: &Cx) -> Result<Attendance> {
     };
     let attendance = Attendance { cx: cx.clone() };
     if first {
-        lease(cx, true).await?;
+        lease(cx).await?;
     }
     Ok(attendance)
 }
 
 impl Drop for Attendance {
     fn drop(&mut self) {
-        let last = {
+        let departure = {
             let mut here = self.cx.chat.attendance.lock();
             let Some(attended) = here.get_mut(&self.cx.me()) else { return };
             attended.connections = attended.connections.saturating_sub(1);
-            attended.connections == 0
+            if attended.connections > 0 {
+                return;
+            }
+            attended.departures += 1;
+            attended.departures
         };
-        if last && let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(depart(self.cx.clone()));
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(depart(self.cx.clone(), departure));
         }
     }
 }
 
-async fn depart(cx: Cx) {
+/// Ends an attendance after its grace, unless somebody came back meanwhile.
+async fn depart(cx: Cx, departure: u64) {
     tokio::select! {
         () = tokio::time::sleep(GRACE) => {}
         () = cx.chat.stopping.cancelled() => {}
     }
     let gone = {
         let mut here = cx.chat.attendance.lock();
-        let gone = here.get(&cx.me()).is_some_and(|attended| attended.connections == 0);
+        let attended = here.get(&cx.me());
+        let gone = attended.is_some_and(|attended| attended.connections == 0 && attended.departures == departure);
         if gone {
             here.remove(&cx.me());
         }
         gone
     };
-    if gone && let Err(error) = lease(&cx, false).await {
+    if gone && let Err(error) = lease(&cx).await {
         tracing::debug!(%error, "a departure is noticed when its lease ends");
     }
 }
 
-/// Renews the lease of being here, or ends it.
-async fn lease(cx: &Cx, here: bool) -> Result<Presence> {
-    let stale = stale(&cx.chat);
+/// Renews the lease of being here, or ends it: what holds when it is the writer's turn, so that a departure cannot
+/// overtake a return.
+async fn lease(cx: &Cx) -> Result<Presence> {
+    let (chat, me, stale) = (Arc::clone(&cx.chat), cx.me(), stale(&cx.chat));
     change(cx, move |row, now| {
+        let here = chat.attendance.is_here(me);
         row.seen_until = Some(if here { now + stale } else { now });
         row.last_seen_at = Some(now);
     })
@@ -421,7 +433,7 @@ pub(crate) async fn sweep(chat: &Arc<Chat>, since: DateTime<Utc>) -> Result<Date
         .collect()
     };
     for cx in due {
-        lease(&cx, true).await?;
+        lease(&cx).await?;
     }
     let db = chat.store.reader();
     let ended = presence::Entity::find()
