@@ -161,6 +161,15 @@ pub async fn since(chat: &Chat, after: i64, limit: u64) -> Result<Stretch> {
     stretch(chat, after, limit, Condition::all()).await
 }
 
+/// Whether the name or the settings of a conversation changed after `position`.
+pub(crate) async fn changed_since(chat: &Chat, conversation: ConversationId, position: i64) -> Result<bool> {
+    let later = row::Entity::find()
+        .filter(row::Column::Position.gt(position))
+        .filter(row::Column::ConversationId.eq(conversation.get()))
+        .filter(row::Column::EventType.eq(EventType::ConversationUpdated.name()));
+    Ok(later.one(chat.store.reader()).await?.is_some())
+}
+
 /// What `viewer` may see after `after`, judged by where they are a participant now: somebody who was removed gets,
 /// of that conversation, only the removal, and of a deleted one everybody gets only the deletion (contract §8.3).
 pub async fn replay(chat: &Chat, viewer: UserId, after: i64, limit: u64) -> Result<Stretch> {

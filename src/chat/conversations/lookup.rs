@@ -12,6 +12,7 @@ use crate::entity::{conversation, participant};
 use crate::error::Result;
 use crate::event::{Event, EventType};
 use crate::id::{ConversationId, UserId};
+use crate::log;
 
 /// The conversation, as the caller sees it.
 ///
@@ -94,7 +95,7 @@ pub async fn announcement(cx: &Cx, event: &Event) -> Result<Option<Announcement>
     let gone = matches!(change, Change::Left | Change::Deleted);
     let conversation = match many(cx, &[id]).await?.remove(&id) {
         Some(conversation) if !gone => conversation,
-        _ => left(cx, id).await?,
+        _ => left(cx, event, id).await?,
     };
     Ok(Some(Announcement { conversation, change }))
 }
@@ -115,11 +116,17 @@ fn change(event: &Event, me: UserId) -> Option<Change> {
     })
 }
 
-async fn left(cx: &Cx, id: ConversationId) -> Result<Conversation> {
+/// To somebody who is not in it any more it looks as it did then, or, where it has changed since, like nothing.
+async fn left(cx: &Cx, event: &Event, id: ConversationId) -> Result<Conversation> {
     let db = cx.chat.store.reader();
     let row = conversation::Entity::find_by_id(id.get()).one(db).await?.ok_or_else(access::no_conversation)?;
     let pair = [row.direct_low, row.direct_high].into_iter().flatten().map(UserId::stored);
     let other = pair.filter(|user| *user != cx.me()).collect::<Vec<_>>();
     let name = users::by_ids(db, &other).await?.into_values().next().map(|user| user.name);
-    Ok(Conversation::left(row, name, cx.me()))
+    let shell = Conversation::left(row, name, cx.me(), event.at);
+    // Asked last: a change between the two statements must not slip through.
+    match log::changed_since(&cx.chat, id, event.position.unwrap_or(0)).await? {
+        true => Ok(shell.withheld()),
+        false => Ok(shell),
+    }
 }

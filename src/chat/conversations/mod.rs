@@ -205,12 +205,28 @@ impl Conversation {
     }
 
     /// What somebody sees who is not in it any more: that it was there, and nothing of what is in it.
-    fn left(row: conversation::Model, name: Option<String>, me: UserId) -> Self {
+    fn left(row: conversation::Model, name: Option<String>, me: UserId, at: DateTime<Utc>) -> Self {
         let gone = gone(&row, me);
         let mut shell = Self::of(Member { conversation: row, me: gone }, me, Vec::new(), None, 0);
         shell.name = name.or(shell.name);
         shell.last_message_at = None;
+        shell.updated_at = at;
         shell
+    }
+
+    /// Without anything that may have been changed when its viewer was not in it any more.
+    fn withheld(self) -> Self {
+        Self {
+            name: None,
+            description: None,
+            avatar_url: None,
+            allow_reactions: false,
+            allow_replies: false,
+            allow_file_uploads: false,
+            max_file_size_mb: 0,
+            allowed_file_types: None,
+            ..self
+        }
     }
 
     /// The other person of a direct conversation.
