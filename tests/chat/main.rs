@@ -11,6 +11,8 @@ mod sockjs_receiver;
 mod stomp_client;
 mod uploads;
 
+mod attendance;
+mod canary;
 mod catchup;
 mod doors;
 mod files;
@@ -19,6 +21,7 @@ mod graphql_guard;
 mod graphql_http;
 mod graphql_socket;
 mod live;
+mod matrix;
 mod operation;
 mod parity;
 mod reference;
