@@ -183,6 +183,7 @@ mod tests {
     fn a_rewound_feed_reads_the_log_up_to_what_it_had() {
         let feed = feed();
         (1..=10).for_each(|position| feed.push(&durable(position)));
+        assert_eq!(positions(feed.take()).len(), 10);
         feed.rewind(4);
         assert!(matches!(feed.take(), Taken::Behind(4)));
         feed.caught_up(8, false);

@@ -38,6 +38,15 @@ impl Server {
 
     /// Starts a server whose settings `change` may change.
     pub async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
+        Self::start_upon(std::env::var("CONFAB_TEST_DATABASE").ok(), change).await
+    }
+
+    /// Starts a server on SQLite, whatever the other tests run on.
+    pub async fn start_on_sqlite() -> Self {
+        Self::start_upon(None, |_| {}).await
+    }
+
+    async fn start_upon(postgres: Option<String>, change: impl FnOnce(&mut Config)) -> Self {
         let name = format!("confab_test_{}", uuid::Uuid::new_v4().simple());
         let folder = std::env::temp_dir().join(&name);
         let mut config = Config::default();
@@ -46,13 +55,13 @@ impl Server {
         config.limits.messages_per_minute = 0;
         config.limits.uploads_per_minute = 0;
         config.limits.reactions_per_minute = 0;
-        let database = match std::env::var("CONFAB_TEST_DATABASE") {
-            Ok(admin) => {
+        let database = match postgres {
+            Some(admin) => {
                 execute(&admin, &format!("CREATE DATABASE {name}")).await;
                 config.database.url = Some(with_database(&admin, &name));
                 Some((admin, name))
             }
-            Err(_) => None,
+            None => None,
         };
         change(&mut config);
         let address = SocketAddr::from(([127, 0, 0, 1], 0));

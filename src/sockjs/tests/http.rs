@@ -202,7 +202,7 @@ async fn sessions_are_only_so_many() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_strange_origin_is_refused_everywhere_and_gets_no_iframe() {
+async fn a_strange_origin_is_refused_everywhere_and_may_not_frame_the_page() {
     let (service, _sessions) = held(Options { origins: Origins::SameOrigin, ..Options::default() });
     for (method, path) in
         [("GET", "/info"), ("OPTIONS", "/info"), ("POST", "/0/s/xhr"), ("GET", "/0/s/websocket"), ("GET", "/websocket")]
@@ -214,7 +214,8 @@ async fn a_strange_origin_is_refused_everywhere_and_gets_no_iframe() {
             assert_eq!(status != StatusCode::FORBIDDEN, allowed, "{path} {origin}");
         }
     }
-    assert_eq!(ask(&service, "GET", "/chat/iframe.html", "").await.status(), StatusCode::NOT_FOUND);
+    let page = ask(&service, "GET", "/chat/iframe.html", "").await;
+    assert_eq!((page.status(), page.headers()["content-security-policy"].as_bytes()), (StatusCode::OK, &b"frame-ancestors 'self'"[..]));
 }
 
 #[tokio::test(start_paused = true)]
