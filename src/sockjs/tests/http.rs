@@ -215,7 +215,10 @@ async fn a_strange_origin_is_refused_everywhere_and_may_not_frame_the_page() {
         }
     }
     let page = ask(&service, "GET", "/chat/iframe.html", "").await;
-    assert_eq!((page.status(), page.headers()["content-security-policy"].as_bytes()), (StatusCode::OK, &b"frame-ancestors 'self'"[..]));
+    assert_eq!(
+        (page.status(), page.headers()["content-security-policy"].as_bytes()),
+        (StatusCode::OK, &b"frame-ancestors 'self'"[..])
+    );
 }
 
 #[tokio::test(start_paused = true)]
