@@ -73,7 +73,7 @@ async fn told(stomp: &mut Stomp, of: &Person, within: Duration) -> Option<Json> 
 async fn told_by_graphql(socket: &mut GraphqlSocket, of: &Person) -> Json {
     loop {
         let event = socket.event().await["presence"].clone();
-        if event["userId"] == of.id.to_string() {
+        if event["userId"] == of.id.to_string().as_str() {
             return event;
         }
     }

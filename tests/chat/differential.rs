@@ -141,7 +141,7 @@ fn paths(chat: &Chat, me: i64) -> Vec<String> {
             format!("/conversations/{room}/messages?before=1&after=2"),
         ]);
     }
-    let newest = chat.posts.values().filter(|post| chat.rooms[&post.room].seat(me).is_some()).next_back();
+    let newest = chat.posts.values().rfind(|post| chat.rooms[&post.room].seat(me).is_some());
     for message in newest.into_iter().flat_map(|post| [Some(post.id), post.parent]).flatten() {
         let of_it = ["thread", "read-receipts", "reactions", "reactions/summary"];
         paths.extend(of_it.map(|what| format!("/messages/{message}/{what}")));

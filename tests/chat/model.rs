@@ -181,7 +181,7 @@ async fn show(chat: &Chat, people: &[Person], who: usize, place: usize, touched:
     let seen = people.iter().enumerate().filter(|(nth, _)| everybody || *nth == who || *nth == other);
     let views = seen.map(|(nth, person)| async move {
         let shown = chat.shows(person.id);
-        if (place + usize::from(nth == who)) % 2 == 0 {
+        if (place + usize::from(nth == who)).is_multiple_of(2) {
             look::compare(&look::by_graphql(person).await, &shown, &person.name);
             return;
         }

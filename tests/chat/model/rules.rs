@@ -39,7 +39,7 @@ impl Chat {
     /// Does it, or says why not.
     pub fn act(&mut self, me: i64, act: &Act, made: Made) -> Outcome {
         match act {
-            Act::Group { name, with } => self.create_group(me, *name, with, made),
+            Act::Group { name, with } => self.create_group(me, name, with, made),
             Act::Direct { user } => self.open_direct(me, *user, made),
             Act::Update { room, name, reactions, replies } => self.update(me, *room, *name, *reactions, *replies),
             Act::Leave { room } => self.leave(me, *room),
@@ -49,14 +49,14 @@ impl Chat {
                 told(Json::Null)
             }
             Act::Transfer { room, user } => self.transfer(me, *room, *user),
-            Act::Role { room, user, role } => self.set_role(me, *room, *user, *role),
+            Act::Role { room, user, role } => self.set_role(me, *room, *user, role),
             Act::Add { room, users } => self.add(me, *room, users),
             Act::Remove { room, user } => self.remove(me, *room, *user),
             Act::Set { room, setting, on } => self.set(me, *room, *setting, *on),
-            Act::Send { room, text, parent, temp } => self.send(me, *room, *text, *parent, temp.clone(), made),
-            Act::Edit { message, text } => self.edit(me, *message, *text),
+            Act::Send { room, text, parent, temp } => self.send(me, *room, text, *parent, temp.clone(), made),
+            Act::Edit { message, text } => self.edit(me, *message, text),
             Act::Erase { message } => self.erase(me, *message),
-            Act::React { message, emoji, how } => self.react(me, *message, *emoji, *how),
+            Act::React { message, emoji, how } => self.react(me, *message, emoji, *how),
             Act::Read { room, up_to } => self.read(me, *room, *up_to),
             Act::Type { room, .. } => self.inside(me, *room).and(told(Json::Null)),
             Act::Page { room, window, limit } => {

@@ -197,29 +197,29 @@ pub fn opening(chat: &Chat, place: usize) -> Option<(usize, Act)> {
     }
 }
 
-fn of<T>(list: &[T], pick: u16) -> &T {
-    &list[usize::from(pick) % list.len()]
+fn of<T: Clone>(list: &[T], pick: u16) -> T {
+    list[usize::from(pick) % list.len()].clone()
 }
 
 /// Mostly one that is taken.
 fn text_of(pick: u16) -> &'static Text {
-    if pick % 4 == 0 { of(&TEXTS, pick / 4) } else { &TEXTS[usize::from(pick / 4) % 7] }
+    &TEXTS[usize::from(pick / 4) % if pick.is_multiple_of(4) { TEXTS.len() } else { 7 }]
 }
 
 /// As with [`text_of`].
 fn name_of(pick: u16) -> &'static str {
-    if pick % 4 == 0 { *of(&NAMES, pick / 4) } else { NAMES[usize::from(pick / 4) % 4] }
+    if pick.is_multiple_of(4) { of(&NAMES, pick / 4) } else { NAMES[usize::from(pick / 4) % 4] }
 }
 
 /// Half of the time one of their own.
 fn own(chat: &Chat, me: i64, pick: u16) -> Option<i64> {
     let own: Vec<i64> = chat.posts.values().filter(|post| post.sender == me).map(|post| post.id).collect();
-    (pick % 2 == 0 && !own.is_empty()).then(|| *of(&own, pick / 2))
+    (pick.is_multiple_of(2) && !own.is_empty()).then(|| of(&own, pick / 2))
 }
 
 /// None more often than not.
 fn maybe<T>(pick: u16, some: impl FnOnce(u16) -> T) -> Option<T> {
-    (pick % 3 == 0).then(|| some(pick / 3))
+    (pick.is_multiple_of(3)).then(|| some(pick / 3))
 }
 
 impl Step {
@@ -242,11 +242,11 @@ impl Step {
             Kind::Leave => Act::Leave { room },
             Kind::Close => Act::Close { room },
             Kind::Transfer => Act::Transfer { room, user: user(chat, b) },
-            Kind::Role => Act::Role { room, user: user(chat, b), role: *of(&ROLES, c) },
+            Kind::Role => Act::Role { room, user: user(chat, b), role: of(&ROLES, c) },
             Kind::Add => Act::Add { room, users: users(chat, b) },
             Kind::Remove => Act::Remove { room, user: user(chat, b) },
             Kind::Set => {
-                Act::Set { room, setting: *of(&[Setting::Muted, Setting::Pinned, Setting::Archived], b), on: c % 3 > 0 }
+                Act::Set { room, setting: of(&[Setting::Muted, Setting::Pinned, Setting::Archived], b), on: c % 3 > 0 }
             }
             Kind::Send => Act::Send {
                 room,
@@ -259,8 +259,8 @@ impl Step {
             Kind::React => Act::React {
                 message,
                 // The first two are the common ones.
-                emoji: if b % 4 == 0 { *of(&EMOJIS, c) } else { EMOJIS[usize::from(c % 2)] },
-                how: *of(&[How::Add, How::Remove, How::Toggle], d),
+                emoji: if b.is_multiple_of(4) { of(&EMOJIS, c) } else { EMOJIS[usize::from(c % 2)] },
+                how: of(&[How::Add, How::Remove, How::Toggle], d),
             },
             Kind::Read => Act::Read {
                 room,
@@ -280,8 +280,10 @@ impl Step {
             Kind::Thread => {
                 Act::Thread { message, after: maybe(b, |pick| self::message(chat, me, pick)), limit: i64::from(c % 4) }
             }
-            Kind::Find => Act::Find { room, query: of(&QUERIES, b), limit: 1 + i64::from(c % 3) },
-            Kind::FindRooms => Act::FindRooms { query: *of(&["team", "GRÖSSE", "größ", "the", ""], b) },
+            Kind::Find => {
+                Act::Find { room, query: &QUERIES[usize::from(b) % QUERIES.len()], limit: 1 + i64::from(c % 3) }
+            }
+            Kind::FindRooms => Act::FindRooms { query: of(&["team", "GRÖSSE", "größ", "the", ""], b) },
             Kind::Open => Act::Open { room },
         }
     }
@@ -293,8 +295,8 @@ fn room(chat: &Chat, me: i64, pick: u16) -> i64 {
     let all: Vec<i64> = chat.rooms.keys().copied().collect();
     match pick % 32 {
         0 => NOBODY,
-        1..=3 if !all.is_empty() => *of(&all, pick / 32),
-        _ if !mine.is_empty() => *of(&mine, pick / 32),
+        1..=3 if !all.is_empty() => of(&all, pick / 32),
+        _ if !mine.is_empty() => of(&mine, pick / 32),
         _ => all.last().copied().unwrap_or(NOBODY),
     }
 }
@@ -306,19 +308,19 @@ fn message(chat: &Chat, me: i64, pick: u16) -> i64 {
         chat.rooms_of(me).flat_map(|room| chat.posts_of(room.id, EVERYTHING)).map(|post| post.id).collect();
     match pick % 32 {
         0 => NOBODY,
-        1..=3 if !all.is_empty() => *of(&all, pick / 32),
-        _ if !mine.is_empty() => *of(&mine, pick / 32),
+        1..=3 if !all.is_empty() => of(&all, pick / 32),
+        _ if !mine.is_empty() => of(&mine, pick / 32),
         _ => all.last().copied().unwrap_or(NOBODY),
     }
 }
 
 fn post_in(chat: &Chat, room: i64, pick: u16) -> Option<i64> {
     let posts: Vec<i64> = chat.posts_of(room, EVERYTHING).map(|post| post.id).collect();
-    (!posts.is_empty()).then(|| *of(&posts, pick))
+    (!posts.is_empty()).then(|| of(&posts, pick))
 }
 
 fn user(chat: &Chat, pick: u16) -> i64 {
-    if pick % 32 == 0 { NOBODY } else { of(&chat.people, pick).0 }
+    if pick.is_multiple_of(32) { NOBODY } else { of(&chat.people, pick).0 }
 }
 
 /// Any of the four, and seldom somebody unknown; a name may be said twice.
