@@ -67,6 +67,11 @@ impl App {
         Ok(Arc::new(Self { config, chat, hub, tokens, stopping, store, tasks, writer: writer_task }))
     }
 
+    /// How many statements the database was asked so far.
+    pub fn statements(&self) -> u64 {
+        self.store.statements()
+    }
+
     /// Who a token speaks for.
     ///
     /// # Errors

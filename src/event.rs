@@ -134,6 +134,13 @@ pub enum Fact {
     },
 }
 
+impl Fact {
+    /// Whether what is told of it in the log is the conversation itself.
+    pub fn shows_conversation(&self) -> bool {
+        matches!(self, Fact::Conversation { .. } | Fact::Settings)
+    }
+}
+
 /// Something that happened, told to those whom [`crate::access::sees`] lets hear it.
 #[derive(Debug)]
 pub struct Event {

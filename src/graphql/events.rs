@@ -85,18 +85,29 @@ pub(crate) async fn page(cx: &Cx, after: Option<&str>, limit: u64) -> Result<Eve
         return Ok(EventPage { events: Vec::new(), cursor: head.cursor(head.position).to_string(), has_more: false });
     };
     let stretch = log::replay(&cx.chat, cx.me(), head.position_of(after)?, limit).await?;
-    let mut events = Vec::with_capacity(stretch.events.len());
-    for event in &stretch.events {
-        events.extend(seen(cx, &head, event).await?);
-    }
+    let shown = stretch.events.iter().filter(|event| event.fact.shows_conversation());
+    let mut announced = conversations::announcements(cx, shown).await?.into_iter();
+    let events = stretch.events.iter().filter_map(|event| {
+        let announced = event.fact.shows_conversation().then(|| announced.next().flatten()).flatten();
+        written(cx, &head, event, announced)
+    });
+    let events = events.collect();
     Ok(EventPage { events, cursor: head.cursor(stretch.position).to_string(), has_more: !stretch.complete })
 }
 
 /// The event as the viewer sees it; `None` for what is not durable.
 pub(crate) async fn seen(cx: &Cx, head: &log::Head, event: &event::Event) -> Result<Option<Event>> {
-    let (Some(position), Some(conversation_id)) = (event.position, event.conversation) else { return Ok(None) };
+    let announced = match event.fact.shows_conversation() {
+        true => conversations::announcement(cx, event).await?,
+        false => None,
+    };
+    Ok(written(cx, head, event, announced))
+}
+
+fn written(cx: &Cx, head: &log::Head, event: &event::Event, announced: Option<Announcement>) -> Option<Event> {
+    let (position, conversation_id) = event.position.zip(event.conversation)?;
     let (cursor, kind) = (head.cursor(position).to_string(), event.kind.name());
-    Ok(match &event.fact {
+    match &event.fact {
         Fact::Message(message) => {
             let message = Message::clone(message).for_viewer(cx.me());
             Some(Event::Message(MessageEvent { cursor, kind, message }))
@@ -108,9 +119,8 @@ pub(crate) async fn seen(cx: &Cx, head: &log::Head, event: &event::Event) -> Res
             Some(Event::Participant(ParticipantEvent { cursor, kind, conversation_id, participant }))
         }
         Fact::Conversation { .. } | Fact::Settings => {
-            let change = conversations::announcement(cx, event).await?;
-            change.map(|change| Event::Conversation(Box::new(ConversationEvent { cursor, kind, change })))
+            announced.map(|change| Event::Conversation(Box::new(ConversationEvent { cursor, kind, change })))
         }
         Fact::Typing(_) | Fact::Presence { .. } => None,
-    })
+    }
 }

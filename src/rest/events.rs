@@ -6,7 +6,7 @@ use serde_json::{Value as Json, json};
 use super::envelope::{Answer, paged};
 use super::input::{Caller, Params};
 use crate::chat::Cx;
-use crate::chat::conversations;
+use crate::chat::conversations::{self, Announcement};
 use crate::chat::messages::Message;
 use crate::error::{Error, Result};
 use crate::event::{Event, Fact};
@@ -30,9 +30,11 @@ pub(super) async fn after(Caller(cx): Caller, params: Params) -> Answer<Vec<Entr
         return paged(Vec::new(), false, Some(next));
     };
     let stretch = log::replay(&cx.chat, cx.me(), head.position_of(after)?, limit).await?;
+    let shown = stretch.events.iter().filter(|event| event.fact.shows_conversation());
+    let mut announced = conversations::announcements(&cx, shown).await?.into_iter();
     let mut entries = Vec::with_capacity(stretch.events.len());
     for event in &stretch.events {
-        if let Some((position, data)) = event.position.zip(data(&cx, event).await?) {
+        if let Some((position, data)) = event.position.zip(data(&cx, event, &mut announced)?) {
             entries.push(Entry { cursor: head.cursor(position).to_string(), kind: event.kind.name(), data });
         }
     }
@@ -40,14 +42,15 @@ pub(super) async fn after(Caller(cx): Caller, params: Params) -> Answer<Vec<Entr
     paged(entries, !stretch.complete, Some(next))
 }
 
-async fn data(cx: &Cx, event: &Event) -> Result<Option<Json>> {
+/// The data of an event; what it says of conversations is taken from `announced`, in order.
+fn data(cx: &Cx, event: &Event, announced: &mut impl Iterator<Item = Option<Announcement>>) -> Result<Option<Json>> {
     let written = match &event.fact {
         Fact::Message(message) => serde_json::to_value(Message::clone(message).for_viewer(cx.me())),
         Fact::Reaction(change) => serde_json::to_value(change),
         Fact::Receipt(moved) => serde_json::to_value(moved),
         Fact::Participant(person) => Ok(json!({ "conversationId": event.conversation, "participant": person })),
         Fact::Conversation { .. } | Fact::Settings => {
-            let Some(announced) = conversations::announcement(cx, event).await? else { return Ok(None) };
+            let Some(announced) = announced.next().flatten() else { return Ok(None) };
             serde_json::to_value(announced.conversation)
         }
         Fact::Typing(_) | Fact::Presence { .. } => return Ok(None),

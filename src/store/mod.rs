@@ -6,6 +6,8 @@ mod queue;
 mod words;
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use sea_orm::{
@@ -25,6 +27,7 @@ pub use words::matching;
 pub struct Store {
     reader: DatabaseConnection,
     writer: DatabaseConnection,
+    statements: Arc<AtomicU64>,
 }
 
 /// Connections that read at the same time. Eight serve PostgreSQL as well as 32 do; SQLite has a thread for each.
@@ -53,7 +56,7 @@ impl Store {
         }
         let writer = Self::connect(|| sqlite_options(url, 1, false)).await?;
         let reader = Self::connect(|| sqlite_options(url, SQLITE_READERS, true)).await?;
-        Ok(Self { reader, writer })
+        Ok(Self::counting(reader, writer))
     }
 
     /// Connects, again and again while another process is turning the new file's write-ahead log on: SQLite does not
@@ -74,7 +77,23 @@ impl Store {
         let mut options = options(url, POSTGRES_CONNECTIONS);
         options.test_before_acquire_if_idle_for(Duration::from_secs(5));
         let pool = Database::connect(options).await?;
-        Ok(Self { reader: pool.clone(), writer: pool })
+        Ok(Self::counting(pool.clone(), pool))
+    }
+
+    fn counting(mut reader: DatabaseConnection, mut writer: DatabaseConnection) -> Self {
+        let statements = Arc::new(AtomicU64::new(0));
+        for pool in [&mut reader, &mut writer] {
+            let statements = Arc::clone(&statements);
+            pool.set_metric_callback(move |_| {
+                statements.fetch_add(1, Ordering::Relaxed);
+            });
+        }
+        Self { reader, writer, statements }
+    }
+
+    /// How many statements were run so far: what a list costs must not grow with the list.
+    pub fn statements(&self) -> u64 {
+        self.statements.load(Ordering::Relaxed)
     }
 
     /// The pool for reading. On SQLite it cannot write.
@@ -99,7 +118,7 @@ impl Store {
 
     /// Closes every connection; what is committed stays.
     pub async fn close(self) {
-        let Self { reader, writer } = self;
+        let Self { reader, writer, .. } = self;
         // On PostgreSQL both are one pool, and closing it twice is harmless.
         for pool in [reader, writer] {
             if let Err(cause) = pool.close().await {

@@ -47,7 +47,7 @@ fn id(value: &Json) -> &str {
 
 #[tokio::test]
 async fn every_query_and_mutation_of_the_schema_does_what_its_name_says() {
-    let server = Server::start().await;
+    let server = Server::start_with(|config| config.webhooks.allow_private_targets = true).await;
     let (alice, bob, carol) = (server.person("Alice").await, server.person("Bob").await, server.person("Carol").await);
     let root = server.administrator("Root").await;
     let mut tour = Tour::default();
@@ -55,6 +55,8 @@ async fn every_query_and_mutation_of_the_schema_does_what_its_name_says() {
     messages(&mut tour, &alice, &bob).await;
     people(&mut tour, &alice, &bob, &root).await;
     ends(&mut tour, &alice, &bob, &carol).await;
+    files(&mut tour, &alice).await;
+    webhooks(&mut tour, &root).await;
     let missing: Vec<_> = fields_of(&["Query", "Mutation"]).difference(&tour.0).cloned().collect();
     assert_eq!(missing, Vec::<String>::new(), "nobody asked for these");
 }
@@ -177,6 +179,38 @@ async fn people(tour: &mut Tour, alice: &Person, bob: &Person, root: &Person) {
     let input = json!({ "input": [{ "id": 777, "name": "Grace" }] });
     assert_eq!(tour.ask(root, upsert, input.clone()).await, json!([{ "id": "777", "name": "Grace" }]));
     assert_eq!(alice.gql_refused(upsert, input).await.0, "FORBIDDEN");
+}
+
+async fn files(tour: &mut Tour, alice: &Person) {
+    let uploaded = alice.upload("note.txt", "text/plain", b"words").await;
+    let file = "query($id: ID!) { file(id: $id) { fileName size contentType } }";
+    let seen = json!({ "fileName": "note.txt", "size": 5, "contentType": "text/plain" });
+    assert_eq!(tour.ask(alice, file, json!({ "id": uploaded["id"] })).await, seen);
+}
+
+async fn webhooks(tour: &mut Tour, root: &Person) {
+    // Nobody listens on the port for discarding.
+    let input = json!({ "input": { "url": "http://127.0.0.1:9/hook", "events": ["chat_message.sent"] } });
+    let create = "mutation($input: CreateWebhookEndpointInput!) { createWebhookEndpoint(input: $input) { id secret } }";
+    let endpoint = tour.ask(root, create, input).await;
+    let at = json!({ "id": id(&endpoint) });
+    let list = tour.ask(root, "{ webhookEndpoints { id secret enabled events } }", json!({})).await;
+    let shown = json!([{ "id": id(&endpoint), "secret": null, "enabled": true, "events": ["chat_message.sent"] }]);
+    assert_eq!(list, shown);
+    let rotate = "mutation($id: ID!) { rotateWebhookSecret(endpointId: $id) { secret previousSecretUntil } }";
+    assert_ne!(tour.ask(root, rotate, at.clone()).await["secret"], endpoint["secret"]);
+    let test = "mutation($id: ID!) { sendTestEvent(endpointId: $id) { id eventType } }";
+    assert_eq!(tour.ask(root, test, at.clone()).await["eventType"], "webhook.test");
+    let deliveries = "query($id: ID!) { webhookDeliveries(endpointId: $id) { nodes { id eventType } } }";
+    let sent = tour.ask(root, deliveries, at.clone()).await;
+    assert_eq!(sent["nodes"][0]["eventType"], "webhook.test");
+    let replay = "mutation($ids: [ID!]!) { replayWebhookDeliveries(deliveryIds: $ids) }";
+    // What is still on its way is not sent again.
+    assert!(tour.ask(root, replay, json!({ "ids": [sent["nodes"][0]["id"]] })).await.is_number());
+    let update = "mutation($id: ID!) { updateWebhookEndpoint(endpointId: $id, input: { enabled: false }) { enabled } }";
+    assert_eq!(tour.ask(root, update, at.clone()).await, json!({ "enabled": false }));
+    let delete = "mutation($id: ID!) { deleteWebhookEndpoint(endpointId: $id) }";
+    assert_eq!(tour.ask(root, delete, at).await, true);
 }
 
 async fn ends(tour: &mut Tour, alice: &Person, bob: &Person, carol: &Person) {

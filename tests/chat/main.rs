@@ -12,6 +12,7 @@ mod stomp_client;
 mod uploads;
 
 mod attendance;
+mod budget;
 mod canary;
 mod catchup;
 mod differential;

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use confab::app::App;
@@ -26,6 +27,7 @@ pub struct Server {
     /// The address of a PostgreSQL and the name of this server's database there.
     database: Option<(String, String)>,
     running: Option<(oneshot::Sender<()>, JoinHandle<anyhow::Result<()>>)>,
+    app: Weak<App>,
     config: Config,
     next_id: AtomicI64,
 }
@@ -66,7 +68,7 @@ impl Server {
         change(&mut config);
         let address = SocketAddr::from(([127, 0, 0, 1], 0));
         let next_id = AtomicI64::new(1);
-        let mut server = Self { address, folder, database, running: None, config, next_id };
+        let mut server = Self { address, folder, database, running: None, app: Weak::new(), config, next_id };
         server.resume().await;
         server
     }
@@ -91,6 +93,11 @@ impl Server {
         connection.close().await.ok();
     }
 
+    /// How many statements the running server has asked its database so far.
+    pub fn statements(&self) -> u64 {
+        self.app.upgrade().expect("the server runs").statements()
+    }
+
     /// Stops the server gracefully and keeps its data.
     pub async fn stop(&mut self) {
         if let Some((stop, task)) = self.running.take() {
@@ -104,10 +111,15 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         self.address = listener.local_addr().expect("an address");
         let (stop, stopped) = oneshot::channel();
-        let config = self.config.clone();
-        let task = tokio::spawn(confab::serve(config, listener, async {
-            stopped.await.ok();
-        }));
+        let app = App::open(self.config.clone()).await.expect("the server starts");
+        self.app = Arc::downgrade(&app);
+        let task = tokio::spawn(async move {
+            let stopped = async {
+                stopped.await.ok();
+            };
+            confab::run(app, listener, stopped).await;
+            Ok(())
+        });
         self.running = Some((stop, task));
         self.wait_until_ready().await;
     }

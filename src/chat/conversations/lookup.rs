@@ -91,13 +91,34 @@ pub struct Announcement {
 /// What the caller is told of an event on the conversations queue: the conversation as it is now, or, to somebody
 /// who is not in it any more, that it was there. `None` for events of another queue.
 pub async fn announcement(cx: &Cx, event: &Event) -> Result<Option<Announcement>> {
-    let Some((id, change)) = event.conversation.zip(change(event, cx.me())) else { return Ok(None) };
-    let gone = matches!(change, Change::Left | Change::Deleted);
-    let conversation = match many(cx, &[id]).await?.remove(&id) {
-        Some(conversation) if !gone => conversation,
-        _ => left(cx, event, id).await?,
-    };
-    Ok(Some(Announcement { conversation, change }))
+    Ok(announcements(cx, [event]).await?.pop().flatten())
+}
+
+/// As [`announcement`], for many events at once: what is there still is read together.
+pub async fn announcements<'e>(
+    cx: &Cx,
+    events: impl IntoIterator<Item = &'e Event>,
+) -> Result<Vec<Option<Announcement>>> {
+    let told: Vec<_> =
+        events.into_iter().map(|event| (event, event.conversation.zip(change(event, cx.me())))).collect();
+    let is_gone = |change: Change| matches!(change, Change::Left | Change::Deleted);
+    let there = told.iter().filter_map(|(_, told)| told.filter(|(_, change)| !is_gone(*change)).map(|(id, _)| id));
+    let there = crate::chat::distinct(there);
+    let present = if there.is_empty() { HashMap::new() } else { many(cx, &there).await? };
+    let mut announced = Vec::with_capacity(told.len());
+    for (event, told) in told {
+        announced.push(match told {
+            None => None,
+            Some((id, change)) => {
+                let conversation = match present.get(&id).filter(|_| !is_gone(change)) {
+                    Some(conversation) => conversation.clone(),
+                    None => left(cx, event, id).await?,
+                };
+                Some(Announcement { conversation, change })
+            }
+        });
+    }
+    Ok(announced)
 }
 
 fn change(event: &Event, me: UserId) -> Option<Change> {

@@ -24,7 +24,7 @@ use crate::error::{Error, Result};
 use crate::id::{ConversationId, MessageId, UserId};
 
 pub use list::{Listing, Unread, UnreadCount, list, unread};
-pub use lookup::{Announcement, Change, announcement, exists, get, ids_of, many, must_be_in};
+pub use lookup::{Announcement, Change, announcement, announcements, exists, get, ids_of, many, must_be_in};
 pub use membership::{add_participants, delete, leave, remove_participant, set_role, transfer_ownership};
 pub use settings::{Setting, UpdateConversation, set, update};
 pub use start::{CreateGroup, create_group, open_direct};

@@ -1,0 +1,90 @@
+//! What a list costs: a fixed number of statements, however long it is and whatever hangs on its entries.
+
+use serde_json::{Value as Json, json};
+
+use crate::person::Person;
+use crate::server::Server;
+
+/// Statements that each list may take, REST first and then GraphQL.
+const REST: [(&str, u64); 6] = [
+    ("/conversations", 8),
+    ("/conversations/{id}/messages", 6),
+    ("/conversations/{id}/messages/search?query=word", 6),
+    ("/conversations/{id}/attachments", 3),
+    ("/messages/{message}/thread", 7),
+    ("/events?after={cursor}&limit=100", 18),
+];
+const GRAPHQL: [(&str, u64); 5] = [
+    ("{ conversations { edges { node { id name participants { userName } lastMessage { content } } } } }", 8),
+    ("{ conversations { edges { node { messages(last: 50) { edges { node { content sender { name } } } } } } } }", 13),
+    (
+        "query($id: ID!) { conversation(id: $id) { messages(last: 50) { edges { node { content sender { name } \
+         attachments { fileName } reactionSummary { emoji count viewerReacted } parent { content } } } } } }",
+        20,
+    ),
+    ("{ searchMessages(query: \"word\") { edges { node { content sender { name } } snippet } } }", 5),
+    ("{ unread { totalUnread conversations { conversationId } } }", 1),
+];
+
+/// Somebody with `rooms` groups of `messages` messages, replies and reactions among them.
+async fn furnish(alice: &Person, bob: &Person, rooms: usize, messages: usize) -> (i64, i64) {
+    let mut last = (0, 0);
+    for room in 0..rooms {
+        let group = alice.group(&format!("Room {room}"), &[bob]).await;
+        let first = bob.send(group, "the first word").await;
+        for number in 1..messages {
+            let input = json!({ "content": format!("word {number}"), "parentMessageId": first });
+            let sender = if number % 2 == 0 { alice } else { bob };
+            let reply = sender.post(&format!("/conversations/{group}/messages"), input).await.ok();
+            let path = format!("/messages/{}/reactions", reply["id"]);
+            alice.post(&path, json!({ "emoji": if number % 3 == 0 { "👍" } else { "🎉" } })).await.ok();
+        }
+        last = (group, first);
+    }
+    last
+}
+
+/// The statements of a request. The server has chores of its own, so the smallest of a few counts is taken.
+async fn cost(server: &Server, request: impl AsyncFn() -> Json) -> u64 {
+    let mut smallest = u64::MAX;
+    for _ in 0..4 {
+        let before = server.statements();
+        request().await;
+        smallest = smallest.min(server.statements() - before);
+    }
+    smallest
+}
+
+/// What every list costs with that many rooms and messages.
+async fn costs(rooms: usize, messages: usize) -> Vec<(String, u64, u64)> {
+    let server = Server::start().await;
+    let (alice, bob) = (server.person("Alice").await, server.person("Bob").await);
+    let start = alice.get("/events").await.body["page"]["next"].as_str().expect("a cursor").to_owned();
+    let (group, first) = furnish(&alice, &bob, rooms, messages).await;
+    let mut costs = Vec::new();
+    for (path, budget) in REST {
+        let path = path.replace("{id}", &group.to_string()).replace("{message}", &first.to_string());
+        let path = path.replace("{cursor}", &start);
+        costs.push((path.clone(), cost(&server, async || alice.get(&path).await.ok()).await, budget));
+    }
+    for (query, budget) in GRAPHQL {
+        let variables = json!({ "id": group.to_string() });
+        let variables = if query.contains("$id") { variables } else { json!({}) };
+        let asked = async || alice.gql_ok(query, variables.clone()).await;
+        costs.push((query.to_owned(), cost(&server, asked).await, budget));
+    }
+    costs
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_costs_the_same_however_long_it_is() {
+    let (short, long) = (costs(2, 3).await, costs(12, 8).await);
+    for ((path, few, _), (_, many, budget)) in short.iter().zip(&long) {
+        let what = path.split('?').next().unwrap_or_default();
+        println!("{few:>3} and {many:>3} of {budget:>3} statements: {what}");
+    }
+    for ((path, few, budget), (_, many, _)) in short.iter().zip(&long) {
+        assert!(many <= few, "{path} costs {few} statements for a short list and {many} for a long one");
+        assert!(many <= budget, "{path} costs {many} statements, more than {budget}");
+    }
+}
