@@ -31,6 +31,8 @@ use crate::app::App;
 use crate::chat::Cx;
 use crate::config;
 use crate::error::{Error, Result};
+
+use loaders::Loads;
 use order::{Order, Types};
 
 /// The schema of this server.
@@ -129,7 +131,8 @@ impl Door {
 
     /// Runs a query or a mutation for somebody.
     pub async fn execute(&self, cx: &Cx, checked: &Checked) -> Response {
-        checked.finish(self.schema.execute(checked.request(cx)).await)
+        let (request, loads) = checked.request(cx);
+        checked.finish(loads.along(self.schema.execute(request)).await)
     }
 }
 
@@ -141,19 +144,20 @@ fn definition<'d>(document: &'d ExecutableDocument, name: Option<&str>) -> Optio
 }
 
 impl Checked {
-    /// The request that runs it for somebody.
-    pub fn request(&self, cx: &Cx) -> Request {
+    /// The request that runs it for somebody, and the loads that have to run along with it.
+    pub fn request(&self, cx: &Cx) -> (Request, Loads) {
+        let loads = Loads::default();
         let variables = self.operation.variables.clone().unwrap_or_default();
         let variables = async_graphql::Variables::from_json(serde_json::Value::Object(variables));
         let mut request = Request::new(self.operation.query.clone())
             .variables(variables)
-            .data(loaders::Loaders::new(cx))
+            .data(loaders::Loaders::new(cx, &loads))
             .data(cx.clone());
         if let Some(name) = &self.operation.operation_name {
             request = request.operation_name(name);
         }
         request.set_parsed_query(ExecutableDocument::clone(&self.document));
-        request
+        (request, loads)
     }
 
     /// A response of the engine as it goes out: with codes, and in its last form.

@@ -57,8 +57,9 @@ impl Question {
         // Before the check, so that nothing that happens during it is lost: what is committed from now on is told.
         listener.set_interest(others.and(interest(topics)));
         let started = listener.position();
-        let request = checked.request(cx).data(Source::Check);
-        if let Some(response) = door.schema.execute_stream(request).next().await
+        let (request, loads) = checked.request(cx);
+        let mut responses = door.schema.execute_stream(request.data(Source::Check));
+        if let Some(response) = loads.along(responses.next()).await
             && !response.errors.is_empty()
         {
             return Err(Box::new(error::dress(response)));
@@ -103,7 +104,9 @@ impl Question {
 
     async fn execute(&self, door: &Door, cx: &Cx, event: Arc<Event>) -> Option<Bytes> {
         let source = Source::Happened(event, Arc::clone(&self.head));
-        let response = door.schema.execute_stream(self.checked.request(cx).data(source)).next().await?;
+        let (request, loads) = self.checked.request(cx);
+        let mut responses = door.schema.execute_stream(request.data(source));
+        let response = loads.along(responses.next()).await?;
         serde_json::to_vec(&self.checked.finish(response)).ok().map(Bytes::from)
     }
 }

@@ -47,7 +47,7 @@ async fn furnish(alice: &Person, bob: &Person, rooms: usize, messages: usize) ->
 /// The statements of a request. The server has chores of its own, so the smallest of a few counts is taken.
 async fn cost(server: &Server, request: impl AsyncFn() -> Json) -> u64 {
     let mut smallest = u64::MAX;
-    for _ in 0..4 {
+    for _ in 0..8 {
         let before = server.statements();
         request().await;
         smallest = smallest.min(server.statements() - before);
