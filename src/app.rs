@@ -1,6 +1,5 @@
 //! Everything that the doors share, built in one place from the bottom to the top.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,7 +8,7 @@ use chrono::Utc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::auth::Tokens;
+use crate::auth::{Tokens, make_private};
 use crate::chat::files::{self, Links};
 use crate::chat::{Chat, Cx, presence, typing, users};
 use crate::config::Config;
@@ -138,16 +137,4 @@ async fn sweep_files(chat: Arc<Chat>, stopping: CancellationToken) {
             Err(error) => tracing::debug!(%error, "files are swept again soon"),
         }
     }
-}
-
-/// The folder, for its owner only if it is new.
-fn make_private(folder: &Path) -> std::io::Result<()> {
-    if folder.is_dir() {
-        return Ok(());
-    }
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)
 }

@@ -148,6 +148,13 @@ pub fn bearer(header: &str) -> Option<&str> {
     (scheme.eq_ignore_ascii_case("Bearer") && is_word(token)).then_some(token)
 }
 
+/// The token that a query string names `token`, decoded: all that a browser can set on a socket.
+pub fn in_query(query: &str) -> Option<String> {
+    let (_, token) = query.split('&').filter_map(|pair| pair.split_once('=')).find(|(name, _)| *name == "token")?;
+    let token = percent_encoding::percent_decode_str(token).decode_utf8().ok()?;
+    Some(token.into_owned()).filter(|token| !token.is_empty())
+}
+
 /// The token of a place that takes it with or without `Bearer` before it, such as the payload of `connection_init`.
 pub fn bearer_or_bare(text: &str) -> Option<&str> {
     let bare = text.trim_matches(' ');

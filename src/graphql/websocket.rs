@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use super::render::Question;
 use super::{Door, Operation, error};
 use crate::answer::refuse;
-use crate::auth::bearer_or_bare;
+use crate::auth::{self, bearer_or_bare};
 use crate::body;
 use crate::chat::Cx;
 use crate::error::{Error, Kind};
@@ -47,7 +47,7 @@ pub(super) fn accept(door: Arc<Door>, parts: &Parts, upgrade: WebSocketUpgrade) 
     if !origin::is_allowed(&door.app.config.cors, &parts.headers) {
         return refuse(&Error::forbidden("This origin is not allowed"));
     }
-    let token = token_of(parts.uri.query().unwrap_or_default());
+    let token = auth::in_query(parts.uri.query().unwrap_or_default());
     let upgrade = websocket::limited(upgrade).protocols(PROTOCOLS.map(|(name, _)| name));
     upgrade.on_upgrade(async move |socket| {
         let chosen = socket.protocol().and_then(|name| name.to_str().ok()).map(str::to_owned);
@@ -58,12 +58,6 @@ pub(super) fn accept(door: Arc<Door>, parts: &Parts, upgrade: WebSocketUpgrade) 
             None => socket::Wire::close(socket, Goodbye::new(4406, "Subprotocol not acceptable")).await,
         }
     })
-}
-
-fn token_of(query: &str) -> Option<String> {
-    let (_, token) = query.split('&').filter_map(|pair| pair.split_once('=')).find(|(name, _)| *name == "token")?;
-    let token = percent_encoding::percent_decode_str(token).decode_utf8().ok()?;
-    Some(token.into_owned()).filter(|token| !token.is_empty())
 }
 
 /// What a client says.

@@ -18,7 +18,7 @@ use axum::routing::get;
 use futures_util::FutureExt;
 
 use crate::app::App;
-use crate::auth::bearer;
+use crate::auth::{self, bearer};
 use crate::config::Cors;
 use crate::socket;
 use crate::sockjs::{self, Opening, Options, Origins};
@@ -73,10 +73,7 @@ fn origins(settings: &Cors) -> Origins {
 
 /// The token that a request brings: in its URL, which is all that a browser can set, or in `Authorization`.
 fn token(request: &Parts) -> Option<String> {
-    let query = request.uri.query().unwrap_or_default();
-    let given = query.split('&').filter_map(|pair| pair.split_once('=')).find(|(name, _)| *name == "token");
-    let given = given.and_then(|(_, token)| percent_encoding::percent_decode_str(token).decode_utf8().ok());
-    let given = given.map(|token| token.into_owned()).filter(|token| !token.is_empty());
+    let given = auth::in_query(request.uri.query().unwrap_or_default());
     given.or_else(|| request.headers.get(AUTHORIZATION)?.to_str().ok().and_then(bearer).map(str::to_owned))
 }
 
