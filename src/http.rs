@@ -1,5 +1,7 @@
 //! Mounts the doors and serves them: the accept loop with its limits, request ids and logs, health, and shutdown.
 
+mod linger;
+
 use std::any::Any;
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -29,6 +31,7 @@ use crate::app::App;
 use crate::config::Cors;
 use crate::error::{Error, Kind};
 use crate::{graphql, metrics, rest, stomp};
+use linger::Connection;
 
 /// How long a client may take for the head of a request, and the server for its last requests.
 const HEADERS: Duration = Duration::from_secs(10);
@@ -141,13 +144,12 @@ pub async fn serve(app: &Arc<App>, listener: TcpListener) {
             let service = service.clone();
             async move { Ok::<_, Infallible>(answer(service, request).await) }
         });
-        let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
-        let connection = graceful.watch(connection);
+        let stream = TokioIo::new(Connection::new(stream, place));
+        let connection = graceful.watch(builder.serve_connection_with_upgrades(stream, service).into_owned());
         tokio::spawn(async move {
             if let Err(cause) = connection.await {
                 tracing::debug!(%cause, "a connection ended");
             }
-            drop(place);
         });
     }
     if tokio::time::timeout(LAST_REQUESTS, graceful.shutdown()).await.is_err() {

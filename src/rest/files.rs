@@ -23,13 +23,7 @@ const LONGEST_ID: usize = 32;
 pub(super) async fn upload(Caller(cx): Caller, request: Request) -> Answer<File> {
     files::may_upload(&cx)?;
     let mut form = Form::open(request, cx.chat.config.chat.max_file_bytes()).await?;
-    match receive(&cx, &mut form).await {
-        Ok(file) => created(file, true),
-        Err(error) => {
-            form.forget().await;
-            Err(error.into())
-        }
-    }
+    created(receive(&cx, &mut form).await?, true)
 }
 
 /// Reads the parts in whatever order they come. Unknown ones are ignored.

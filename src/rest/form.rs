@@ -11,9 +11,9 @@ use axum::body::{Body, BodyDataStream};
 use axum::extract::multipart::{Field, MultipartError};
 use axum::extract::{FromRequest, Multipart, Request};
 use axum::http::HeaderMap;
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, EXPECT};
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use bytes::Bytes;
-use futures_util::{Stream, StreamExt};
+use futures_util::Stream;
 
 use crate::body;
 use crate::error::{Error, Kind, Result};
@@ -25,8 +25,6 @@ const MOST_PARTS: usize = 10;
 const UNCLAIMED: usize = 512 * 1024;
 /// How long a form may be silent.
 const SILENCE: Duration = Duration::from_secs(30);
-/// What is read and forgotten after a refusal, and how long: a client that is still sending hears no answer.
-const FAREWELL: Duration = Duration::from_secs(5);
 
 /// A form that is being read.
 pub(super) struct Form {
@@ -56,12 +54,6 @@ impl Form {
             request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
         let (head, body) = request.into_parts();
         if announced.is_some_and(|length| length > most) {
-            // Who asks first has not begun to send.
-            if !head.headers.contains_key(EXPECT) {
-                let mut body = body.into_data_stream();
-                let rest = async { while let Some(Ok(_)) = body.next().await {} };
-                let _enough = tokio::time::timeout(FAREWELL, rest).await;
-            }
             return Err(too_large());
         }
         let told = Arc::<Told>::default();
@@ -90,12 +82,6 @@ impl Form {
             return Err(Error::bad_request("Every part of a form needs a name"));
         }
         Ok(Some(Part { field, told: &self.told }))
-    }
-
-    /// Reads on for a while and forgets it, so that a client that only sends hears why it was refused.
-    pub async fn forget(mut self) {
-        let rest = async { while let Ok(Some(_)) = self.parts.next_field().await {} };
-        let _enough = tokio::time::timeout(FAREWELL, rest).await;
     }
 }
 

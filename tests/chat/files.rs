@@ -11,6 +11,7 @@ use sea_orm::{ConnectionTrait, Database, DatabaseConnection, Statement};
 use serde_json::{Value as Json, json};
 
 use crate::server::Server;
+use crate::sockets::until;
 use crate::uploads::{self, Got, file, form, id, of, part};
 
 /// A folder for files that a test can look into.
@@ -31,14 +32,6 @@ async fn database(server: &Server) -> DatabaseConnection {
 async fn number(db: &DatabaseConnection, sql: &str) -> i64 {
     let row = db.query_one_raw(Statement::from_string(db.get_database_backend(), sql)).await.unwrap().unwrap();
     row.try_get_by_index(0).unwrap()
-}
-
-async fn until(what: &str, is_so: impl AsyncFn() -> bool) {
-    let end = tokio::time::Instant::now() + Duration::from_secs(30);
-    while !is_so().await {
-        assert!(tokio::time::Instant::now() < end, "{what}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
 }
 
 fn png(width: u32, height: u32) -> Vec<u8> {

@@ -15,6 +15,7 @@ mod attendance;
 mod budget;
 mod canary;
 mod catchup;
+mod connections;
 mod differential;
 mod doors;
 mod files;

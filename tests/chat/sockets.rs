@@ -17,6 +17,15 @@ pub const SOON: Duration = Duration::from_secs(10);
 /// How long it takes to believe that nothing comes.
 pub const QUIET: Duration = Duration::from_millis(300);
 
+/// Waits until something is so, and says what was not.
+pub async fn until(what: &str, is_so: impl AsyncFn() -> bool) {
+    let end = tokio::time::Instant::now() + Duration::from_secs(30);
+    while !is_so().await {
+        assert!(tokio::time::Instant::now() < end, "{what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
 pub struct GraphqlSocket {
     stream: WebSocketStream<MaybeTlsStream<TcpStream>>,
 }

@@ -1,0 +1,90 @@
+//! A connection that is closed without being cut off. A socket that is closed while its peer still sends is reset by the
+//! system, and a reset takes from the peer what was answered last: a refusal, or the close frame that says why.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::timeout;
+
+/// How long a peer that says nothing more, and one that never stops, is waited for.
+const SILENCE: Duration = Duration::from_secs(1);
+const ENOUGH: Duration = Duration::from_secs(10);
+
+/// An open connection, and its place among those that a node has. The place is given back when the socket is closed,
+/// whatever became of the connection: WebSockets keep theirs.
+pub(super) struct Connection {
+    open: Option<(TcpStream, OwnedSemaphorePermit)>,
+}
+
+impl Connection {
+    pub fn new(stream: TcpStream, place: OwnedSemaphorePermit) -> Self {
+        Self { open: Some((stream, place)) }
+    }
+
+    fn stream(&mut self) -> Pin<&mut TcpStream> {
+        let (stream, _) = self.open.as_mut().expect("only dropping takes the socket");
+        Pin::new(stream)
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        let Some((stream, place)) = self.open.take() else { return };
+        // Without a runtime the process is at its end.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move {
+                let _enough = timeout(ENOUGH, linger(stream)).await;
+                drop(place);
+            });
+        }
+    }
+}
+
+/// Says that nothing more comes, and forgets what the peer still sends until it is done.
+async fn linger(mut stream: TcpStream) -> io::Result<()> {
+    stream.shutdown().await?;
+    let mut forgotten = vec![0; 16 * 1024];
+    while let Ok(read) = timeout(SILENCE, stream.read(&mut forgotten)).await {
+        if read? == 0 {
+            break;
+        }
+    }
+    Ok(())
+}
+
+impl AsyncRead for Connection {
+    fn poll_read(mut self: Pin<&mut Self>, task: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        self.stream().poll_read(task, into)
+    }
+}
+
+impl AsyncWrite for Connection {
+    fn poll_write(mut self: Pin<&mut Self>, task: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.stream().poll_write(task, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.stream().poll_flush(task)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.stream().poll_shutdown(task)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        task: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.stream().poll_write_vectored(task, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.open.as_ref().is_some_and(|(stream, _)| stream.is_write_vectored())
+    }
+}

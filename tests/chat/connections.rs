@@ -1,0 +1,84 @@
+//! How connections begin and end: their number is bounded, and nobody is cut off before hearing why.
+
+use std::net::SocketAddr;
+
+use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::server::Server;
+use crate::sockets::{GraphqlSocket, QUIET, SOON, until};
+
+/// Says all of it before it listens, as simple clients do; what the server answered to the end of the connection.
+async fn say_all(address: SocketAddr, head: &str, body: &[u8]) -> String {
+    let mut stream = TcpStream::connect(address).await.expect("the server listens");
+    stream.write_all(head.as_bytes()).await.expect("the head is taken");
+    stream.write_all(body).await.expect("the body is taken, read or not");
+    let mut answer = Vec::new();
+    tokio::time::timeout(SOON, stream.read_to_end(&mut answer)).await.expect("an end").expect("no reset");
+    String::from_utf8(answer).expect("text")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_sends_too_much_hears_the_refusal_at_its_end() {
+    let server = Server::start_with(|config| config.chat.max_file_size_mb = 1).await;
+    let alice = server.person("Alice").await;
+    let many = 8 << 20;
+    for (path, kind) in [
+        ("/api/files", "multipart/form-data; boundary=b"),
+        ("/api/chat/conversations/1/messages", "application/json"),
+        ("/graphql", "application/json"),
+    ] {
+        for (length, body) in [
+            (format!("Content-Length: {many}"), vec![b' '; many]),
+            ("Transfer-Encoding: chunked".to_owned(), [format!("{many:x}\r\n").as_bytes(), &vec![b' '; many]].concat()),
+        ] {
+            let head = format!(
+                "POST {path} HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {}\r\nContent-Type: {kind}\r\n{length}\r\n\r\n",
+                server.address, alice.token
+            );
+            let answer = say_all(server.address, &head, &body).await;
+            // What comes in pieces may be found malformed before it is found too long.
+            let statuses = ["HTTP/1.1 413 ", "HTTP/1.1 400 "];
+            assert!(statuses.iter().any(|status| answer.starts_with(status)), "{path}, {length}: {answer}");
+            assert!(answer.contains("\"code\":"), "{path}, {length}: {answer}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_says_too_much_over_a_socket_hears_why_it_is_closed() {
+    let server = Server::start().await;
+    let alice = server.person("Alice").await;
+    let padding = "x".repeat(8 << 20);
+    for _ in 0..5 {
+        let mut socket = alice.socket().await;
+        socket.say(json!({ "type": "ping", "payload": { "padding": padding } })).await;
+        assert_eq!(socket.closed().await.0, 1009);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_has_as_many_connections_as_the_setting_allows_and_sockets_are_among_them() {
+    let server = Server::start_with(|config| config.limits.connections = 4).await;
+    let health = || async { reqwest::get(server.url("/health/live")).await.is_ok() };
+    let knock = || GraphqlSocket::knock(server.address, &[("Sec-WebSocket-Protocol", "graphql-ws")], None);
+    // The connection that found the server ready may still have the fourth place.
+    let sockets = [knock().await, knock().await, knock().await];
+    assert!(sockets.iter().all(Result::is_ok));
+    until("one place is left", health).await;
+    let _last = taken_in(server.address).await;
+    assert!(!health().await);
+    drop(sockets);
+    until("the places were given back", health).await;
+}
+
+/// A connection that says nothing and was not closed at once.
+async fn taken_in(address: SocketAddr) -> TcpStream {
+    loop {
+        let mut stream = TcpStream::connect(address).await.expect("the server listens");
+        if tokio::time::timeout(QUIET, stream.read_u8()).await.is_err() {
+            return stream;
+        }
+    }
+}
