@@ -1,7 +1,10 @@
 //! Who may do what and who sees what: roles as one table, membership as a value that proves it, and the one
 //! visibility rule of everything that is told. It knows no door.
 
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
+use sea_orm::sea_query::SelectStatement;
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, JoinType, QueryFilter, QuerySelect, QueryTrait, RelationTrait, Select,
+};
 
 use crate::entity::conversation::{self, ConversationType};
 use crate::entity::participant::{self, Role};
@@ -96,6 +99,23 @@ pub async fn member(db: &impl ConnectionTrait, viewer: UserId, id: ConversationI
         .ok_or_else(not_a_participant)?;
     Ok(Member { conversation, me })
 }
+
+/// The open conversations that `viewer` is in, with the viewer's own rows: what every list and every search is made of.
+pub fn memberships(viewer: UserId) -> Select<participant::Entity> {
+    participant::Entity::find()
+        .join(JoinType::InnerJoin, participant::Relation::Conversation.def())
+        .filter(participant::Column::UserId.eq(viewer.get()))
+        .filter(conversation::Column::ClosedAt.is_null())
+}
+
+/// The ids of those conversations, for a statement that is built.
+pub fn conversations_of(viewer: UserId) -> SelectStatement {
+    memberships(viewer).select_only().column(participant::Column::ConversationId).into_query()
+}
+
+/// The same for a statement that is written out; what stands for the viewer's id comes behind it.
+pub const CONVERSATIONS_OF: &str = "SELECT p.conversation_id FROM chat_participants p JOIN chat_conversations c \
+     ON c.id = p.conversation_id WHERE c.closed_at IS NULL AND p.user_id = ";
 
 /// What is said of a conversation that does not exist or is closed.
 pub fn no_conversation() -> Error {

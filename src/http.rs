@@ -142,7 +142,7 @@ pub async fn serve(app: &Arc<App>, listener: TcpListener) {
         let service = router.clone();
         let service = hyper::service::service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
             let service = service.clone();
-            async move { Ok::<_, Infallible>(answer(service, request).await) }
+            async move { Ok::<_, Infallible>(linger::answer(request, |request| answer(service, request)).await) }
         });
         let stream = TokioIo::new(Connection::new(stream, place));
         let connection = graceful.watch(builder.serve_connection_with_upgrades(stream, service).into_owned());
@@ -157,8 +157,8 @@ pub async fn serve(app: &Arc<App>, listener: TcpListener) {
     }
 }
 
-async fn answer(router: Router, request: hyper::Request<hyper::body::Incoming>) -> Response {
-    match router.oneshot(request.map(axum::body::Body::new)).await {
+async fn answer(router: Router, request: Request) -> Response {
+    match router.oneshot(request).await {
         Ok(response) => response,
         Err(never) => match never {},
     }

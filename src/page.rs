@@ -61,6 +61,12 @@ pub struct Page<T> {
     pub has_more: bool,
 }
 
+impl<T> Default for Page<T> {
+    fn default() -> Self {
+        Self { items: Vec::new(), has_more: false }
+    }
+}
+
 impl<T> Page<T> {
     /// The page of rows that were read in the order of the direction, one more than `limit` where there are more.
     pub fn cut(mut rows: Vec<T>, limit: u64) -> Self {

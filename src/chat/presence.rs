@@ -8,12 +8,12 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::sea_query::{Expr, ExprTrait, OnConflict, SelectStatement};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait, JoinType, QueryFilter, QueryOrder,
-    QuerySelect, QueryTrait, RelationTrait, Statement,
+    ActiveValue::Set, ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
+use crate::access;
 use crate::chat::change::Batch;
 use crate::chat::users::{self, User};
 use crate::chat::{Chat, Cx};
@@ -27,7 +27,7 @@ use crate::page;
 use crate::text;
 
 /// How somebody is, as others see them (contract §3, PresenceResponse).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, async_graphql::SimpleObject)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Presence {
     pub user_id: UserId,
@@ -302,15 +302,16 @@ async fn put(batch: &Batch, row: &presence::Model) -> Result<()> {
 
 /// Tells those who share a conversation that is not too large for it.
 async fn announce(chat: &Chat, presence: Presence) -> Result<()> {
-    let db = chat.store.reader();
-    let sql = "SELECT p.conversation_id FROM chat_participants p JOIN chat_conversations c ON c.id = p.conversation_id \
-               WHERE p.user_id = $1 AND c.closed_at IS NULL AND c.participant_count <= $2";
-    let quiet = i64::try_from(chat.config.chat.quiet_group_size).unwrap_or(i64::MAX);
-    let values = [presence.user_id.get().into(), quiet.into()];
-    let rows = db.query_all_raw(Statement::from_sql_and_values(db.get_database_backend(), sql, values)).await?;
-    let shared = rows.into_iter().map(|row| row.try_get("", "conversation_id").map(ConversationId::stored));
-    let shared = shared.collect::<Result<Vec<_>, sea_orm::DbErr>>()?;
     let user = presence.user_id;
+    let quiet = i64::try_from(chat.config.chat.quiet_group_size).unwrap_or(i64::MAX);
+    let shared: Vec<i64> = access::memberships(user)
+        .filter(conversation::Column::ParticipantCount.lte(quiet))
+        .select_only()
+        .column(participant::Column::ConversationId)
+        .into_tuple()
+        .all(chat.store.reader())
+        .await?;
+    let shared = shared.into_iter().map(ConversationId::stored).collect();
     chat.tell(Event::new(EventType::Presence, None, user, super::now(), Fact::Presence { presence, shared }));
     Ok(())
 }
@@ -406,16 +407,10 @@ async fn visible(cx: &Cx, asked: &[UserId]) -> Result<Vec<UserId>> {
 
 /// Everybody in the open conversations of `user`.
 fn neighbours(user: UserId) -> SelectStatement {
-    let mine = participant::Entity::find()
-        .select_only()
-        .column(participant::Column::ConversationId)
-        .join(JoinType::InnerJoin, participant::Relation::Conversation.def())
-        .filter(participant::Column::UserId.eq(user.get()))
-        .filter(conversation::Column::ClosedAt.is_null());
     participant::Entity::find()
         .select_only()
         .column(participant::Column::UserId)
-        .filter(participant::Column::ConversationId.in_subquery(mine.into_query()))
+        .filter(participant::Column::ConversationId.in_subquery(access::conversations_of(user)))
         .into_query()
 }
 

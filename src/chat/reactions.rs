@@ -8,7 +8,7 @@ use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, Query
 use serde::Serialize;
 
 use crate::chat::change::Batch;
-use crate::chat::messages::{as_map, find, must_stand};
+use crate::chat::messages::{as_map, find, find_many, must_stand};
 use crate::chat::{Cx, users};
 use crate::entity::{message, reaction};
 use crate::error::{Error, Result};
@@ -25,7 +25,7 @@ pub struct EmojiCount {
 }
 
 /// A reaction of somebody (contract §3, ReactionResponse).
-#[derive(Debug, Clone, Serialize, async_graphql::SimpleObject)]
+#[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Reaction {
     pub emoji: String,
@@ -176,18 +176,31 @@ fn announce(
 pub async fn of_message(cx: &Cx, id: MessageId) -> Result<Vec<Reaction>> {
     let db = cx.chat.store.reader();
     find(db, cx.me(), id).await?;
+    Ok(load(db, &[id.get()]).await?.remove(&id).unwrap_or_default())
+}
+
+/// The reactions to each of the messages that the caller may see, for GraphQL's links.
+pub async fn of_many(cx: &Cx, ids: &[MessageId]) -> Result<HashMap<MessageId, Vec<Reaction>>> {
+    let db = cx.chat.store.reader();
+    let visible: Vec<i64> = find_many(db, cx.me(), ids).await?.iter().map(|row| row.id).collect();
+    load(db, &visible).await
+}
+
+/// The reactions to messages, oldest first: two statements.
+async fn load(db: &impl ConnectionTrait, ids: &[i64]) -> Result<HashMap<MessageId, Vec<Reaction>>> {
     let rows = reaction::Entity::find()
-        .filter(reaction::Column::MessageId.eq(id.get()))
+        .filter(reaction::Column::MessageId.is_in(ids.iter().copied()))
         .order_by_asc(reaction::Column::Id)
         .all(db)
         .await?;
     let users: Vec<UserId> = rows.iter().map(|row| UserId::stored(row.user_id)).collect();
     let users = users::by_ids(db, &users).await?;
-    let complete = rows.into_iter().map(|row| {
+    Ok(super::group(rows.into_iter().map(|row| {
         let user_id = UserId::stored(row.user_id);
-        Reaction { emoji: row.emoji, user_id, user_name: users::name_of(&users, user_id), created_at: row.created_at }
-    });
-    Ok(complete.collect())
+        let user_name = users::name_of(&users, user_id);
+        let reaction = Reaction { emoji: row.emoji, user_id, user_name, created_at: row.created_at };
+        (MessageId::stored(row.message_id), reaction)
+    })))
 }
 
 /// The summary of one message.

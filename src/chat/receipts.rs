@@ -1,14 +1,17 @@
 //! Read markers and receipts: a marker only moves forward, each real move is one row, and every message's receipts
 //! can be told exactly from those rows (contract §11).
 
+use std::collections::{HashMap, HashSet};
+
 use chrono::{DateTime, Utc};
-use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::sea_query::{Expr, ExprTrait, OnConflict, Query};
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
 use serde::Serialize;
 
 use crate::access::{self, Member};
 use crate::chat::change::Batch;
 use crate::chat::conversations::unread_counts;
-use crate::chat::messages::{find, not_found};
+use crate::chat::messages::{find, find_many, not_found};
 use crate::chat::{Cx, users};
 use crate::entity::{message, participant, read_receipt};
 use crate::error::Result;
@@ -16,8 +19,7 @@ use crate::event::{EventType, Fact};
 use crate::id::{ConversationId, MessageId, UserId};
 
 /// Somebody's marker moved (contract §3, ReadReceiptBroadcast).
-#[derive(Debug, Clone, Serialize, async_graphql::SimpleObject)]
-#[graphql(name = "ReadReceiptBroadcast")]
+#[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ReadReceiptMove {
     pub conversation_id: ConversationId,
@@ -28,7 +30,7 @@ pub struct ReadReceiptMove {
 }
 
 /// Somebody has read a message (contract §3, ReadReceiptResponse).
-#[derive(Debug, Clone, Serialize, async_graphql::SimpleObject)]
+#[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ReadReceipt {
     pub message_id: MessageId,
@@ -96,7 +98,7 @@ async fn move_marker(batch: &Batch, me: participant::Model, target: i64) -> Resu
         ..Default::default()
     };
     // Somebody who left and came back with an older marker may move to the same place again: the first move counts.
-    let once = sea_orm::sea_query::OnConflict::columns([
+    let once = OnConflict::columns([
         read_receipt::Column::ConversationId,
         read_receipt::Column::UserId,
         read_receipt::Column::MessageId,
@@ -133,30 +135,67 @@ async fn state(batch: &Batch, me: UserId, id: ConversationId) -> Result<ReadStat
 /// `NotFound`, `Forbidden`.
 pub async fn of_message(cx: &Cx, id: MessageId) -> Result<Vec<ReadReceipt>> {
     let db = cx.chat.store.reader();
-    let (row, member) = find(db, cx.me(), id).await?;
-    let present = participant::Entity::find()
-        .filter(participant::Column::ConversationId.eq(member.conversation.id))
-        .select_only()
-        .column(participant::Column::UserId);
-    let moves = read_receipt::Entity::find()
-        .filter(read_receipt::Column::ConversationId.eq(member.conversation.id))
-        .filter(read_receipt::Column::FromMessageId.lt(id.get()))
-        .filter(read_receipt::Column::MessageId.gte(id.get()))
-        .filter(read_receipt::Column::UserId.ne(row.sender_id))
-        .filter(read_receipt::Column::UserId.in_subquery(sea_orm::QueryTrait::into_query(present)))
-        .order_by_asc(read_receipt::Column::Id)
-        .all(db)
-        .await?;
+    let (row, _) = find(db, cx.me(), id).await?;
+    Ok(load(db, &[row]).await?.remove(&id).unwrap_or_default())
+}
+
+/// The receipts of each of the messages that the caller may see, for GraphQL's links.
+pub async fn of_many(cx: &Cx, ids: &[MessageId]) -> Result<HashMap<MessageId, Vec<ReadReceipt>>> {
+    let db = cx.chat.store.reader();
+    let rows = find_many(db, cx.me(), ids).await?;
+    load(db, &rows).await
+}
+
+/// The receipts of messages, first readers first: two statements.
+async fn load(db: &impl ConnectionTrait, rows: &[message::Model]) -> Result<HashMap<MessageId, Vec<ReadReceipt>>> {
+    let Some((first, last)) = rows.iter().map(|row| row.id).min().zip(rows.iter().map(|row| row.id).max()) else {
+        return Ok(HashMap::new());
+    };
+    let moves = moves(db, super::distinct(rows.iter().map(|row| row.conversation_id)), first, last).await?;
     let users: Vec<UserId> = moves.iter().map(|row| UserId::stored(row.user_id)).collect();
     let users = users::by_ids(db, &users).await?;
-    let mut receipts: Vec<ReadReceipt> = Vec::with_capacity(moves.len());
-    for moved in moves {
-        let user_id = UserId::stored(moved.user_id);
-        // Somebody who came back may have read it twice; the first time counts.
-        if !receipts.iter().any(|receipt| receipt.user_id == user_id) {
+    let receipts = rows.iter().map(|row| {
+        let over = |moved: &&read_receipt::Model| {
+            moved.conversation_id == row.conversation_id
+                && moved.user_id != row.sender_id
+                && (moved.from_message_id + 1..=moved.message_id).contains(&row.id)
+        };
+        let mut readers = HashSet::new();
+        let receipts = moves.iter().filter(over).filter(|moved| {
+            // Somebody who came back may have read it twice; the first time counts.
+            readers.insert(moved.user_id)
+        });
+        let message_id = MessageId::stored(row.id);
+        let receipts = receipts.map(|moved| {
+            let user_id = UserId::stored(moved.user_id);
             let user_name = users::name_of(&users, user_id);
-            receipts.push(ReadReceipt { message_id: id, user_id, user_name, read_at: moved.read_at });
-        }
-    }
-    Ok(receipts)
+            ReadReceipt { message_id, user_id, user_name, read_at: moved.read_at }
+        });
+        (message_id, receipts.collect())
+    });
+    Ok(receipts.collect())
+}
+
+/// The moves over any message from `first` to `last`, of those who are in the conversations now, in their order.
+async fn moves(
+    db: &impl ConnectionTrait,
+    conversations: Vec<i64>,
+    first: i64,
+    last: i64,
+) -> Result<Vec<read_receipt::Model>> {
+    let here = |column| Expr::col((participant::Entity, column));
+    let there = |column| (read_receipt::Entity, column);
+    let present = Query::select()
+        .expr(Expr::val(1))
+        .from(participant::Entity)
+        .and_where(here(participant::Column::ConversationId).equals(there(read_receipt::Column::ConversationId)))
+        .and_where(here(participant::Column::UserId).equals(there(read_receipt::Column::UserId)))
+        .to_owned();
+    let moves = read_receipt::Entity::find()
+        .filter(read_receipt::Column::ConversationId.is_in(conversations))
+        .filter(read_receipt::Column::FromMessageId.lt(last))
+        .filter(read_receipt::Column::MessageId.gte(first))
+        .filter(Expr::exists(present))
+        .order_by_asc(read_receipt::Column::Id);
+    Ok(moves.all(db).await?)
 }

@@ -41,7 +41,7 @@ pub async fn messages(cx: &Cx, search: Search, window: Window, limit: u64) -> Re
         access::member(db, cx.me(), conversation).await?;
     }
     if words.is_empty() {
-        return Ok(Page { items: Vec::new(), has_more: false });
+        return Ok(Page::default());
     }
     let matching = store::matching(db, &words);
     let mut values: Vec<Value> =
@@ -58,11 +58,10 @@ pub async fn messages(cx: &Cx, search: Search, window: Window, limit: u64) -> Re
     narrow(matching.id, ">", after);
     narrow(matching.id, "<", before);
     let sql = format!(
-        "SELECT m.* FROM {} WHERE {} AND NOT m.is_deleted AND m.conversation_id IN \
-         (SELECT p.conversation_id FROM chat_participants p JOIN chat_conversations c ON c.id = p.conversation_id \
-         WHERE p.user_id = $2 AND c.closed_at IS NULL) ORDER BY {} {} LIMIT $3",
+        "SELECT m.* FROM {} WHERE {} AND NOT m.is_deleted AND m.conversation_id IN ({}$2) ORDER BY {} {} LIMIT $3",
         matching.from,
         conditions.join(" AND "),
+        access::CONVERSATIONS_OF,
         matching.id,
         if window.is_forward() { "ASC" } else { "DESC" },
     );

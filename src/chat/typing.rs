@@ -19,7 +19,7 @@ use crate::event::{Event, EventType, Fact};
 use crate::id::{ConversationId, UserId};
 
 /// Somebody types, or has stopped (contract §3, TypingIndicatorResponse).
-#[derive(Debug, Clone, Serialize, async_graphql::SimpleObject)]
+#[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TypingIndicator {
     pub conversation_id: ConversationId,

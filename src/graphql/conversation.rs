@@ -3,13 +3,13 @@
 use async_graphql::connection::Connection;
 use async_graphql::{Context, Object, Result};
 
-use super::loaders::{Loaders, Newest};
+use super::loaders::{self, First, Loaders};
 use super::paging::{Paging, connection, id_cursor};
 use crate::chat::Cx;
 use crate::chat::conversations::{Announcement, Change, Conversation};
 use crate::chat::messages::{self, Message};
 use crate::chat::participants::Participant;
-use crate::chat::users::{self, User};
+use crate::chat::users::User;
 use crate::entity::conversation::ConversationType;
 use crate::entity::participant::Role;
 use crate::id::{ConversationId, MessageId, UserId};
@@ -44,6 +44,10 @@ impl Conversation {
 
     async fn created_by_id(&self) -> UserId {
         self.created_by_id
+    }
+
+    async fn created_by(&self, ctx: &Context<'_>) -> Result<User> {
+        loaders::user(ctx, self.created_by_id).await
     }
 
     /// Longest-serving first.
@@ -123,9 +127,8 @@ impl Conversation {
         let (window, limit) = Paging { first, after, last, before }.window(true)?;
         let page = match window {
             Window::Newest => {
-                let newest = Newest { conversation: self.id, limit };
-                let page = ctx.data::<Loaders>()?.latest.load_one(newest).await?;
-                page.unwrap_or(crate::page::Page { items: Vec::new(), has_more: false })
+                let newest = First { of: self.id, limit };
+                ctx.data::<Loaders>()?.latest.load_one(newest).await?.unwrap_or_default()
             }
             _ => messages::page(ctx.data::<Cx>()?, self.id, window, limit).await?,
         };
@@ -178,8 +181,7 @@ impl Participant {
     }
 
     async fn user(&self, ctx: &Context<'_>) -> Result<User> {
-        let user = ctx.data::<Loaders>()?.users.load_one(self.user_id).await?;
-        Ok(user.ok_or_else(|| users::not_found(self.user_id))?)
+        loaders::user(ctx, self.user_id).await
     }
 }
 

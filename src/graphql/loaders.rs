@@ -13,10 +13,13 @@ use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 
+use crate::access;
 use crate::chat::conversations::{self, Conversation};
 use crate::chat::messages::{self, Message};
+use crate::chat::reactions::{self, Reaction};
+use crate::chat::receipts::{self, ReadReceipt};
 use crate::chat::users::{self, User};
-use crate::chat::{Cx, reactions};
+use crate::chat::{self, Cx};
 use crate::error::{Error, Result};
 use crate::id::{ConversationId, MessageId, UserId};
 use crate::page::Page;
@@ -27,6 +30,9 @@ pub(crate) struct Loaders {
     pub messages: DataLoader<Messages>,
     pub conversations: DataLoader<Conversations>,
     pub latest: DataLoader<Latest>,
+    pub replies: DataLoader<Replies>,
+    pub reactions: DataLoader<Reactions>,
+    pub receipts: DataLoader<Receipts>,
     pub mine: DataLoader<Mine>,
 }
 
@@ -34,6 +40,9 @@ pub(crate) struct Users(Cx);
 pub(crate) struct Messages(Cx);
 pub(crate) struct Conversations(Cx);
 pub(crate) struct Latest(Cx);
+pub(crate) struct Replies(Cx);
+pub(crate) struct Reactions(Cx);
+pub(crate) struct Receipts(Cx);
 pub(crate) struct Mine(Cx);
 
 impl Loaders {
@@ -43,9 +52,33 @@ impl Loaders {
             messages: loads.loader(Messages(cx.clone())),
             conversations: loads.loader(Conversations(cx.clone())),
             latest: loads.loader(Latest(cx.clone())),
+            replies: loads.loader(Replies(cx.clone())),
+            reactions: loads.loader(Reactions(cx.clone())),
+            receipts: loads.loader(Receipts(cx.clone())),
             mine: loads.loader(Mine(cx.clone())),
         }
     }
+}
+
+/// The user that something names.
+pub(crate) async fn user(ctx: &async_graphql::Context<'_>, id: UserId) -> async_graphql::Result<User> {
+    let user = ctx.data::<Loaders>()?.users.load_one(id).await?;
+    Ok(user.ok_or_else(|| users::not_found(id))?)
+}
+
+/// The conversation that something names. The viewer may have left it since.
+pub(crate) async fn conversation(
+    ctx: &async_graphql::Context<'_>,
+    id: ConversationId,
+) -> async_graphql::Result<Conversation> {
+    let conversation = ctx.data::<Loaders>()?.conversations.load_one(id).await?;
+    Ok(conversation.ok_or_else(access::not_a_participant)?)
+}
+
+/// The message that something names. The viewer may have left its conversation since.
+pub(crate) async fn message(ctx: &async_graphql::Context<'_>, id: MessageId) -> async_graphql::Result<Message> {
+    let message = ctx.data::<Loaders>()?.messages.load_one(id).await?;
+    Ok(message.ok_or_else(access::not_a_participant)?)
 }
 
 /// The loads of one request, run by the very task that resolves it, and only when nothing more can be resolved without
@@ -134,27 +167,66 @@ impl Loader<ConversationId> for Conversations {
     }
 }
 
-/// The newest messages of a conversation, and how many of them.
+/// The first messages of a list that belongs to something, and how many of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Newest {
-    pub conversation: ConversationId,
+pub(crate) struct First<K> {
+    pub of: K,
     pub limit: u64,
 }
 
-impl Loader<Newest> for Latest {
+type Pages<K> = HashMap<K, Page<Message>>;
+
+/// Whose lists were asked for, length by length: each length takes one call of the chat.
+fn by_length<K: Copy>(asked: &[First<K>]) -> HashMap<u64, Vec<K>> {
+    chat::group(asked.iter().map(|first| (first.limit, first.of)))
+}
+
+/// What was loaded for one length.
+fn of_length<K>(pages: Pages<K>, limit: u64) -> impl Iterator<Item = (First<K>, Page<Message>)> {
+    pages.into_iter().map(move |(of, page)| (First { of, limit }, page))
+}
+
+impl Loader<First<ConversationId>> for Latest {
     type Value = Page<Message>;
     type Error = Error;
 
-    async fn load(&self, asked: &[Newest]) -> Result<HashMap<Newest, Page<Message>>> {
+    async fn load(&self, asked: &[First<ConversationId>]) -> Result<Pages<First<ConversationId>>> {
         let mut pages = HashMap::with_capacity(asked.len());
-        let limits: HashSet<u64> = asked.iter().map(|newest| newest.limit).collect();
-        for limit in limits {
-            let here: Vec<ConversationId> =
-                asked.iter().filter(|newest| newest.limit == limit).map(|newest| newest.conversation).collect();
-            let found = messages::latest(&self.0, &here, limit).await?;
-            pages.extend(found.into_iter().map(|(conversation, page)| (Newest { conversation, limit }, page)));
+        for (limit, ids) in by_length(asked) {
+            pages.extend(of_length(messages::latest(&self.0, &ids, limit).await?, limit));
         }
         Ok(pages)
+    }
+}
+
+impl Loader<First<MessageId>> for Replies {
+    type Value = Page<Message>;
+    type Error = Error;
+
+    async fn load(&self, asked: &[First<MessageId>]) -> Result<Pages<First<MessageId>>> {
+        let mut pages = HashMap::with_capacity(asked.len());
+        for (limit, ids) in by_length(asked) {
+            pages.extend(of_length(messages::replies(&self.0, &ids, limit).await?, limit));
+        }
+        Ok(pages)
+    }
+}
+
+impl Loader<MessageId> for Reactions {
+    type Value = Vec<Reaction>;
+    type Error = Error;
+
+    async fn load(&self, ids: &[MessageId]) -> Result<HashMap<MessageId, Vec<Reaction>>> {
+        reactions::of_many(&self.0, ids).await
+    }
+}
+
+impl Loader<MessageId> for Receipts {
+    type Value = Vec<ReadReceipt>;
+    type Error = Error;
+
+    async fn load(&self, ids: &[MessageId]) -> Result<HashMap<MessageId, Vec<ReadReceipt>>> {
+        receipts::of_many(&self.0, ids).await
     }
 }
 

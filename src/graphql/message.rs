@@ -3,18 +3,19 @@
 use async_graphql::connection::Connection;
 use async_graphql::{Context, Json, Object, Result};
 
-use super::loaders::Loaders;
+use super::loaders::{self, First, Loaders};
 use super::paging::{Paging, connection, id_cursor};
+use super::reactions::ReactionCount;
 use crate::chat::Cx;
 use crate::chat::conversations::Conversation;
 use crate::chat::files::Attachment;
 use crate::chat::messages::{self, Message};
-use crate::chat::reactions::{self, EmojiCount, Reaction, ReactionChange, ReactionResult};
-use crate::chat::receipts::{self, ReadReceipt};
-use crate::chat::users::{self, User};
+use crate::chat::reactions::Reaction;
+use crate::chat::receipts::ReadReceipt;
+use crate::chat::users::User;
 use crate::entity::message::MessageType;
-use crate::error::Error;
 use crate::id::{ConversationId, MessageId, UserId};
+use crate::page::Window;
 
 type Time = chrono::DateTime<chrono::Utc>;
 
@@ -89,13 +90,11 @@ impl Message {
     }
 
     async fn sender(&self, ctx: &Context<'_>) -> Result<User> {
-        let user = ctx.data::<Loaders>()?.users.load_one(self.sender_id).await?;
-        Ok(user.ok_or_else(|| users::not_found(self.sender_id))?)
+        loaders::user(ctx, self.sender_id).await
     }
 
     async fn conversation(&self, ctx: &Context<'_>) -> Result<Conversation> {
-        let conversation = ctx.data::<Loaders>()?.conversations.load_one(self.conversation_id).await?;
-        Ok(conversation.ok_or_else(crate::access::not_a_participant)?)
+        loaders::conversation(ctx, self.conversation_id).await
     }
 
     /// The message that this one replies to.
@@ -117,97 +116,23 @@ impl Message {
     ) -> Result<Connection<String, Message>> {
         let has_cursor = after.is_some() || before.is_some();
         let (window, limit) = Paging { first, after, last, before }.window(false)?;
-        let page = messages::thread(ctx.data::<Cx>()?, self.id, window, limit).await?;
+        let page = match window {
+            Window::Oldest => {
+                let first = First { of: self.id, limit };
+                ctx.data::<Loaders>()?.replies.load_one(first).await?.unwrap_or_default()
+            }
+            _ => messages::thread(ctx.data::<Cx>()?, self.id, window, limit).await?,
+        };
         Ok(connection(page, window.is_forward(), has_cursor, |message| id_cursor(message.id)))
     }
 
     /// Who reacted with what, oldest first.
     async fn reactions(&self, ctx: &Context<'_>) -> Result<Vec<Reaction>> {
-        Ok(reactions::of_message(ctx.data::<Cx>()?, self.id).await?)
+        Ok(ctx.data::<Loaders>()?.reactions.load_one(self.id).await?.unwrap_or_default())
     }
 
     /// Who of those present has read it, without its sender.
     async fn read_receipts(&self, ctx: &Context<'_>) -> Result<Vec<ReadReceipt>> {
-        Ok(receipts::of_message(ctx.data::<Cx>()?, self.id).await?)
-    }
-}
-
-/// How often a message was reacted to with an emoji.
-pub(crate) struct ReactionCount {
-    message: MessageId,
-    counted: EmojiCount,
-}
-
-impl ReactionCount {
-    pub fn all(message: MessageId, summary: &[EmojiCount]) -> Vec<Self> {
-        summary.iter().map(|counted| Self { message, counted: counted.clone() }).collect()
-    }
-}
-
-/// How often a message was reacted to with an emoji.
-#[Object]
-impl ReactionCount {
-    async fn emoji(&self) -> &str {
-        &self.counted.emoji
-    }
-
-    async fn count(&self) -> i64 {
-        self.counted.count
-    }
-
-    /// Whether one of them is the viewer's.
-    async fn viewer_reacted(&self, ctx: &Context<'_>) -> Result<bool, Error> {
-        let loaders = ctx.data::<Loaders>().map_err(|_| Error::internal())?;
-        let mine = loaders.mine.load_one(self.message).await?;
-        Ok(mine.is_some_and(|emojis| emojis.contains(&self.counted.emoji)))
-    }
-}
-
-/// What a reaction came to.
-#[Object]
-impl ReactionResult {
-    async fn emoji(&self) -> &str {
-        &self.emoji
-    }
-
-    /// Whether the reaction is there now.
-    async fn added(&self) -> bool {
-        self.added
-    }
-
-    async fn reaction_summary(&self) -> Vec<ReactionCount> {
-        ReactionCount::all(self.message_id, &self.reaction_summary)
-    }
-}
-
-/// A reaction came or went.
-#[Object(name = "ReactionBroadcast")]
-impl ReactionChange {
-    async fn message_id(&self) -> MessageId {
-        self.message_id
-    }
-
-    async fn conversation_id(&self) -> ConversationId {
-        self.conversation_id
-    }
-
-    async fn user_id(&self) -> UserId {
-        self.user_id
-    }
-
-    async fn user_name(&self) -> &str {
-        &self.user_name
-    }
-
-    async fn emoji(&self) -> &str {
-        &self.emoji
-    }
-
-    async fn added(&self) -> bool {
-        self.added
-    }
-
-    async fn reaction_summary(&self) -> Vec<ReactionCount> {
-        ReactionCount::all(self.message_id, &self.reaction_summary)
+        Ok(ctx.data::<Loaders>()?.receipts.load_one(self.id).await?.unwrap_or_default())
     }
 }

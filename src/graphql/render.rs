@@ -171,17 +171,18 @@ fn first_field<'d>(
     })
 }
 
-/// The fields whose value is the same for everybody who may hear an event. Anything else is the viewer's own.
-const COMMON: [&str; 40] = [
+/// The fields whose value is the same for everybody who may hear an event: those of the event and of the users that it
+/// names. Anything else is the viewer's own.
+const COMMON: [&str; 41] = [
     "__typename",
     "added",
     "attachments",
+    "avatarUrl",
     "content",
     "contentType",
     "conversationId",
     "count",
     "createdAt",
-    "cursor",
     "deviceType",
     "editedAt",
     "emoji",
@@ -195,7 +196,6 @@ const COMMON: [&str; 40] = [
     "joinedAt",
     "lastReadMessageId",
     "lastSeenAt",
-    "message",
     "messageId",
     "messageType",
     "metadata",
@@ -205,12 +205,14 @@ const COMMON: [&str; 40] = [
     "reactionSummary",
     "readAt",
     "replyCount",
+    "sender",
     "senderId",
     "senderName",
     "size",
     "status",
     "statusMessage",
     "typing",
+    "user",
     "userId",
     "userName",
 ];

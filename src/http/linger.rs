@@ -3,9 +3,15 @@
 
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use axum::body::{Body, Bytes};
+use axum::http::header::CONNECTION;
+use axum::http::{HeaderValue, Request, Response, Version};
+use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
@@ -55,6 +61,52 @@ async fn linger(mut stream: TcpStream) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Runs a request, and says that the connection ends with the answer where the request was not read to its end: a client
+/// that sends its next one on it would be cut off.
+pub(super) async fn answer<F>(request: Request<Incoming>, run: impl FnOnce(Request<Body>) -> F) -> Response<Body>
+where
+    F: Future<Output = Response<Body>>,
+{
+    let is_old = request.version() < Version::HTTP_2;
+    let read = Arc::new(AtomicBool::new(request.body().is_end_stream()));
+    let watched = request.map(|body| Body::new(Watched { body, read: Arc::clone(&read) }));
+    let mut response = run(watched).await;
+    if is_old && !read.load(Ordering::Acquire) {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}
+
+/// A body that remembers whether it was read to its end.
+struct Watched {
+    body: Incoming,
+    read: Arc<AtomicBool>,
+}
+
+impl HttpBody for Watched {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        task: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(task));
+        if frame.is_none() || self.body.is_end_stream() {
+            self.read.store(true, Ordering::Release);
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
 }
 
 impl AsyncRead for Connection {

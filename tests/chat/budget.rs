@@ -14,13 +14,18 @@ const REST: [(&str, u64); 6] = [
     ("/messages/{message}/thread", 7),
     ("/events?after={cursor}&limit=100", 18),
 ];
-const GRAPHQL: [(&str, u64); 5] = [
+const GRAPHQL: [(&str, u64); 6] = [
     ("{ conversations { edges { node { id name participants { userName } lastMessage { content } } } } }", 8),
     ("{ conversations { edges { node { messages(last: 50) { edges { node { content sender { name } } } } } } } }", 13),
     (
         "query($id: ID!) { conversation(id: $id) { messages(last: 50) { edges { node { content sender { name } \
          attachments { fileName } reactionSummary { emoji count viewerReacted } parent { content } } } } } }",
-        20,
+        19,
+    ),
+    (
+        "query($id: ID!) { conversation(id: $id) { messages(last: 50) { edges { node { reactions { emoji user { name } } \
+         readReceipts { user { name } } replies(first: 5) { edges { node { content sender { name } } } } } } } } }",
+        23,
     ),
     ("{ searchMessages(query: \"word\") { edges { node { content sender { name } } snippet } } }", 5),
     ("{ unread { totalUnread conversations { conversationId } } }", 1),

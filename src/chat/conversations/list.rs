@@ -1,13 +1,11 @@
 //! The viewer's own conversations: pages, the pinned ones, groups found by a word, and what is unread.
 
 use sea_orm::sea_query::Order;
-use sea_orm::{
-    ColumnTrait, Condition, EntityTrait, JoinType, QueryFilter, QueryOrder, QuerySelect, RelationTrait, Select,
-};
+use sea_orm::{ColumnTrait, Condition, QueryFilter, QueryOrder, QuerySelect, Select};
 use serde::Serialize;
 
 use super::{Conversation, load};
-use crate::access::Member;
+use crate::access::{self, Member};
 use crate::chat::Cx;
 use crate::entity::conversation::{self, ConversationType};
 use crate::entity::participant;
@@ -51,7 +49,7 @@ pub struct Unread {
 /// # Errors
 /// `BadRequest` for a cursor that is none, or a search unless it has 1 to 200 characters after trimming.
 pub async fn list(cx: &Cx, listing: Listing, limit: u64) -> Result<Page<Conversation>> {
-    let mut rows = mine(cx);
+    let mut rows = access::memberships(cx.me());
     if let Some(archived) = listing.archived {
         rows = rows.filter(participant::Column::Archived.eq(archived));
     }
@@ -82,7 +80,7 @@ async fn found(cx: &Cx, search: &str) -> Result<Vec<i64>> {
     if search.is_empty() || search.chars().count() > 200 {
         return Err(Error::bad_request("query must have 1 to 200 characters"));
     }
-    let groups: Vec<(i64, Option<String>, Option<String>)> = mine(cx)
+    let groups: Vec<(i64, Option<String>, Option<String>)> = access::memberships(cx.me())
         .select_only()
         .column(conversation::Column::Id)
         .column(conversation::Column::Name)
@@ -113,13 +111,6 @@ pub async fn unread(cx: &Cx) -> Result<Unread> {
 pub fn cursor(conversation: &Conversation) -> String {
     let at = conversation.last_message_at.unwrap_or(conversation.created_at).timestamp_millis();
     page::seal(&format!("{}.{at}.{}", u8::from(conversation.pinned), conversation.id))
-}
-
-fn mine(cx: &Cx) -> Select<participant::Entity> {
-    participant::Entity::find()
-        .join(JoinType::InnerJoin, participant::Relation::Conversation.def())
-        .filter(participant::Column::UserId.eq(cx.me().get()))
-        .filter(conversation::Column::ClosedAt.is_null())
 }
 
 fn in_order(rows: Select<participant::Entity>, backwards: bool) -> Select<participant::Entity> {

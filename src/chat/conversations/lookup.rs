@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use sea_orm::{ColumnTrait, EntityTrait, JoinType, QueryFilter, QuerySelect, RelationTrait};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
 use serde::Serialize;
 
 use super::{Conversation, load, load_one};
@@ -41,11 +41,8 @@ pub async fn must_be_in(cx: &Cx, id: ConversationId) -> Result<()> {
 /// Those among `ids` that the caller is in.
 pub async fn many(cx: &Cx, ids: &[ConversationId]) -> Result<HashMap<ConversationId, Conversation>> {
     let db = cx.chat.store.reader();
-    let rows = participant::Entity::find()
-        .join(JoinType::InnerJoin, participant::Relation::Conversation.def())
-        .filter(participant::Column::UserId.eq(cx.me().get()))
+    let rows = access::memberships(cx.me())
         .filter(participant::Column::ConversationId.is_in(ids.iter().map(|id| id.get())))
-        .filter(conversation::Column::ClosedAt.is_null())
         .select_also(conversation::Entity)
         .all(db)
         .await?;
@@ -56,15 +53,8 @@ pub async fn many(cx: &Cx, ids: &[ConversationId]) -> Result<HashMap<Conversatio
 
 /// The conversations that the caller is in.
 pub async fn ids_of(cx: &Cx) -> Result<Vec<ConversationId>> {
-    let ids: Vec<i64> = participant::Entity::find()
-        .select_only()
-        .column(participant::Column::ConversationId)
-        .join(JoinType::InnerJoin, participant::Relation::Conversation.def())
-        .filter(participant::Column::UserId.eq(cx.me().get()))
-        .filter(conversation::Column::ClosedAt.is_null())
-        .into_tuple()
-        .all(cx.chat.store.reader())
-        .await?;
+    let ids = access::memberships(cx.me()).select_only().column(participant::Column::ConversationId);
+    let ids: Vec<i64> = ids.into_tuple().all(cx.chat.store.reader()).await?;
     Ok(ids.into_iter().map(ConversationId::stored).collect())
 }
 

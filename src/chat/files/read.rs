@@ -7,6 +7,7 @@ use futures_util::{StreamExt, stream};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Statement};
 
 use super::{File, Part, not_found};
+use crate::access;
 use crate::chat::{Chat, Cx};
 use crate::entity::file;
 use crate::error::Result;
@@ -59,10 +60,11 @@ async fn readable(cx: &Cx, id: FileId) -> Result<file::Model> {
 /// Whether the user is in a conversation where the file is attached.
 async fn is_shared_with(chat: &Chat, id: FileId, user: UserId) -> Result<bool> {
     let db = chat.store.reader();
-    let sql = "SELECT 1 AS found FROM chat_message_attachments a JOIN chat_messages m ON m.id = a.message_id \
-               JOIN chat_participants p ON p.conversation_id = m.conversation_id \
-               JOIN chat_conversations c ON c.id = m.conversation_id \
-               WHERE a.file_id = $1 AND p.user_id = $2 AND c.closed_at IS NULL LIMIT 1";
+    let sql = format!(
+        "SELECT 1 AS found FROM chat_message_attachments a JOIN chat_messages m ON m.id = a.message_id \
+         WHERE a.file_id = $1 AND m.conversation_id IN ({}$2) LIMIT 1",
+        access::CONVERSATIONS_OF
+    );
     let values = [id.get().into(), user.get().into()];
     Ok(db.query_one_raw(Statement::from_sql_and_values(db.get_database_backend(), sql, values)).await?.is_some())
 }

@@ -22,7 +22,7 @@ use crate::id::{ConversationId, MessageId, UserId};
 
 pub use attached::with_files;
 pub use change::{delete, edit};
-pub use read::{get, latest, many, must_be_of, page, thread};
+pub use read::{get, latest, many, must_be_of, page, replies, thread};
 pub use send::{SendMessage, Sent, send};
 
 /// A message as everybody sees it (contract §3, ChatMessageResponse). A deleted one is its tombstone.
@@ -136,6 +136,18 @@ pub(crate) async fn find(db: &impl ConnectionTrait, viewer: UserId, id: MessageI
     let row = message::Entity::find_by_id(id.get()).one(db).await?.ok_or_else(not_found)?;
     let member = access::member(db, viewer, ConversationId::stored(row.conversation_id)).await?;
     Ok((row, member))
+}
+
+/// Reads those among `ids` that the viewer may see: one statement.
+pub(crate) async fn find_many(
+    db: &impl ConnectionTrait,
+    viewer: UserId,
+    ids: &[MessageId],
+) -> Result<Vec<message::Model>> {
+    let rows = message::Entity::find()
+        .filter(message::Column::Id.is_in(ids.iter().map(|id| id.get())))
+        .filter(message::Column::ConversationId.in_subquery(access::conversations_of(viewer)));
+    Ok(rows.all(db).await?)
 }
 
 /// What is said of a message that does not exist.

@@ -1,15 +1,15 @@
 //! Reading messages: pages, threads, single ones, and the newest of many conversations at once.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 
 use sea_orm::sea_query::Order;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select, Statement};
 
-use super::{Message, find, load, load_by_ids};
+use super::{Message, find, find_many, load};
 use crate::access;
 use crate::chat::Cx;
 use crate::entity::message::{self, Column};
-use crate::entity::participant;
 use crate::error::{Error, Result};
 use crate::id::{ConversationId, MessageId};
 use crate::page::{Page, Window};
@@ -33,7 +33,7 @@ pub async fn thread(cx: &Cx, parent: MessageId, window: Window, limit: u64) -> R
 }
 
 /// Reads one page of `rows`, oldest first.
-async fn read(cx: &Cx, rows: Select<message::Entity>, window: Window, limit: u64) -> Result<Page<Message>> {
+pub(super) async fn read(cx: &Cx, rows: Select<message::Entity>, window: Window, limit: u64) -> Result<Page<Message>> {
     let (after, before) = window.bounds();
     let rows = rows.apply_if(after, |rows, after| rows.filter(Column::Id.gt(after)));
     let rows = rows.apply_if(before, |rows, before| rows.filter(Column::Id.lt(before)));
@@ -69,53 +69,54 @@ pub async fn must_be_of(cx: &Cx, id: MessageId, conversation: ConversationId) ->
 /// Those among `ids` that the viewer may see, for GraphQL's links.
 pub async fn many(cx: &Cx, ids: &[MessageId]) -> Result<HashMap<MessageId, Message>> {
     let db = cx.chat.store.reader();
-    let found = load_by_ids(db, &cx.chat.links, &ids.iter().map(|id| id.get()).collect::<Vec<_>>()).await?;
-    let asked = super::super::distinct(found.values().map(|message| message.conversation_id.get()));
-    let mine: Vec<i64> = participant::Entity::find()
-        .select_only()
-        .column(participant::Column::ConversationId)
-        .filter(participant::Column::UserId.eq(cx.me().get()))
-        .filter(participant::Column::ConversationId.is_in(asked))
-        .into_tuple()
-        .all(db)
-        .await?;
-    let visible = found.into_iter().filter(|(_, message)| mine.contains(&message.conversation_id.get()));
-    Ok(visible.map(|(id, message)| (id, message.for_viewer(cx.me()))).collect())
+    let found = load(db, &cx.chat.links, find_many(db, cx.me(), ids).await?).await?;
+    Ok(found.into_iter().map(|message| (message.id, message.for_viewer(cx.me()))).collect())
 }
 
-/// The newest `limit` messages of each conversation, oldest first, and whether there are older ones: one windowed
-/// statement for all of them. Conversations that the viewer is not in have none.
+/// The newest `limit` messages of each conversation, oldest first, and whether there are older ones. Conversations that
+/// the viewer is not in have none.
 pub async fn latest(
     cx: &Cx,
     conversations: &[ConversationId],
     limit: u64,
 ) -> Result<HashMap<ConversationId, Page<Message>>> {
+    let ids = conversations.iter().map(|id| id.get());
+    let mut pages =
+        first_of_each(cx, "conversation_id", "DESC", ids, limit, |message| Some(message.conversation_id)).await?;
+    pages.values_mut().for_each(|page| page.items.reverse());
+    Ok(pages)
+}
+
+/// The first `limit` direct replies to each message, oldest first, and whether there are more. Messages that the viewer
+/// may not see have none.
+pub async fn replies(cx: &Cx, parents: &[MessageId], limit: u64) -> Result<HashMap<MessageId, Page<Message>>> {
+    let ids = parents.iter().map(|id| id.get());
+    first_of_each(cx, "parent_message_id", "ASC", ids, limit, |message| message.parent_message_id).await
+}
+
+/// The first `limit` messages that the viewer may see for each of `values` of `column`: one windowed statement for all
+/// of them.
+async fn first_of_each<K: Eq + Hash>(
+    cx: &Cx,
+    column: &'static str,
+    order: &'static str,
+    values: impl ExactSizeIterator<Item = i64>,
+    limit: u64,
+    key: impl Fn(&Message) -> Option<K>,
+) -> Result<HashMap<K, Page<Message>>> {
     let db = cx.chat.store.reader();
-    let places: Vec<String> = (3..conversations.len() + 3).map(|place| format!("${place}")).collect();
+    let places: Vec<String> = (3..values.len() + 3).map(|place| format!("${place}")).collect();
     let sql = format!(
-        "SELECT id FROM (SELECT id, ROW_NUMBER() OVER (PARTITION BY conversation_id ORDER BY id DESC) AS place \
-         FROM chat_messages WHERE conversation_id IN ({}) AND conversation_id IN (SELECT p.conversation_id \
-         FROM chat_participants p JOIN chat_conversations c ON c.id = p.conversation_id \
-         WHERE p.user_id = $2 AND c.closed_at IS NULL)) AS ranked WHERE place <= $1",
-        places.join(", ")
+        "SELECT * FROM chat_messages WHERE id IN (SELECT id FROM (\
+         SELECT id, ROW_NUMBER() OVER (PARTITION BY {column} ORDER BY id {order}) AS place FROM chat_messages \
+         WHERE {column} IN ({}) AND conversation_id IN ({}$2)) AS ranked WHERE place <= $1) ORDER BY id {order}",
+        places.join(", "),
+        access::CONVERSATIONS_OF,
     );
-    let values = [(limit + 1) as i64, cx.me().get()];
-    let values = values.into_iter().chain(conversations.iter().map(|id| id.get())).map(sea_orm::Value::from);
-    let rows = message::Entity::find()
-        .from_raw_sql(Statement::from_sql_and_values(
-            db.get_database_backend(),
-            format!("SELECT * FROM chat_messages WHERE id IN ({sql}) ORDER BY id DESC"),
-            values,
-        ))
-        .all(db)
-        .await?;
-    let messages = load(db, &cx.chat.links, rows).await?;
-    let grouped =
-        super::super::group(messages.into_iter().map(|message| (message.conversation_id, message.for_viewer(cx.me()))));
-    let pages = grouped.into_iter().map(|(conversation, messages)| {
-        let mut page = Page::cut(messages, limit);
-        page.items.reverse();
-        (conversation, page)
-    });
-    Ok(pages.collect())
+    let values = [limit.saturating_add(1).cast_signed(), cx.me().get()].into_iter().chain(values);
+    let statement = Statement::from_sql_and_values(db.get_database_backend(), sql, values.map(sea_orm::Value::from));
+    let rows = message::Entity::find().from_raw_sql(statement).all(db).await?;
+    let messages = load(db, &cx.chat.links, rows).await?.into_iter().map(|message| message.for_viewer(cx.me()));
+    let grouped = super::super::group(messages.filter_map(|message| Some((key(&message)?, message))));
+    Ok(grouped.into_iter().map(|(key, messages)| (key, Page::cut(messages, limit))).collect())
 }
