@@ -43,7 +43,12 @@ static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Everything that answers over HTTP.
 pub fn router(app: &Arc<App>) -> Router {
-    let doors = rest::router(app).merge(graphql::router(app)).layer(cors(&app.config.cors));
+    // What is refused here has to be within the layer, too: it is what answers a browser that asks before it calls.
+    let doors = rest::router(app)
+        .merge(graphql::router(app))
+        .fallback(nothing_here)
+        .method_not_allowed_fallback(another_method)
+        .layer(cors(&app.config.cors));
     let health = Router::new()
         .route("/health/live", get(|| async { "ok" }))
         .route("/health/ready", get(ready))
@@ -56,12 +61,17 @@ pub fn router(app: &Arc<App>) -> Router {
         .merge(doors)
         .merge(stomp::router(app))
         .merge(health)
-        .fallback(|| async { refuse(&Error::not_found("There is nothing at this address")) })
-        .method_not_allowed_fallback(|| async {
-            refuse(&Error::new(Kind::MethodNotAllowed, "This address does not take this method"))
-        })
+        .method_not_allowed_fallback(another_method)
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn(accompany))
+}
+
+async fn nothing_here() -> Response {
+    refuse(&Error::not_found("There is nothing at this address"))
+}
+
+async fn another_method() -> Response {
+    refuse(&Error::new(Kind::MethodNotAllowed, "This address does not take this method"))
 }
 
 /// Whether the server should be sent requests: its database answers and it is not stopping.
@@ -127,7 +137,9 @@ fn is_plain(id: &HeaderValue) -> bool {
 pub async fn serve(app: &Arc<App>, listener: TcpListener) {
     let router = router(app);
     let graceful = GracefulShutdown::new();
-    let places = Arc::new(Semaphore::new(usize::try_from(app.config.limits.connections).unwrap_or(usize::MAX >> 3)));
+    let most = usize::try_from(app.config.limits.connections).unwrap_or(usize::MAX);
+    let places =
+        Arc::new(Semaphore::new(if most == 0 { Semaphore::MAX_PERMITS } else { most.min(Semaphore::MAX_PERMITS) }));
     let mut builder = Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADERS).max_buf_size(LARGEST_HEAD);
     builder
@@ -152,6 +164,8 @@ pub async fn serve(app: &Arc<App>, listener: TcpListener) {
             }
         });
     }
+    // Whoever comes now is refused, and goes to another node.
+    drop(listener);
     if tokio::time::timeout(LAST_REQUESTS, graceful.shutdown()).await.is_err() {
         tracing::warn!("some requests did not finish in time");
     }

@@ -15,21 +15,28 @@ use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::timeout;
+use tokio::time::{Sleep, sleep, timeout};
 
 /// How long a peer that says nothing more, and one that never stops, is waited for.
 const SILENCE: Duration = Duration::from_secs(1);
 const ENOUGH: Duration = Duration::from_secs(10);
 
+/// How long a peer may take for its first bytes, and how many tell which HTTP it speaks: before that nobody else looks at
+/// the clock.
+const GREETING: Duration = Duration::from_secs(10);
+const GREETED: usize = 24;
+
 /// An open connection, and its place among those that a node has. The place is given back when the socket is closed,
 /// whatever became of the connection: WebSockets keep theirs.
 pub(super) struct Connection {
     open: Option<(TcpStream, OwnedSemaphorePermit)>,
+    /// Until when the peer has to have said its first bytes, and how many it has said.
+    greeting: Option<(Pin<Box<Sleep>>, usize)>,
 }
 
 impl Connection {
     pub fn new(stream: TcpStream, place: OwnedSemaphorePermit) -> Self {
-        Self { open: Some((stream, place)) }
+        Self { open: Some((stream, place)), greeting: Some((Box::pin(sleep(GREETING)), 0)) }
     }
 
     fn stream(&mut self) -> Pin<&mut TcpStream> {
@@ -111,7 +118,17 @@ impl HttpBody for Watched {
 
 impl AsyncRead for Connection {
     fn poll_read(mut self: Pin<&mut Self>, task: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        self.stream().poll_read(task, into)
+        let before = into.filled().len();
+        let polled = self.stream().poll_read(task, into);
+        if let Some((until, said)) = &mut self.greeting {
+            *said += into.filled().len() - before;
+            if *said >= GREETED {
+                self.greeting = None;
+            } else if polled.is_pending() && until.as_mut().poll(task).is_ready() {
+                return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+            }
+        }
+        polled
     }
 }
 

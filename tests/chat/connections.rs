@@ -1,4 +1,5 @@
-//! How connections begin and end: their number is bounded, and nobody is cut off before hearing why.
+//! How connections begin and end: their number is bounded, pages of other origins are let in by setting only, and nobody is
+//! cut off before hearing why.
 
 use std::net::SocketAddr;
 
@@ -81,4 +82,58 @@ async fn taken_in(address: SocketAddr) -> TcpStream {
             return stream;
         }
     }
+}
+
+#[tokio::test]
+async fn a_page_of_an_allowed_origin_may_call_every_door_and_one_of_another_origin_none() {
+    let server = Server::start_with(|config| config.cors.allowed_origins = vec!["https://chat.example".into()]).await;
+    let ask = async |path: &str, method: &str, origin: &str| {
+        let request =
+            reqwest::Client::new().request(reqwest::Method::OPTIONS, server.url(path)).header("origin", origin);
+        let request = request.header("access-control-request-method", method);
+        let request = request.header("access-control-request-headers", "authorization,content-type");
+        let answer = request.send().await.expect("an answer");
+        let allowed = |name: &str| {
+            answer.headers().get(name).map(|value| value.to_str().expect("text").to_lowercase()).unwrap_or_default()
+        };
+        let taken = allowed("access-control-allow-methods").contains(&method.to_lowercase())
+            && allowed("access-control-allow-headers").contains("authorization");
+        (answer.status().is_success() && taken, allowed("access-control-allow-origin"))
+    };
+    for (path, method) in [
+        ("/api/chat/conversations", "POST"),
+        ("/api/chat/conversations/1/messages", "GET"),
+        ("/api/chat/messages/1", "PUT"),
+        ("/api/chat/messages/1", "DELETE"),
+        ("/api/files", "POST"),
+        ("/graphql", "POST"),
+    ] {
+        assert_eq!(
+            ask(path, method, "https://chat.example").await,
+            (true, "https://chat.example".to_owned()),
+            "{path}"
+        );
+        assert_eq!(ask(path, method, "https://evil.example").await.1, "", "{path}");
+    }
+    // What is refused can be read by the page, too.
+    let alice = server.person("Alice").await;
+    for path in ["/api/chat/conversations/999", "/api/chat/nowhere"] {
+        let request = alice.request(reqwest::Method::GET, path).header("origin", "https://chat.example");
+        let answer = alice.fetch(request).await;
+        assert_eq!((answer.status, answer.header("access-control-allow-origin")), (404, Some("https://chat.example")));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_says_nothing_is_not_waited_for() {
+    let server = Server::start().await;
+    let address = server.address;
+    let said = ["", "PRI * HTTP/2.0\r\n", "GET / HT"].map(|said| async move {
+        let mut stream = TcpStream::connect(address).await.expect("the server listens");
+        stream.write_all(said.as_bytes()).await.expect("it listens");
+        let mut answer = Vec::new();
+        tokio::time::timeout(SOON * 2, stream.read_to_end(&mut answer)).await.is_ok()
+    });
+    let [nothing, half, begun] = said;
+    assert_eq!(tokio::join!(nothing, half, begun), (true, true, true));
 }
