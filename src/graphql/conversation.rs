@@ -4,7 +4,7 @@ use async_graphql::connection::Connection;
 use async_graphql::{Context, Object, Result};
 
 use super::loaders::{self, First, Loaders};
-use super::paging::{Paging, connection, id_cursor};
+use super::paging::{Paging, id_cursor};
 use crate::chat::Cx;
 use crate::chat::conversations::{Announcement, Change, Conversation};
 use crate::chat::messages::{self, Message};
@@ -123,8 +123,8 @@ impl Conversation {
         last: Option<i32>,
         before: Option<String>,
     ) -> Result<Connection<String, Message>> {
-        let has_cursor = after.is_some() || before.is_some();
-        let (window, limit) = Paging { first, after, last, before }.window(true)?;
+        let paging = Paging { first, after, last, before };
+        let (window, limit) = paging.window(true)?;
         let page = match window {
             Window::Newest => {
                 let newest = First { of: self.id, limit };
@@ -132,7 +132,7 @@ impl Conversation {
             }
             _ => messages::page(ctx.data::<Cx>()?, self.id, window, limit).await?,
         };
-        Ok(connection(page, window.is_forward(), has_cursor, |message| id_cursor(message.id)))
+        Ok(paging.connection(page, window.is_forward(), |message| id_cursor(message.id)))
     }
 
     /// The messages that have files, newest first.
@@ -144,11 +144,10 @@ impl Conversation {
         last: Option<i32>,
         before: Option<String>,
     ) -> Result<Connection<String, Message>> {
-        let has_cursor = after.is_some() || before.is_some();
-        // The newest comes first here, so what is after a message has a smaller id.
-        let (window, limit) = Paging { first: last, after: before, last: first, before: after }.window(true)?;
+        let paging = Paging { first, after, last, before };
+        let (window, limit) = paging.window_newest_first()?;
         let page = messages::with_files(ctx.data::<Cx>()?, self.id, window, limit).await?;
-        Ok(connection(page, !window.is_forward(), has_cursor, |message| id_cursor(message.id)))
+        Ok(paging.connection(page, !window.is_forward(), |message| id_cursor(message.id)))
     }
 }
 

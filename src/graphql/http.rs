@@ -9,6 +9,7 @@ use axum::extract::{FromRequestParts, Request, State, WebSocketUpgrade};
 use axum::http::header::{ACCEPT, ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, UPGRADE, VARY, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
+use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 
 use super::{Door, Operation, error, graphiql, sse, websocket};
@@ -46,7 +47,7 @@ pub(super) async fn entry(State(door): State<Arc<Door>>, request: Request) -> Re
             Err(_) => refuse(&Error::bad_request("The WebSocket handshake is malformed"), Media::Response),
         };
     }
-    let wants_page = request.method() == Method::GET && accepts(request.headers(), "text/html");
+    let wants_page = [Method::GET, Method::HEAD].contains(request.method()) && accepts(request.headers(), "text/html");
     let has_query = request.uri().query().is_some_and(|query| query.contains("query="));
     if wants_page && !has_query && door.app.config.graphql.graphiql {
         return graphiql::page();
@@ -128,7 +129,7 @@ async fn batch(door: &Arc<Door>, cx: Cx, operations: Vec<Operation>, media: Medi
             Err(refused) => error::response(&refused),
         });
     }
-    Ok(json(StatusCode::OK, media, serde_json::to_vec(&answers)))
+    Ok(json(StatusCode::OK, media, error::all_bytes(&answers)))
 }
 
 fn from_query(query: &str) -> Result<Operation> {
@@ -143,14 +144,17 @@ fn from_query(query: &str) -> Result<Operation> {
         match name {
             "query" => operation.query = value,
             "operationName" => operation.operation_name = Some(value),
-            "variables" if !value.is_empty() => operation.variables = body::from_json(value.as_bytes())?,
-            "extensions" if !value.is_empty() => {
-                operation.extensions = Some(body::from_json::<Json>(value.as_bytes())?)
-            }
+            "variables" if !value.is_empty() => operation.variables = parameter(name, &value)?,
+            "extensions" if !value.is_empty() => operation.extensions = Some(parameter::<Json>(name, &value)?),
             _ => {}
         }
     }
     Ok(operation)
+}
+
+/// JSON in a query string.
+fn parameter<T: DeserializeOwned>(name: &str, value: &str) -> Result<T> {
+    serde_json::from_str(value).map_err(|_| Error::bad_request(format!("The parameter {name} is not a JSON object")))
 }
 
 /// What the caller accepts, in our order of liking. Clients that take subscriptions often say so with every request.
@@ -183,15 +187,14 @@ fn accepts(headers: &HeaderMap, wanted: &str) -> bool {
 
 /// A response that was executed, or refused before it could be: 200 for callers of an older day either way.
 fn written(answer: &Answer, media: Media) -> Response {
-    // The engine leaves the data null where it refused to run at all.
-    let refused = answer.data == async_graphql::Value::Null && answer.errors.iter().any(|error| error.path.is_empty());
+    let refused = error::is_refusal(answer);
     let status = if refused && media != Media::Json { StatusCode::BAD_REQUEST } else { StatusCode::OK };
-    json(status, media, serde_json::to_vec(answer))
+    json(status, media, error::bytes(answer))
 }
 
 /// A request that is not a well-formed one of GraphQL.
 fn refuse(error: &Error, media: Media) -> Response {
-    let mut response = json(status(error.kind), media, serde_json::to_vec(&error::response(error)));
+    let mut response = json(status(error.kind), media, error::bytes(&error::response(error)));
     let headers = response.headers_mut();
     match error.kind {
         Kind::Unauthenticated => {

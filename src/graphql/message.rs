@@ -4,7 +4,7 @@ use async_graphql::connection::Connection;
 use async_graphql::{Context, Json, Object, Result};
 
 use super::loaders::{self, First, Loaders};
-use super::paging::{Paging, connection, id_cursor};
+use super::paging::{Paging, id_cursor};
 use super::reactions::ReactionCount;
 use crate::chat::Cx;
 use crate::chat::conversations::Conversation;
@@ -114,8 +114,8 @@ impl Message {
         last: Option<i32>,
         before: Option<String>,
     ) -> Result<Connection<String, Message>> {
-        let has_cursor = after.is_some() || before.is_some();
-        let (window, limit) = Paging { first, after, last, before }.window(false)?;
+        let paging = Paging { first, after, last, before };
+        let (window, limit) = paging.window(false)?;
         let page = match window {
             Window::Oldest => {
                 let first = First { of: self.id, limit };
@@ -123,7 +123,7 @@ impl Message {
             }
             _ => messages::thread(ctx.data::<Cx>()?, self.id, window, limit).await?,
         };
-        Ok(connection(page, window.is_forward(), has_cursor, |message| id_cursor(message.id)))
+        Ok(paging.connection(page, window.is_forward(), |message| id_cursor(message.id)))
     }
 
     /// Who reacted with what, oldest first.

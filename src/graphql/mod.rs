@@ -33,7 +33,7 @@ use axum::routing::{any, get};
 use crate::app::App;
 use crate::chat::Cx;
 use crate::config;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, in_time};
 
 use loaders::Loads;
 use order::{Order, Types};
@@ -41,7 +41,8 @@ use order::{Order, Types};
 /// The schema of this server.
 pub type Schema = async_graphql::Schema<Query, Mutation, subscription::Subscription>;
 
-/// Everything that can be read. Ids that do not exist, or are not the viewer's to see, are errors with a code.
+/// Everything that can be read. An id that does not exist, or is not the viewer's to see, is null beside
+/// an error with a code.
 #[derive(MergedObject)]
 pub struct Query(query::Query, webhooks::WebhookQuery);
 
@@ -77,8 +78,11 @@ pub fn schema_text() -> String {
 pub fn router(app: &Arc<App>) -> Router {
     let schema = schema();
     let (limits, types) = (limits(&app.config.graphql), Types::of(&schema.sdl()));
+    let files = app.config.graphql.graphiql;
     let door = Arc::new(Door { app: Arc::clone(app), schema, limits, types });
-    Router::new().route("/graphql", any(http::entry)).route("/graphiql/{file}", get(graphiql::file)).with_state(door)
+    let router = Router::new().route("/graphql", any(http::entry));
+    let router = if files { router.route("/graphiql/{file}", get(graphiql::file)) } else { router };
+    router.with_state(door)
 }
 
 fn limits(settings: &config::Graphql) -> guard::Limits {
@@ -128,6 +132,9 @@ impl Door {
         let name = operation.operation_name.as_deref();
         let kind = guard::operation(&document, name)?;
         let chosen = definition(&document, name);
+        if let Some(chosen) = chosen {
+            guard::variables(chosen, operation.variables.as_ref())?;
+        }
         let order = chosen.map(|chosen| Order::asked(&self.types, &document, chosen)).unwrap_or_default();
         Ok(Checked { document: Arc::new(document), operation: Arc::new(operation), kind, order: Arc::new(order) })
     }
@@ -135,7 +142,10 @@ impl Door {
     /// Runs a query or a mutation for somebody.
     pub async fn execute(&self, cx: &Cx, checked: &Checked) -> Response {
         let (request, loads) = checked.request(cx);
-        checked.finish(loads.along(self.schema.execute(request)).await)
+        match in_time(async { Ok(loads.along(self.schema.execute(request)).await) }).await {
+            Ok(response) => checked.finish(response),
+            Err(refused) => error::response(&refused),
+        }
     }
 }
 
@@ -166,6 +176,7 @@ impl Checked {
     /// A response of the engine as it goes out: with codes, and in its last form.
     pub fn finish(&self, response: Response) -> Response {
         let mut response = error::dress(response);
+        self.order.settle(&mut response);
         self.order.arrange(&mut response.data);
         response
     }

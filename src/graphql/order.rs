@@ -1,5 +1,6 @@
-//! Gives a response its last form: the fields in the order in which they were asked for, where the engine has them in
-//! the order in which they were ready, and the times with `Z`, as on every door (contract §1).
+//! Gives a response its last form, where the engine falls short of the specification or of the other doors: the fields in
+//! the order in which they were asked for and not in the one in which they were ready, null where a field has failed and
+//! not nothing at all, and the times with `Z` (contract §1).
 
 use std::collections::HashMap;
 
@@ -9,14 +10,14 @@ use async_graphql::parser::types::{
     BaseType, ExecutableDocument, OperationDefinition, OperationType, Selection, SelectionSet, Type, TypeKind,
     TypeSystemDefinition,
 };
-use async_graphql::{Name, Value};
+use async_graphql::{Name, PathSegment, Response, Value};
 
 /// What the engine calls a time.
 const TIME: &str = "DateTime";
 
 /// Of every object type of the schema, the types of its fields.
 #[derive(Default)]
-pub(crate) struct Types(HashMap<Name, HashMap<Name, Name>>);
+pub(crate) struct Types(HashMap<Name, HashMap<Name, Type>>);
 
 impl Types {
     /// Reads them from the text of the schema.
@@ -25,24 +26,32 @@ impl Types {
         let objects = document.definitions.into_iter().filter_map(|definition| {
             let TypeSystemDefinition::Type(found) = definition else { return None };
             let TypeKind::Object(object) = found.node.kind else { return None };
-            let fields = object.fields.into_iter().map(|field| (field.node.name.node, base(field.node.ty.node)));
+            let fields = object.fields.into_iter().map(|field| (field.node.name.node, field.node.ty.node));
             Some((found.node.name.node, fields.collect()))
         });
         Self(objects.collect())
     }
 
-    fn field(&self, of: &str, field: &Name) -> &str {
-        self.0.get(of).and_then(|fields| fields.get(field)).map_or("", |found| found.as_str())
+    fn field(&self, of: &str, field: &Name) -> Option<&Type> {
+        self.0.get(of)?.get(field)
     }
 }
 
-fn base(mut of: Type) -> Name {
-    loop {
-        match of.base {
-            BaseType::Named(name) => return name,
-            BaseType::List(items) => of = *items,
-        }
+/// What is at the bottom of a type, below all lists.
+fn base(of: &Type) -> &Name {
+    match &of.base {
+        BaseType::Named(name) => name,
+        BaseType::List(items) => base(items),
     }
+}
+
+/// Whether a value of this type may be null, and whether the entries of its lists may be, and theirs.
+fn nullable(of: &Type) -> Vec<bool> {
+    let mut levels = vec![of.nullable];
+    if let BaseType::List(items) = &of.base {
+        levels.extend(nullable(items));
+    }
+    levels
 }
 
 /// The fields of an object by the names that they are answered under, fragments opened, each at its first place.
@@ -54,6 +63,8 @@ pub(crate) struct Order {
     /// Fragments for several types: which of them an object is cannot be told from here, so it stays as it is.
     mixed: bool,
     is_time: bool,
+    /// Whether null may stand here, and in the lists that stand here; an unknown place may be null.
+    nullable: Vec<bool>,
 }
 
 impl Order {
@@ -76,8 +87,10 @@ impl Order {
                 Selection::Field(field) => {
                     let below = self.fields.entry(field.node.response_key().node.clone()).or_default();
                     let ty = types.field(of, &field.node.name.node);
-                    below.is_time |= ty == TIME;
-                    below.add(types, ty, document, &field.node.selection_set.node);
+                    let name = ty.map_or("", |ty| base(ty).as_str());
+                    below.is_time |= name == TIME;
+                    below.nullable = ty.map(nullable).unwrap_or_default();
+                    below.add(types, name, document, &field.node.selection_set.node);
                 }
                 Selection::InlineFragment(inline) => {
                     let condition = inline.node.type_condition.as_ref().map(|condition| &condition.node.on.node);
@@ -99,6 +112,58 @@ impl Order {
     fn narrow(&mut self, to: &Name) {
         let known = self.condition.get_or_insert_with(|| to.clone());
         self.mixed |= known != to;
+    }
+
+    /// Puts null where a field has failed, or where something around it that may be null. The engine leaves the field out.
+    pub fn settle(&self, response: &mut Response) {
+        let Response { data, errors, .. } = response;
+        for error in errors.iter().filter(|error| !error.path.is_empty()) {
+            self.put_null(data, &error.path);
+        }
+        for error in errors.iter().filter(|error| !error.path.is_empty()) {
+            self.spread_null(data, 0, &error.path);
+        }
+    }
+
+    /// Makes the place that a path leads to, if it is not there: null.
+    fn put_null(&self, at: &mut Value, path: &[PathSegment]) {
+        let Some((step, path)) = path.split_first() else { return };
+        match (step, at) {
+            (PathSegment::Index(place), Value::List(items)) => {
+                items.get_mut(*place).into_iter().for_each(|item| self.put_null(item, path));
+            }
+            (PathSegment::Field(name), at @ (Value::Object(_) | Value::Null)) => {
+                let Some((name, below)) = self.fields.get_key_value(name.as_str()) else { return };
+                // Of an object in which every field has failed the engine makes null.
+                if *at == Value::Null {
+                    *at = Value::Object(IndexMap::new());
+                }
+                if let Value::Object(object) = at {
+                    below.put_null(object.entry(name.clone()).or_insert(Value::Null), path);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Spreads null from the end of a path up to where it may be. `level` counts the lists that were entered here. Tells
+    /// whether what is above has to become null as well.
+    fn spread_null(&self, at: &mut Value, level: usize, path: &[PathSegment]) -> bool {
+        let broken = match (path.split_first(), &mut *at) {
+            (_, Value::Null) => true,
+            (Some((PathSegment::Index(place), path)), Value::List(items)) => {
+                items.get_mut(*place).is_some_and(|item| self.spread_null(item, level + 1, path))
+            }
+            (Some((PathSegment::Field(name), path)), Value::Object(object)) => {
+                let below = self.fields.get(name.as_str()).zip(object.get_mut(name.as_str()));
+                below.is_some_and(|(below, at)| below.spread_null(at, 0, path))
+            }
+            _ => false,
+        };
+        if broken {
+            *at = Value::Null;
+        }
+        broken && !self.nullable.get(level).copied().unwrap_or(true)
     }
 
     /// Puts what was answered into this order.
@@ -131,11 +196,14 @@ mod tests {
     use super::*;
     use async_graphql::parser::parse_query;
 
-    fn arranged(query: &str, answered: &str) -> String {
-        let types = Types::of("type Query { at: [DateTime!] said: String x: X } type X { at: DateTime! }");
+    fn order(schema: &str, query: &str) -> Order {
         let document = parse_query(query).unwrap();
         let (_, operation) = document.operations.iter().next().unwrap();
-        let order = Order::asked(&types, &document, &operation.node);
+        Order::asked(&Types::of(schema), &document, &operation.node)
+    }
+
+    fn arranged(query: &str, answered: &str) -> String {
+        let order = order("type Query { at: [DateTime!] said: String x: X } type X { at: DateTime! }", query);
         // Text is read in its own order; `json!` would sort it.
         let mut value: Value = serde_json::from_str(answered).unwrap();
         order.arrange(&mut value);
@@ -155,6 +223,46 @@ mod tests {
         let answered = r#"{"x":{"a":{"c":1,"d":2},"b":3}}"#;
         assert_eq!(arranged(query, answered), r#"{"x":{"a":{"d":2,"c":1},"b":3}}"#);
         assert_eq!(arranged(query, "null"), "null");
+    }
+
+    #[test]
+    fn a_failed_field_is_null_or_else_what_is_around_it() {
+        let schema = "type Query { maybe: X always: X! list: [X!] sparse: [X]! } type X { must: Int! may: Int }";
+        let settled = |query: &str, answered: &str, failed: &[&[&str]]| {
+            let data: Value = serde_json::from_str(answered).unwrap();
+            let mut response = Response::new(data);
+            response.errors = failed
+                .iter()
+                .map(|path| {
+                    let mut error = async_graphql::ServerError::new("failed", None);
+                    error.path = path
+                        .iter()
+                        .map(|step| match step.parse() {
+                            Ok(place) => PathSegment::Index(place),
+                            Err(_) => PathSegment::Field((*step).to_owned()),
+                        })
+                        .collect();
+                    error
+                })
+                .collect();
+            order(schema, query).settle(&mut response);
+            serde_json::to_string(&response.data).unwrap()
+        };
+        let x = "{ a: maybe { must may } }";
+        assert_eq!(settled(x, "{}", &[&["a"]]), r#"{"a":null}"#);
+        assert_eq!(settled(x, r#"{"a":{"must":1}}"#, &[&["a", "may"]]), r#"{"a":{"must":1,"may":null}}"#);
+        assert_eq!(settled(x, r#"{"a":{"may":1}}"#, &[&["a", "must"]]), r#"{"a":null}"#);
+        assert_eq!(settled(x, r#"{"a":null}"#, &[&["a", "must"], &["a", "may"]]), r#"{"a":null}"#);
+        assert_eq!(
+            settled("{ maybe { may } }", r#"{"maybe":null}"#, &[&["maybe", "may"]]),
+            r#"{"maybe":{"may":null}}"#
+        );
+        assert_eq!(settled("{ always { may } maybe { may } }", r#"{"maybe":{"may":1}}"#, &[&["always"]]), "null");
+        let lists = "{ list { must may } sparse { must } }";
+        let answered = r#"{"list":[{"must":1,"may":1},{"may":2}],"sparse":[null,{"must":1}]}"#;
+        let failed: &[&[&str]] = &[&["list", "1", "must"], &["sparse", "0", "must"]];
+        assert_eq!(settled(lists, answered, failed), r#"{"list":null,"sparse":[null,{"must":1}]}"#);
+        assert_eq!(settled(lists, answered, &[]), answered);
     }
 
     #[test]

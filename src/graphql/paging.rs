@@ -38,24 +38,58 @@ impl Paging {
     /// `BadRequest` for a cursor that is none, besides those of [`Paging::limit`].
     pub fn window(&self, newest: bool) -> Result<(Window, u64)> {
         let (limit, forward) = self.limit()?;
-        let after = self.after.as_deref().map(id_of).transpose()?;
-        let before = self.before.as_deref().map(id_of).transpose()?;
-        let forward = forward.unwrap_or(match (after, before) {
-            (Some(_), _) => true,
-            (None, Some(_)) => false,
-            (None, None) => !newest,
-        });
-        let window = match (after, before, forward) {
-            (None, None, true) => Window::Oldest,
-            (None, None, false) => Window::Newest,
-            (Some(after), None, true) => Window::After(after),
-            (None, Some(before), false) => Window::Before(before),
-            (after, before, from_start) => {
-                Window::Between { after: after.unwrap_or(0), before: before.unwrap_or(i64::MAX), from_start }
-            }
-        };
-        Ok((window, limit))
+        Ok((stretch(cursor(&self.after)?, cursor(&self.before)?, forward, newest), limit))
     }
+
+    /// The stretch, by ids, of a list that has the newest first: what is after an entry has a smaller id. Where nothing
+    /// is said, the start of the list.
+    ///
+    /// # Errors
+    /// Those of [`Paging::window`].
+    pub fn window_newest_first(&self) -> Result<(Window, u64)> {
+        let (limit, forward) = self.limit()?;
+        let upwards = forward.map(|forward| !forward);
+        Ok((stretch(cursor(&self.before)?, cursor(&self.after)?, upwards, true), limit))
+    }
+
+    /// Whether there is something before and after a page of this list: beyond a cursor there is at least its entry.
+    pub fn beyond(&self, forward: bool, has_more: bool) -> (bool, bool) {
+        (self.after.is_some() || !forward && has_more, self.before.is_some() || forward && has_more)
+    }
+
+    /// A connection of a page, read from the start of the list or, unless `forward`, from its end.
+    pub fn connection<T: OutputType>(
+        &self,
+        page: Page<T>,
+        forward: bool,
+        cursor: impl Fn(&T) -> String,
+    ) -> Connection<String, T> {
+        let (previous, next) = self.beyond(forward, page.has_more);
+        let mut connection = Connection::new(previous, next);
+        connection.edges.extend(page.items.into_iter().map(|item| Edge::new(cursor(&item), item)));
+        connection
+    }
+}
+
+fn stretch(after: Option<i64>, before: Option<i64>, upwards: Option<bool>, newest: bool) -> Window {
+    let upwards = upwards.unwrap_or(match (after, before) {
+        (Some(_), _) => true,
+        (None, Some(_)) => false,
+        (None, None) => !newest,
+    });
+    match (after, before, upwards) {
+        (None, None, true) => Window::Oldest,
+        (None, None, false) => Window::Newest,
+        (Some(after), None, true) => Window::After(after),
+        (None, Some(before), false) => Window::Before(before),
+        (after, before, from_start) => {
+            Window::Between { after: after.unwrap_or(0), before: before.unwrap_or(i64::MAX), from_start }
+        }
+    }
+}
+
+fn cursor(given: &Option<String>) -> Result<Option<i64>> {
+    given.as_deref().map(id_of).transpose()
 }
 
 fn id_of(cursor: &str) -> Result<i64> {
@@ -65,17 +99,4 @@ fn id_of(cursor: &str) -> Result<i64> {
 /// The cursor of an entry in a list that grows with its ids.
 pub(crate) fn id_cursor(id: impl Into<i64>) -> String {
     page::seal(&id.into().to_string())
-}
-
-/// A connection of a page.
-pub(crate) fn connection<T: OutputType>(
-    page: Page<T>,
-    forward: bool,
-    has_cursor: bool,
-    cursor: impl Fn(&T) -> String,
-) -> Connection<String, T> {
-    let (previous, next) = if forward { (has_cursor, page.has_more) } else { (page.has_more, has_cursor) };
-    let mut connection = Connection::new(previous, next);
-    connection.edges.extend(page.items.into_iter().map(|item| Edge::new(cursor(&item), item)));
-    connection
 }

@@ -4,7 +4,7 @@ use async_graphql::connection::{Connection, ConnectionNameType, Edge, EdgeNameTy
 use async_graphql::{Context, Object, OutputType, Result, SimpleObject};
 
 use super::events::{self, EventPage};
-use super::paging::{Paging, connection, id_cursor};
+use super::paging::{Paging, id_cursor};
 use crate::chat::Cx;
 use crate::chat::conversations::{self, Conversation, Listing, Unread};
 use crate::chat::files::{self, File};
@@ -50,12 +50,12 @@ impl Query {
         Ok(users::get(cx, cx.me()).await?)
     }
 
-    async fn user(&self, ctx: &Context<'_>, id: UserId) -> Result<User> {
-        Ok(users::get(ctx.data::<Cx>()?, id).await?)
+    async fn user(&self, ctx: &Context<'_>, id: UserId) -> Result<Option<User>> {
+        Ok(Some(users::get(ctx.data::<Cx>()?, id).await?))
     }
 
-    async fn conversation(&self, ctx: &Context<'_>, id: ConversationId) -> Result<Conversation> {
-        Ok(conversations::get(ctx.data::<Cx>()?, id).await?)
+    async fn conversation(&self, ctx: &Context<'_>, id: ConversationId) -> Result<Option<Conversation>> {
+        Ok(Some(conversations::get(ctx.data::<Cx>()?, id).await?))
     }
 
     /// The viewer's own: pinned first, then latest activity first. `pinned` and `search` narrow the list; a search
@@ -72,22 +72,23 @@ impl Query {
         last: Option<i32>,
         before: Option<String>,
     ) -> Result<Connection<String, Conversation>> {
-        let (limit, forward) = Paging { first, last, after: None, before: None }.limit()?;
-        let forward = forward.unwrap_or(before.is_none());
-        if (forward && before.is_some()) || (!forward && after.is_some()) {
+        let paging = Paging { first, after, last, before };
+        let (limit, forward) = paging.limit()?;
+        let forward = forward.unwrap_or(paging.before.is_none());
+        let (cursor, other) = if forward { (&paging.after, &paging.before) } else { (&paging.before, &paging.after) };
+        if other.is_some() {
             return Err(Error::bad_request("This list is paged by first and after, or by last and before").into());
         }
-        let cursor = if forward { after } else { before };
-        let has_cursor = cursor.is_some();
+        let cursor = cursor.clone();
         // Without any narrowing the list is what REST lists: what is not archived.
         let archived = archived.or((pinned.is_none() && search.is_none()).then_some(false));
         let listing = Listing { archived, pinned, search, cursor, backwards: !forward };
         let page = conversations::list(ctx.data::<Cx>()?, listing, limit).await?;
-        Ok(connection(page, forward, has_cursor, conversations::list::cursor))
+        Ok(paging.connection(page, forward, conversations::list::cursor))
     }
 
-    async fn message(&self, ctx: &Context<'_>, id: MessageId) -> Result<Message> {
-        Ok(messages::get(ctx.data::<Cx>()?, id).await?)
+    async fn message(&self, ctx: &Context<'_>, id: MessageId) -> Result<Option<Message>> {
+        Ok(Some(messages::get(ctx.data::<Cx>()?, id).await?))
     }
 
     /// Messages whose words begin with every word of the query, newest first; in one conversation, or in all of the
@@ -103,13 +104,11 @@ impl Query {
         last: Option<i32>,
         before: Option<String>,
     ) -> Result<SearchConnection> {
-        let has_cursor = after.is_some() || before.is_some();
-        // The newest comes first here, so what is after a message has a smaller id.
-        let (window, limit) = Paging { first: last, after: before, last: first, before: after }.window(true)?;
-        let forward = !window.is_forward();
+        let paging = Paging { first, after, last, before };
+        let (window, limit) = paging.window_newest_first()?;
         let search = Search { query, conversation: conversation_id };
         let page = search::messages(ctx.data::<Cx>()?, search, window, limit).await?;
-        let (previous, next) = if forward { (has_cursor, page.has_more) } else { (page.has_more, has_cursor) };
+        let (previous, next) = paging.beyond(!window.is_forward(), page.has_more);
         let mut connection = Connection::new(previous, next);
         connection.edges.extend(page.items.into_iter().map(|found| {
             let cursor = id_cursor(found.message.id);
@@ -119,8 +118,8 @@ impl Query {
     }
 
     /// What is known of a file that the viewer may read.
-    async fn file(&self, ctx: &Context<'_>, id: FileId) -> Result<File> {
-        Ok(files::get(ctx.data::<Cx>()?, id).await?)
+    async fn file(&self, ctx: &Context<'_>, id: FileId) -> Result<Option<File>> {
+        Ok(Some(files::get(ctx.data::<Cx>()?, id).await?))
     }
 
     /// What the viewer has not read yet, archived conversations included.
@@ -140,6 +139,6 @@ impl Query {
 
     /// What happened after the cursor, as things stand now; without one, nothing but the present cursor.
     async fn sync(&self, ctx: &Context<'_>, after: Option<String>, first: Option<i32>) -> Result<EventPage> {
-        Ok(events::page(ctx.data::<Cx>()?, after.as_deref(), page::limit(first.map(i64::from))?).await?)
+        Ok(events::page(ctx.data::<Cx>()?, after.as_deref(), Paging { first, ..Paging::default() }.limit()?.0).await?)
     }
 }

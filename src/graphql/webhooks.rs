@@ -4,7 +4,7 @@ use async_graphql::connection::Connection;
 use async_graphql::{Context, Object, Result};
 use chrono::{DateTime, Utc};
 
-use super::paging::{Paging, connection, id_cursor};
+use super::paging::{Paging, id_cursor};
 use crate::chat::Cx;
 use crate::chat::webhooks::{self, Delivery, Endpoint, EndpointChange, EndpointInput, Replay};
 use crate::entity::webhook_delivery::DeliveryState;
@@ -33,10 +33,10 @@ impl WebhookQuery {
         last: Option<i32>,
         before: Option<String>,
     ) -> Result<Connection<String, Delivery>> {
-        let has_cursor = after.is_some() || before.is_some();
-        let (window, limit) = Paging { first, after, last, before }.window(true)?;
+        let paging = Paging { first, after, last, before };
+        let (window, limit) = paging.window(true)?;
         let page = webhooks::deliveries(ctx.data::<Cx>()?, endpoint_id, state, window, limit).await?;
-        Ok(connection(page, window.is_forward(), has_cursor, |delivery| id_cursor(delivery.id)))
+        Ok(paging.connection(page, window.is_forward(), |delivery| id_cursor(delivery.id)))
     }
 }
 

@@ -275,3 +275,58 @@ async fn a_rate_limit_tells_when_to_come_back() {
     let seconds = error["extensions"]["retryAfterSeconds"].as_u64().expect("seconds");
     assert!((1..=60).contains(&seconds), "{answer}");
 }
+
+#[tokio::test]
+async fn a_field_that_fails_is_null_and_its_neighbours_are_answered() {
+    let server = Server::start().await;
+    let alice = server.person("Alice").await;
+    let group = alice.group("Team", &[]).await;
+    let query = format!("{{ me {{ id }} conversation(id: 999) {{ id }} other: conversation(id: {group}) {{ name }} }}");
+    let answer = alice.gql_answer(&query, json!({})).await;
+    assert_eq!(answer.status, 200);
+    let expected = json!({ "me": { "id": alice.id.to_string() }, "conversation": null, "other": { "name": "Team" } });
+    assert_eq!(answer.body["data"], expected);
+    assert_eq!(answer.body["errors"][0]["path"], json!(["conversation"]));
+    // What may not be null takes what is around it along.
+    let query =
+        format!("{{ conversation(id: {group}) {{ name messages(first: 0) {{ nodes {{ id }} }} }} me {{ name }} }}");
+    let answer = alice.gql(&query, json!({})).await;
+    assert_eq!(answer["data"], json!({ "conversation": null, "me": { "name": "Alice" } }), "{answer}");
+    let answer = alice.gql("mutation { heartbeat setMuted(conversationId: 999) { id } }", json!({})).await;
+    assert_eq!((&answer["data"], answer.get("data").is_some()), (&Json::Null, true), "{answer}");
+}
+
+#[tokio::test]
+async fn a_request_that_is_refused_has_no_data_and_says_what_is_wrong_with_it() {
+    let server = Server::start().await;
+    let alice = server.person("Alice").await;
+    for (query, variables, sentence) in [
+        ("query($i: ID!) { user(id: $i) { id } }", json!({}), "The variable i needs a value"),
+        ("query($i: ID!) { user(id: $i) { id } }", json!({ "i": null }), "The variable i needs a value"),
+        (
+            "query($n: Int) { conversations(first: $n) { nodes { id } } }",
+            json!({ "n": 99_999_999_999_i64 }),
+            "The variable n is no whole number of 32 bits",
+        ),
+    ] {
+        let answer = alice.gql_answer(query, variables).await;
+        assert_eq!(answer.status, 400, "{}", answer.text);
+        assert_eq!(answer.body["errors"][0]["message"], sentence);
+        assert!(answer.body.get("data").is_none(), "{}", answer.text);
+    }
+    // The sentence is that of the other doors, without what the engine puts around it.
+    for (query, path) in [
+        ("{ conversation(id: 0) { id } }", json!(["conversation"])),
+        (
+            "mutation { sendMessage(input: { conversationId: 1, content: \"x\", attachmentIds: [\"x\"] }) { id } }",
+            json!(["sendMessage"]),
+        ),
+    ] {
+        let answer = alice.gql(query, json!({})).await;
+        assert_eq!(answer["errors"][0]["message"], "An id is a positive whole number below 2^53", "{answer}");
+        assert_eq!(answer["errors"][0]["path"], path);
+    }
+    let answer =
+        alice.fetch(alice.request(reqwest::Method::GET, "/graphql?query=%7Bme%7Bid%7D%7D&variables=%7Bx")).await;
+    assert_eq!(answer.body["errors"][0]["message"], "The parameter variables is not a JSON object");
+}

@@ -137,3 +137,61 @@ async fn a_forged_cursor_is_400() {
         answer.refused(400, "BAD_REQUEST", "The cursor is not valid");
     }
 }
+
+#[tokio::test]
+async fn a_connection_says_on_both_sides_whether_there_is_more() {
+    let server = Server::start().await;
+    let (alice, group, sent) = seven(&server).await;
+    let ask = async |list: &str, arguments: &str| {
+        let fields = "nodes { id } pageInfo { hasPreviousPage hasNextPage }";
+        let query = match list {
+            "searchMessages" => {
+                format!("{{ searchMessages(query: \"message\", conversationId: {group}, {arguments}) {{ {fields} }} }}")
+            }
+            _ => format!("{{ conversation(id: {group}) {{ messages({arguments}) {{ {fields} }} }} }}"),
+        };
+        let data = alice.gql_ok(&query, json!({})).await;
+        let page = if list == "messages" { &data["conversation"]["messages"] } else { &data["searchMessages"] };
+        let places: Vec<usize> = page["nodes"]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .map(|node| sent.iter().position(|id| node["id"] == id.to_string()).expect("one of them"))
+            .collect();
+        let info = &page["pageInfo"];
+        (places, info["hasPreviousPage"] == true, info["hasNextPage"] == true)
+    };
+    let cursor = |place: usize| {
+        base64::Engine::encode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, sent[place].to_string())
+    };
+    let (third, fifth) = (cursor(2), cursor(4));
+    for (arguments, places, previous, next) in [
+        ("first: 2".to_owned(), vec![0, 1], false, true),
+        ("first: 7".to_owned(), (0..7).collect(), false, false),
+        ("last: 2".to_owned(), vec![5, 6], true, false),
+        (format!("first: 2, after: \"{third}\""), vec![3, 4], true, true),
+        (format!("last: 2, before: \"{fifth}\""), vec![2, 3], true, true),
+        (format!("first: 2, before: \"{fifth}\""), vec![0, 1], false, true),
+        (format!("first: 20, before: \"{fifth}\""), vec![0, 1, 2, 3], false, true),
+        (format!("last: 2, after: \"{third}\""), vec![5, 6], true, false),
+        (format!("last: 20, after: \"{third}\""), vec![3, 4, 5, 6], true, false),
+        (format!("first: 9, after: \"{third}\", before: \"{fifth}\""), vec![3], true, true),
+    ] {
+        assert_eq!(ask("messages", &arguments).await, (places, previous, next), "{arguments}");
+    }
+    // Here the newest comes first.
+    for (arguments, places, previous, next) in [
+        ("first: 2".to_owned(), vec![6, 5], false, true),
+        ("last: 2".to_owned(), vec![1, 0], true, false),
+        (format!("first: 2, before: \"{third}\""), vec![6, 5], false, true),
+        (format!("last: 2, after: \"{fifth}\""), vec![1, 0], true, false),
+        (format!("first: 9, after: \"{third}\""), vec![1, 0], true, false),
+    ] {
+        assert_eq!(ask("searchMessages", &arguments).await, (places, previous, next), "{arguments}");
+    }
+    for (field, argument) in [("messages", "first"), ("attachments", "first"), ("attachments", "last")] {
+        let query = format!("{{ conversation(id: {group}) {{ {field}({argument}: 0) {{ nodes {{ id }} }} }} }}");
+        let refused = alice.gql_refused(&query, json!({})).await;
+        assert_eq!(refused, ("BAD_REQUEST".to_owned(), format!("{argument} must be 1 or more")));
+    }
+}
