@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
@@ -16,6 +16,7 @@ use crate::chat::presence::Presence;
 use crate::chat::reactions::ReactionChange;
 use crate::chat::receipts::ReadReceiptMove;
 use crate::chat::typing::TypingIndicator;
+use crate::error::Result;
 use crate::id::{ConversationId, MessageId, UserId};
 
 /// The kinds of event. All but the last two are durable: they stand in the log under the name that
@@ -184,25 +185,45 @@ impl Event {
         self.position.is_none().then_some((self.conversation, self.actor))
     }
 
-    /// This event written in the form `key`, made by `make` at the first call and shared by all later ones.
-    /// `None` where the form says nothing of this event.
-    pub async fn form<F>(&self, key: FormKey, make: F) -> Option<Bytes>
+    /// This event written in the form `key`, made by `make` at the first call and shared by all later ones, unless it is
+    /// very long or there are many forms already: an event that waits for somebody keeps what was made of it. `None` where
+    /// the form says nothing of this event.
+    ///
+    /// # Errors
+    /// Those of `make`; then the next call tries again.
+    pub async fn form<F>(&self, key: FormKey, make: F) -> Result<Option<Bytes>>
     where
-        F: Future<Output = Option<Bytes>>,
+        F: Future<Output = Result<Option<Bytes>>>,
     {
         let cell = {
-            let mut forms = self.forms.0.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(forms.entry(key).or_default())
+            let mut forms = self.forms.lock();
+            if forms.len() < MOST_FORMS { Some(forms.entry(key).or_default()) } else { forms.get_mut(&key) }
+                .map(|cell| Arc::clone(cell))
         };
-        cell.get_or_init(|| make).await.clone()
+        let Some(cell) = cell else { return make.await };
+        let made = cell.get_or_try_init(|| make).await?.clone();
+        if made.as_ref().is_some_and(|bytes| bytes.len() > LONGEST_FORM) {
+            self.forms.lock().remove(&key);
+        }
+        Ok(made)
     }
 }
+
+/// Forms of an event that are kept, and bytes of one of them, at most.
+const MOST_FORMS: usize = 8;
+const LONGEST_FORM: usize = 64 * 1024;
 
 /// Names a form: a door's own choice of 32 bytes.
 pub type FormKey = [u8; 32];
 
 #[derive(Debug, Default)]
 struct Forms(Mutex<HashMap<FormKey, Arc<OnceCell<Option<Bytes>>>>>);
+
+impl Forms {
+    fn lock(&self) -> MutexGuard<'_, HashMap<FormKey, Arc<OnceCell<Option<Bytes>>>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 /// Where committed events and passing signals go. Bounded: an event that finds it full is dropped, which costs a
 /// durable one nothing but time, since whoever drains the sink fills holes from the log.

@@ -129,6 +129,18 @@ const STALLED: Duration = Duration::from_secs(60);
 const TOGETHER: usize = 32;
 const TOGETHER_BYTES: usize = 64 * 1024;
 
+/// Frames, and bytes, after which the rest is answered and told later: what one message of a peer or one burst of news
+/// asks for may be a thousand times as much.
+const ENOUGH: usize = 256;
+const ENOUGH_BYTES: usize = 256 * 1024;
+/// How long news wait that cannot be told for want of the database.
+pub const PAUSE: Duration = Duration::from_secs(1);
+
+/// Whether so much is to be written that the rest has to wait until it is.
+pub fn is_enough(out: &[Frame]) -> bool {
+    out.len() >= ENOUGH || out.iter().map(Frame::size).sum::<usize>() >= ENOUGH_BYTES
+}
+
 /// Runs a connection to its end.
 pub async fn run<W: Wire, P: Protocol>(mut wire: W, mut protocol: P, stopping: CancellationToken) {
     let mut out = Vec::new();

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use super::subscription::{Source, topics};
 use super::{Checked, Door, definition, error};
 use crate::chat::Cx;
-use crate::error::Error;
+use crate::error::{Error, Kind, Result};
 use crate::event::{Event, EventType, FormKey, Topic};
 use crate::id::ConversationId;
 use crate::live::{Interest, Listener};
@@ -20,12 +20,15 @@ use crate::log::{self, Head};
 /// A running subscription of one connection.
 pub(crate) struct Question {
     checked: Checked,
-    key: FormKey,
+    /// The form of its answers, where everybody who asks the same hears the same.
+    key: Option<FormKey>,
     topics: &'static [Topic],
     /// The one conversation that it is about, if there is one.
     conversation: Option<ConversationId>,
-    /// What was told last; a resumed question starts in the past.
+    /// What was told last.
     told: i64,
+    /// The cursor from which it goes on: everything after it comes again.
+    pub resumed: Option<i64>,
     head: Arc<Head>,
 }
 
@@ -39,7 +42,8 @@ pub(crate) struct Said {
 }
 
 impl Question {
-    /// Checks a subscription and starts it on the listener, which wants nothing but `others` and this from now on.
+    /// Checks a subscription and starts it on the listener, which wants nothing but `others` and this from now on. One
+    /// that is `resumed` has still to be rewound.
     ///
     /// # Errors
     /// The response that says why not, dressed.
@@ -65,13 +69,9 @@ impl Question {
             return Err(Box::new(error::dress(response)));
         }
         let head = log::head(&cx.chat).await.map_err(refuse)?;
-        let mut told = started;
-        if let Some(after) = arguments.after {
-            told = head.position_of(&after).map_err(refuse)?;
-            listener.rewind(told);
-        }
-        let key = key(&checked, cx);
-        Ok(Self { checked, key, topics, conversation: arguments.conversation, told, head: Arc::new(head) })
+        let resumed = arguments.after.map(|after| head.position_of(&after)).transpose().map_err(refuse)?;
+        let (key, told) = (key(&checked), resumed.unwrap_or(started));
+        Ok(Self { checked, key, topics, conversation: arguments.conversation, told, resumed, head: Arc::new(head) })
     }
 
     pub fn interest(&self) -> Interest {
@@ -79,18 +79,21 @@ impl Question {
     }
 
     /// What the event comes to, if anything.
-    pub async fn hear(&mut self, door: &Door, cx: &Cx, event: &Arc<Event>) -> Said {
-        if let Some(position) = event.position {
-            if position <= self.told {
-                return Said::default();
-            }
-            self.told = position;
+    ///
+    /// # Errors
+    /// `Unavailable` without the database: then it has still to be heard.
+    pub async fn hear(&mut self, door: &Door, cx: &Cx, event: &Arc<Event>) -> Result<Said> {
+        if event.position.is_some_and(|position| position <= self.told) {
+            return Ok(Said::default());
         }
-        let next = match self.topics.contains(&event.kind.topic()) {
-            true => event.form(self.key, self.execute(door, cx, Arc::clone(event))).await,
-            false => None,
+        let execute = || self.execute(door, cx, Arc::clone(event));
+        let next = match self.key {
+            _ if !self.topics.contains(&event.kind.topic()) => None,
+            Some(key) => event.form(key, execute()).await?,
+            None => execute().await?,
         };
-        Said { next, lost: self.is_lost(event, cx).then(crate::access::not_a_participant) }
+        self.told = event.position.unwrap_or(self.told);
+        Ok(Said { next, lost: self.is_lost(event, cx).then(crate::access::not_a_participant) })
     }
 
     fn is_lost(&self, event: &Event, cx: &Cx) -> bool {
@@ -102,12 +105,16 @@ impl Question {
         gone && self.conversation.is_some() && event.conversation == self.conversation
     }
 
-    async fn execute(&self, door: &Door, cx: &Cx, event: Arc<Event>) -> Option<Bytes> {
+    async fn execute(&self, door: &Door, cx: &Cx, event: Arc<Event>) -> Result<Option<Bytes>> {
         let source = Source::Happened(event, Arc::clone(&self.head));
         let (request, loads) = self.checked.request(cx);
         let mut responses = door.schema.execute_stream(request.data(source));
-        let response = loads.along(responses.next()).await?;
-        serde_json::to_vec(&self.checked.finish(response)).ok().map(Bytes::from)
+        let Some(response) = loads.along(responses.next()).await else { return Ok(None) };
+        let away = response.errors.iter().filter_map(|error| error.source::<Error>());
+        if let Some(away) = away.clone().find(|error| error.kind == Kind::Unavailable) {
+            return Err(away.clone());
+        }
+        Ok(serde_json::to_vec(&self.checked.finish(response)).ok().map(Bytes::from))
     }
 }
 
@@ -218,23 +225,24 @@ const COMMON: [&str; 41] = [
 ];
 const COMMON_ROOTS: [&str; 5] = ["messages", "typing", "presence", "receipts", "reactions"];
 
-/// Names the form of a question: everybody's, or the viewer's own.
-fn key(checked: &Checked, cx: &Cx) -> FormKey {
+/// Names the form of a question that is the same for everybody.
+fn key(checked: &Checked) -> Option<FormKey> {
+    if !is_common(&checked.document) {
+        return None;
+    }
     let operation = &checked.operation;
     let variables = operation.variables.as_ref().map(|variables| serde_json::to_vec(variables).unwrap_or_default());
-    let scope = if is_common(&checked.document) { String::new() } else { cx.me().to_string() };
     let mut hash = Sha256::new();
     for part in [
         b"graphql".as_slice(),
         operation.query.as_bytes(),
         operation.operation_name.as_deref().unwrap_or_default().as_bytes(),
         variables.as_deref().unwrap_or_default(),
-        scope.as_bytes(),
     ] {
         hash.update(part.len().to_be_bytes());
         hash.update(part);
     }
-    hash.finalize().into()
+    Some(hash.finalize().into())
 }
 
 fn is_common(document: &ExecutableDocument) -> bool {

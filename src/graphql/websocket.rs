@@ -1,6 +1,7 @@
 //! Subscriptions over WebSocket: `graphql-transport-ws`, and the older `graphql-ws` in other words. One connection
 //! has one listener for all its subscriptions; what it says is kept by [`crate::socket`].
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use chrono::Utc;
 use serde::Deserialize;
 use serde_json::Value as Json;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
 use super::render::Question;
 use super::{Door, Operation, error};
@@ -24,7 +25,7 @@ use crate::error::{Error, Kind};
 use crate::event::Event;
 use crate::live::{Interest, Listener};
 use crate::origin;
-use crate::socket::{self, Frame, Goodbye, Protocol, Received, Turn, websocket};
+use crate::socket::{self, Frame, Goodbye, PAUSE, Protocol, Received, Turn, is_enough, websocket};
 
 /// Subscriptions on one connection, at most.
 const MOST: usize = 50;
@@ -79,13 +80,27 @@ struct Session {
     cx: Option<Cx>,
     listener: Option<Listener>,
     questions: Vec<(String, Question)>,
+    /// News that were taken and are not told yet.
+    waiting: VecDeque<Arc<Event>>,
+    /// Until when they wait, if they have to.
+    pause: Option<Instant>,
     deadline: Instant,
 }
 
 impl Session {
     fn new(door: Arc<Door>, dialect: Dialect, token: Option<String>) -> Self {
         let deadline = Instant::now() + INIT;
-        Self { door, dialect, token, cx: None, listener: None, questions: Vec::new(), deadline }
+        Self {
+            door,
+            dialect,
+            token,
+            cx: None,
+            listener: None,
+            questions: Vec::new(),
+            waiting: VecDeque::new(),
+            pause: None,
+            deadline,
+        }
     }
 
     async fn answer(&mut self, said: Spoken, out: &mut Vec<Frame>) -> Result<(), Goodbye> {
@@ -156,7 +171,7 @@ impl Session {
         let checked = self.door.check(operation).map_err(|refused| refuse(&refused))?;
         if checked.kind != OperationType::Subscription {
             let answer = self.door.execute(cx, &checked).await;
-            if answer.data == async_graphql::Value::Null && answer.errors.iter().any(|error| error.path.is_empty()) {
+            if error::is_refusal(&answer) {
                 return Err(Box::new(answer));
             }
             let bytes = serde_json::to_vec(&answer).map_err(|_| refuse(&Error::internal()))?;
@@ -169,9 +184,53 @@ impl Session {
         }
         let listener = self.listener.as_ref().ok_or_else(|| refuse(&Error::internal()))?;
         let asked = Question::ask(&self.door, cx, checked, listener, self.interest()).await;
-        let asked = asked.map(|question| self.questions.push((id.to_owned(), question)));
+        let asked = asked.map(|question| {
+            if let Some(after) = question.resumed {
+                listener.rewind(after, &mut self.waiting);
+            }
+            self.questions.push((id.to_owned(), question));
+        });
         self.update_interest();
         asked
+    }
+
+    /// Tells the news that wait, unless that becomes too much at once: an event may be long, and asked for often.
+    async fn announce(&mut self, cx: &Cx, out: &mut Vec<Frame>) {
+        while let Some(event) = self.waiting.pop_front() {
+            let heard = self.announce_one(cx, &event, out).await;
+            let is_durable = event.position.is_some();
+            match heard {
+                Ok(true) => {}
+                Ok(false) => return self.waiting.push_front(event),
+                Err(_) if is_durable => {
+                    self.pause = Some(Instant::now() + PAUSE);
+                    return self.waiting.push_front(event);
+                }
+                Err(error) => tracing::debug!(%error, "a signal was not told"),
+            }
+        }
+    }
+
+    /// Tells one of them to every question that has not heard it; false where that became too much.
+    async fn announce_one(&mut self, cx: &Cx, event: &Arc<Event>, out: &mut Vec<Frame>) -> crate::error::Result<bool> {
+        let next = self.word_for_next();
+        let mut place = 0;
+        while let Some((id, question)) = self.questions.get_mut(place) {
+            if is_enough(out) && event.position.is_some() {
+                return Ok(false);
+            }
+            let said = question.hear(&self.door, cx, event).await?;
+            out.extend(said.next.map(|payload| message(next, Some(id), Some(&payload))));
+            match said.lost {
+                None => place += 1,
+                Some(refused) => {
+                    let (id, _) = self.questions.remove(place);
+                    out.push(self.refusal(&id, &error::response(&refused)));
+                    self.update_interest();
+                }
+            }
+        }
+        Ok(true)
     }
 
     fn interest(&self) -> Interest {
@@ -221,30 +280,23 @@ impl Protocol for Session {
 
     async fn listen(&mut self) -> Vec<Arc<Event>> {
         let Some(listener) = &mut self.listener else { return std::future::pending().await };
-        match listener.next().await {
-            Ok(events) => events,
-            Err(_) => {
-                tokio::time::sleep(Duration::from_secs(1)).await;
-                Vec::new()
-            }
+        if let Some(pause) = self.pause {
+            sleep_until(pause).await;
+            self.pause = None;
         }
+        if !self.waiting.is_empty() {
+            return Vec::new();
+        }
+        listener.next().await.unwrap_or_else(|_| {
+            self.pause = Some(Instant::now() + PAUSE);
+            Vec::new()
+        })
     }
 
     async fn tell(&mut self, events: Vec<Arc<Event>>, out: &mut Vec<Frame>) -> Turn {
-        let Some(cx) = self.cx.clone() else { return Turn::Go };
-        let next = self.word_for_next();
-        let mut lost = Vec::new();
-        for event in events {
-            for (id, question) in &mut self.questions {
-                let said = question.hear(&self.door, &cx, &event).await;
-                out.extend(said.next.map(|payload| message(next, Some(id), Some(&payload))));
-                lost.extend(said.lost.map(|refused| (id.clone(), refused)));
-            }
-            for (id, refused) in lost.drain(..) {
-                self.questions.retain(|(other, _)| *other != id);
-                out.push(self.refusal(&id, &error::response(&refused)));
-                self.update_interest();
-            }
+        self.waiting.extend(events);
+        if let Some(cx) = self.cx.clone() {
+            self.announce(&cx, out).await;
         }
         Turn::Go
     }

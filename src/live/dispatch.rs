@@ -64,6 +64,7 @@ async fn fill(chat: &Chat, hub: &Hub, last: i64) -> Result<()> {
         for event in stretch.events {
             hub.deliver(&Arc::new(event));
         }
+        hub.reach(stretch.position);
         if stretch.complete {
             return Ok(());
         }

@@ -70,24 +70,29 @@ impl Hub {
     /// # Errors
     /// `Unavailable` without the database, `RateLimited` for more connections than one user may have.
     pub async fn listen(self: &Arc<Self>, cx: &Cx, door: &'static str) -> Result<Listener> {
-        let most = usize::try_from(self.chat.config.limits.connections_per_user).unwrap_or(usize::MAX);
-        if self.lock().people.get(&cx.me()).is_some_and(|person| person.feeds.len() >= most) {
-            return Err(Error::new(Kind::RateLimited, format!("At most {most} connections can be open at once")));
-        }
         let attendance = presence::arrive(cx).await?;
         let (id, feed) = loop {
-            if let Some(joined) = self.lock().join(cx.me(), None) {
+            if let Some(joined) = self.join(cx.me(), None)? {
                 break joined;
             }
             // The head is read first: whatever changes in between is applied again, which does no harm.
             let head = log::head(&self.chat).await?;
             let memberships = conversations::ids_of(cx).await?;
-            if let Some(joined) = self.lock().join(cx.me(), Some((head.position, memberships))) {
+            if let Some(joined) = self.join(cx.me(), Some((head.position, memberships)))? {
                 break joined;
             }
         };
         let connected = Connected::to(door);
         Ok(Listener { hub: Arc::clone(self), cx: cx.clone(), id, feed, connected, _attendance: attendance })
+    }
+
+    fn join(&self, user: UserId, read: Option<(i64, Vec<ConversationId>)>) -> Result<Option<(u64, Arc<Feed>)>> {
+        let most = usize::try_from(self.chat.config.limits.connections_per_user).unwrap_or(usize::MAX);
+        let mut state = self.lock();
+        if most > 0 && state.people.get(&user).is_some_and(|person| person.feeds.len() >= most) {
+            return Err(Error::new(Kind::RateLimited, format!("At most {most} connections can be open at once")));
+        }
+        Ok(state.join(user, read))
     }
 
     /// The newest durable event that was routed.
@@ -98,6 +103,12 @@ impl Hub {
     /// Routes an event. Durable ones come here in the order of their positions, without a hole.
     pub fn deliver(&self, event: &Arc<Event>) {
         self.lock().deliver(event);
+    }
+
+    /// Everything up to `position` was routed or cannot be: what nothing can be made of is passed over.
+    pub fn reach(&self, position: i64) {
+        let mut state = self.lock();
+        state.position = state.position.max(position);
     }
 
     /// Connections that listen now.
@@ -247,9 +258,15 @@ impl Listener {
         self.feed.set_interest(interest);
     }
 
-    /// Goes back to a position of the log: everything after it comes again.
-    pub fn rewind(&self, position: i64) {
-        self.feed.rewind(position);
+    /// Goes back to a position of the log: everything after it comes again, and with it what was `taken` before and not
+    /// told yet. A position that the hub has not reached is waited for.
+    pub fn rewind(&self, position: i64, taken: &mut VecDeque<Arc<Event>>) {
+        let untold = taken.iter().find_map(|event| event.position);
+        taken.retain(|event| event.position.is_none());
+        let state = self.hub.lock();
+        let position = untold.map_or(position, |untold| position.min(untold - 1));
+        // Beyond it nothing was routed: what comes there has still to be heard by whoever else listens here.
+        self.feed.rewind(position.min(state.position));
     }
 
     /// Where the listening starts: what is routed later has a higher position.

@@ -22,7 +22,7 @@ use crate::error::{Error, Kind, Result as Told};
 use crate::event::Event;
 use crate::live::{Interest, Listener};
 use crate::log::{self, Head};
-use crate::socket::{Frame, Goodbye, Protocol, Received, Turn};
+use crate::socket::{Frame, Goodbye, PAUSE, Protocol, Received, Turn, is_enough};
 
 /// How long a client may take to connect, to finish a frame, and to close after its DISCONNECT.
 const CONNECT: Duration = Duration::from_secs(30);
@@ -31,12 +31,6 @@ const LEAVING: Duration = Duration::from_secs(10);
 /// Subscriptions of one session, and bytes of a receipt or the id of a subscription, at most.
 const MOST: usize = 100;
 const LONGEST: usize = 128;
-/// Frames, and bytes, after which the rest is answered and told later: what one message of a client or one burst of
-/// news asks for may be a thousand times as much.
-const ENOUGH: usize = 256;
-const ENOUGH_BYTES: usize = 256 * 1024;
-/// How long news wait that cannot be told for want of the database.
-const PAUSE: Duration = Duration::from_secs(1);
 
 /// A session and where it stands.
 pub(super) struct Session {
@@ -248,10 +242,7 @@ impl Session {
         connected.subscriptions.push(Subscription { id, destination: destination.to_owned(), queue, told });
         connected.update_interest();
         if let Some(after) = resumed {
-            // What was taken and is not told yet comes again with the rest.
-            let untold = connected.waiting.iter().find_map(|event| event.position);
-            connected.waiting.retain(|event| event.position.is_none());
-            connected.listener.rewind(untold.map_or(after, |untold| after.min(untold - 1)));
+            connected.listener.rewind(after, &mut connected.waiting);
         }
         Ok(())
     }
@@ -331,10 +322,6 @@ impl Connected {
         });
         self.listener.set_interest(topics.collect::<Interest>());
     }
-}
-
-fn is_enough(out: &[Frame]) -> bool {
-    out.len() >= ENOUGH || out.iter().map(Frame::size).sum::<usize>() >= ENOUGH_BYTES
 }
 
 fn written(frame: &frame::Frame) -> Frame {

@@ -68,8 +68,8 @@ impl Refused {
 /// # Errors
 /// `Unavailable` without the database, for what each viewer sees in a way of their own.
 pub(super) async fn body(cx: &Cx, event: &Event) -> Result<Option<Bytes>> {
-    let write = |json: serde_json::Result<Vec<u8>>| json.ok().map(Bytes::from);
-    Ok(match &event.fact {
+    let write = |json: serde_json::Result<Vec<u8>>| Ok(json.ok().map(Bytes::from));
+    match &event.fact {
         Fact::Message(message) if message.has_two_renderings() && message.sender_id == cx.me() => {
             event.form(SENDERS, async { write(serde_json::to_vec(message)) }).await
         }
@@ -87,7 +87,10 @@ pub(super) async fn body(cx: &Cx, event: &Event) -> Result<Option<Bytes>> {
         Fact::Typing(typing) => event.form(EVERYBODYS, async { write(serde_json::to_vec(typing)) }).await,
         Fact::Presence { presence, .. } => event.form(EVERYBODYS, async { write(serde_json::to_vec(presence)) }).await,
         Fact::Conversation { .. } | Fact::Participant(_) | Fact::Settings => {
-            conversations::announcement(cx, event).await?.and_then(|announced| write(serde_json::to_vec(&announced)))
+            match conversations::announcement(cx, event).await? {
+                Some(announced) => write(serde_json::to_vec(&announced)),
+                None => Ok(None),
+            }
         }
-    })
+    }
 }

@@ -277,3 +277,86 @@ async fn a_cursor_that_cannot_be_served_is_refused_by_its_own_code() {
     database.close().await.ok();
     refused(&old, "CURSOR_EXPIRED").await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_subscription_that_resumes_costs_its_neighbours_nothing_even_on_another_node() {
+    let (one, alice, bob, group) = scene().await;
+    let url = one.database_url();
+    let other = Server::start_with(move |config| config.database.url = Some(url)).await;
+    let mut socket = bob.at(other.address).socket().await;
+    socket.subscribe("messages", "subscription { messages { id } }", json!({})).await;
+    // The other node hears of these with its next look at the log; the cursor lies ahead of what it has heard.
+    let mut sent = Vec::new();
+    for number in 0..3 {
+        sent.push(alice.send(group, &format!("{number}")).await.to_string());
+    }
+    let after = head(&alice).await;
+    socket.subscribe_loudly("events", EVENTS, json!({ "after": after })).await;
+    sent.push(alice.send(group, "last").await.to_string());
+    let (mut messages, mut events) = (Vec::new(), Vec::new());
+    while messages.len() < 4 || events.is_empty() {
+        let said = socket.hear().await;
+        let data = &said["payload"]["data"];
+        match said["id"].as_str() {
+            Some("messages") => messages.push(text(&data["messages"]["id"])),
+            _ => events.push(text(&data["events"]["message"]["id"])),
+        }
+    }
+    assert_eq!((messages, events), (sent.clone(), sent[3..].to_vec()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_answer_to_many_questions_is_written_as_it_is_taken() {
+    let (server, alice, bob, group) = scene().await;
+    let mut slow =
+        GraphqlSocket::knock(server.address, &[("Sec-WebSocket-Protocol", "graphql-transport-ws")], Some(4096))
+            .await
+            .unwrap_or_else(|status| panic!("refused with {status}"));
+    slow.init(&bob.token).await;
+    let aliases: String = (0..20).map(|number| format!("c{number}: content ")).collect();
+    for number in 0..10 {
+        // Every question differs, so that nothing is shared, and one is the viewer's own.
+        let own = if number == 0 { "tempId" } else { "" };
+        let query = format!("subscription Q{number} {{ messages {{ id {own} {aliases} }} }}");
+        slow.subscribe(&number.to_string(), &query, json!({})).await;
+    }
+    send_all(&[&alice], group, (0..30).map(|place| format!("{place} {}", "x".repeat(5_000)))).await;
+    let sent = history(&alice, group).await;
+    let mut told = vec![Vec::new(); 10];
+    for _ in 0..sent.len() * told.len() {
+        let said = slow.hear().await;
+        let place: usize = text(&said["id"]).parse().expect("a number");
+        told[place].push(text(&said["payload"]["data"]["messages"]["id"]));
+    }
+    assert!(told.iter().all(|ids| *ids == sent), "{told:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_its_database_the_server_pretends_nothing_and_goes_on_afterwards() {
+    let (server, alice, bob, group) = scene().await;
+    let mut ear = bob.subscribe("subscription { messages { content sender { name } } }").await;
+    let connection = Database::connect(server.database_url()).await.expect("the database answers");
+    let lock = match connection.get_database_backend() {
+        sea_orm::DbBackend::Postgres => "BEGIN; LOCK TABLE chat_log IN ACCESS EXCLUSIVE MODE",
+        _ => "BEGIN IMMEDIATE",
+    };
+    let connection = {
+        // One connection of the pool holds the lock until it is closed.
+        let mut options = sea_orm::ConnectOptions::new(server.database_url());
+        options.max_connections(1).sqlx_logging(false);
+        connection.close().await.ok();
+        Database::connect(options).await.expect("the database answers")
+    };
+    connection.execute_unprepared(lock).await.expect("the lock is taken");
+    let path = format!("/conversations/{group}/messages");
+    let (one, two) =
+        tokio::join!(alice.post(&path, json!({ "content": "lost" })), bob.post(&path, json!({ "content": "too" })));
+    for refused in [one, two] {
+        refused.refused_with(503, "UNAVAILABLE");
+        assert!(refused.header("retry-after").is_some());
+    }
+    connection.close().await.ok();
+    let sent = alice.send(group, "kept").await.to_string();
+    assert_eq!(ear.event().await["messages"], json!({ "content": "kept", "sender": { "name": "Alice" } }));
+    assert_eq!(history(&alice, group).await, [sent]);
+}
