@@ -1,10 +1,12 @@
 //! Everything that the doors share, built in one place from the bottom to the top.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use chrono::Utc;
+use futures_util::FutureExt;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -47,7 +49,7 @@ impl App {
         let folder = &config.server.data_dir;
         make_private(folder).with_context(|| format!("The data folder {} cannot be made", folder.display()))?;
         let tokens = Tokens::open(&config.auth, folder).await?;
-        let store = Store::open(&config.database_url()).await.context("The database cannot be opened")?;
+        let store = Store::open(&config.database_url()).await.with_context(|| config.no_database("opened"))?;
         let stopping = CancellationToken::new();
         let (tasks, writer_task) = (TaskTracker::new(), TaskTracker::new());
 
@@ -60,8 +62,8 @@ impl App {
 
         let head = log::head(&chat).await.context("The log cannot be read")?;
         let hub = Hub::new(Arc::clone(&chat), head.position);
-        tasks.spawn(dispatch(Arc::clone(&chat), Arc::clone(&hub), drain, stopping.clone()));
-        tasks.spawn(look_after(Arc::clone(&chat), stopping.clone()));
+        tasks.spawn(vital(dispatch(Arc::clone(&chat), Arc::clone(&hub), drain, stopping.clone()), stopping.clone()));
+        tasks.spawn(vital(look_after(Arc::clone(&chat), stopping.clone()), stopping.clone()));
         tasks.spawn(sweep_files(Arc::clone(&chat), stopping.clone()));
         Ok(Arc::new(Self { config, chat, hub, tokens, stopping, store, tasks, writer: writer_task }))
     }
@@ -97,6 +99,14 @@ impl App {
             }
             Err(_) => tracing::debug!("a connection is still open, the database is left to it"),
         }
+    }
+}
+
+/// Runs what the server cannot be without: should it panic, the server stops, for somebody to start it anew.
+async fn vital(task: impl Future<Output = ()>, stopping: CancellationToken) {
+    if AssertUnwindSafe(task).catch_unwind().await.is_err() {
+        tracing::error!("a task panicked without which nothing goes on: the server stops");
+        stopping.cancel();
     }
 }
 
@@ -136,5 +146,27 @@ async fn sweep_files(chat: Arc<Chat>, stopping: CancellationToken) {
             Ok(until) => judged = Some(until),
             Err(error) => tracing::debug!(%error, "files are swept again soon"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chat::users::UserInput;
+    use crate::error::Kind;
+    use crate::id::UserId;
+
+    #[tokio::test]
+    async fn a_change_that_panics_is_undone_and_the_next_one_is_made() {
+        let folder = std::env::temp_dir().join(format!("confab_app_{}", uuid::Uuid::new_v4().simple()));
+        let mut config = Config::default();
+        config.server.data_dir = folder.clone();
+        let app = App::open(config).await.unwrap();
+        let user = |id: i64| UserInput { id: UserId::new(id).unwrap(), name: format!("User {id}"), avatar_url: None };
+        let failed = app.chat.change::<(), _>(|_| Box::pin(async { panic!("of the test") }));
+        assert_eq!(failed.await.map_err(|error| error.kind), Err(Kind::Unavailable));
+        assert_eq!(users::provide(&app.chat, vec![user(1)]).await.map(|users| users.len()), Ok(1));
+        app.close().await;
+        std::fs::remove_dir_all(folder).ok();
     }
 }

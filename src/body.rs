@@ -14,7 +14,7 @@ use crate::error::{Error, Kind, Result};
 /// Bytes of a JSON body, at most (contract §5).
 pub const LARGEST: usize = 256 * 1024;
 /// How long a body may take.
-const SLOWEST: Duration = Duration::from_secs(30);
+pub const SLOWEST: Duration = Duration::from_secs(30);
 
 /// The whole body, of up to `most` bytes.
 ///

@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::time::Duration;
 
 /// The answer of every function that a door may call.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -49,6 +50,17 @@ pub struct Error {
     pub message: Cow<'static, str>,
     /// Seconds to wait, for [`Kind::RateLimited`].
     pub retry_after: Option<u64>,
+}
+
+/// How long a request may wait for the database.
+pub const LONGEST: Duration = Duration::from_secs(25);
+
+/// What `work` comes to, unless the database does not answer.
+///
+/// # Errors
+/// `Unavailable` after 25 s, besides those of `work`. What was on its way to the writer may happen all the same.
+pub async fn in_time<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::time::timeout(LONGEST, work).await.unwrap_or_else(|_| Err(Error::unavailable()))
 }
 
 impl Error {

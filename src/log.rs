@@ -80,9 +80,6 @@ pub async fn head(chat: &Chat) -> Result<Head> {
 
 /// Writes the rows of events; part of the transaction that made them.
 pub(crate) async fn write(db: &impl ConnectionTrait, events: &[Event]) -> Result<(), DbErr> {
-    if events.is_empty() {
-        return Ok(());
-    }
     let rows = events.iter().filter_map(|event| {
         Some(row::ActiveModel {
             position: Set(event.position?),
@@ -95,9 +92,15 @@ pub(crate) async fn write(db: &impl ConnectionTrait, events: &[Event]) -> Result
             created_at: Set(event.at),
         })
     });
-    row::Entity::insert_many(rows).exec_without_returning(db).await?;
+    let rows: Vec<row::ActiveModel> = rows.collect();
+    for rows in rows.chunks(ROWS) {
+        row::Entity::insert_many(rows.to_vec()).exec_without_returning(db).await?;
+    }
     Ok(())
 }
+
+/// Rows written with one statement: a few values each, and no database takes more than some ten thousand.
+const ROWS: usize = 1_000;
 
 /// What cannot be read again from the other tables.
 fn payload(fact: &Fact) -> Option<Json> {

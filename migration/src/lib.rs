@@ -12,7 +12,7 @@ mod m20261124_000007_files;
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::{
-    DatabaseConnection, DbBackend, SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    DatabaseConnection, DbBackend, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
 };
 
 /// Names the lock that migrating processes take on PostgreSQL: `confab` in ASCII. It is one for each database.
@@ -32,10 +32,20 @@ pub async fn migrate(db: &DatabaseConnection) -> Result<(), DbErr> {
     };
     let tx = db.begin_with_options(options).await?;
     if tx.get_database_backend() == DbBackend::Postgres {
+        // What a request may not take, an index over many rows may.
+        tx.execute_unprepared("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0").await?;
         tx.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({TURN})")).await?;
     }
     Migrator::up(&tx, None).await?;
     tx.commit().await
+}
+
+/// Whether a database is in the newest state. Nothing is changed.
+pub async fn is_current(db: &DatabaseConnection) -> bool {
+    let sql = "SELECT count(*) FROM seaql_migrations";
+    let row = db.query_one_raw(Statement::from_string(db.get_database_backend(), sql)).await;
+    let applied = row.ok().flatten().and_then(|row| row.try_get_by_index::<i64>(0).ok());
+    applied.and_then(|applied| usize::try_from(applied).ok()) == Some(Migrator::migrations().len())
 }
 
 struct Migrator;
@@ -57,7 +67,7 @@ impl MigratorTrait for Migrator {
 
 #[cfg(test)]
 mod tests {
-    use sea_orm_migration::sea_orm::{ConnectOptions, Database, Statement};
+    use sea_orm_migration::sea_orm::{ConnectOptions, Database};
 
     use super::*;
 

@@ -1,10 +1,12 @@
 //! The one writer: changes that are waiting together become one transaction, take their positions from one locked
 //! row, write their log rows with it, and are announced after the commit only. It knows no single rule of chat.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
+use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, Statement};
 use tokio::sync::oneshot;
@@ -107,6 +109,11 @@ impl Batch {
         self.events.push(event);
     }
 
+    /// Tells a passing signal once the transaction is committed, in its place among the events of the log.
+    pub fn signal(&mut self, event: Event) {
+        self.events.push(event);
+    }
+
     /// The next message id. Ids grow in the order of the log, but one is lost where its change fails late.
     pub fn next_message_id(&mut self) -> MessageId {
         self.message_id += 1;
@@ -128,14 +135,24 @@ impl Writer {
     async fn commit(self: &Arc<Self>, changes: Vec<Change>) {
         let mut answers = Vec::with_capacity(changes.len());
         let (taken, started) = (changes.len(), Instant::now());
-        let failed = match self.apply(changes, &mut answers).await {
-            Ok(events) => {
+        // A fault in one change must not end the writing of all; a database that does not answer must not, either.
+        let applied = AssertUnwindSafe(self.apply(changes, &mut answers)).catch_unwind();
+        let failed = match tokio::time::timeout(LONGEST, applied).await {
+            Ok(Ok(Ok(events))) => {
                 let sent = events.iter().filter(|event| event.kind == EventType::MessageSent).count();
                 metrics::committed(taken, sent, started.elapsed());
                 events.into_iter().for_each(|event| self.sink.tell(Arc::new(event)));
                 None
             }
-            Err(cause) => Some(Error::from(cause)),
+            Ok(Ok(Err(cause))) => Some(Error::from(cause)),
+            Ok(Err(_)) => {
+                tracing::error!("a change panicked, and what was written with it was undone");
+                Some(Error::internal())
+            }
+            Err(_) => {
+                tracing::warn!("the database does not answer");
+                Some(Error::unavailable())
+            }
         };
         // Changes that were never reached are dropped, which answers them with `Unavailable`.
         answers.into_iter().for_each(|answer: Answer| answer(failed.clone()));
@@ -161,7 +178,11 @@ impl Writer {
                 Change::Send(job) => sends.push(job),
                 Change::Other(work) => {
                     run_sends(&mut batch, std::mem::take(&mut sends), answers).await?;
-                    run(&mut batch, work, alone, answers).await?;
+                    let succeeded = run(&mut batch, work, alone, answers).await?;
+                    if alone && !succeeded {
+                        batch.tx.rollback().await?;
+                        return Ok(Vec::new());
+                    }
                 }
             }
         }
@@ -169,6 +190,9 @@ impl Writer {
         finish(batch, head).await
     }
 }
+
+/// How long the database may take for a batch. Then nobody knows whether it was committed; if it was, the log tells.
+const LONGEST: Duration = Duration::from_secs(20);
 
 /// What the row holds that every change locks first.
 struct Head {
@@ -190,8 +214,9 @@ async fn lock_log(tx: &DatabaseTransaction) -> Result<Head, DbErr> {
     })
 }
 
-/// Runs one change; what it wrote is undone where it fails. Alone, it needs no savepoint for that.
-async fn run(batch: &mut Batch, work: Work, alone: bool, answers: &mut Vec<Answer>) -> Result<(), DbErr> {
+/// Runs one change and tells whether it succeeded; what it wrote is undone where it did not. Alone, it needs no savepoint
+/// for that: there the whole transaction is undone.
+async fn run(batch: &mut Batch, work: Work, alone: bool, answers: &mut Vec<Answer>) -> Result<bool, DbErr> {
     let mark = batch.mark();
     savepoint(batch, alone, "SAVEPOINT change").await?;
     let (succeeded, answer) = work(batch).await;
@@ -200,7 +225,8 @@ async fn run(batch: &mut Batch, work: Work, alone: bool, answers: &mut Vec<Answe
         batch.back_to(&mark);
         savepoint(batch, alone, "ROLLBACK TO SAVEPOINT change").await?;
     }
-    savepoint(batch, alone, "RELEASE SAVEPOINT change").await
+    savepoint(batch, alone, "RELEASE SAVEPOINT change").await?;
+    Ok(succeeded)
 }
 
 async fn savepoint(batch: &Batch, alone: bool, command: &str) -> Result<(), DbErr> {
@@ -251,8 +277,8 @@ async fn one_by_one(batch: &mut Batch, jobs: &[send::Job]) -> Result<Vec<Result<
     Ok(outcomes)
 }
 
-/// Writes the log rows, the outbox of webhooks and the counters, and commits. A batch that changed nothing is rolled
-/// back only if nothing could have been written, which nobody but the changes knows; so it is committed.
+/// Writes the log rows, the outbox of webhooks and the counters, and commits. Not everything that changes tells an event,
+/// so a batch without events is committed like any other.
 async fn finish(batch: Batch, head: Head) -> Result<Vec<Event>, DbErr> {
     let Batch { tx, writer, now, events, endpoints_changed, .. } = batch;
     log::write(&tx, &events).await?;

@@ -14,12 +14,19 @@ mod presence;
 mod reactions;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
+use axum::body::HttpBody;
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::middleware::{Next, from_fn};
+use axum::response::Response;
 use axum::routing::{delete, get, post, put};
 
+use crate::answer::refuse;
 use crate::app::App;
+use crate::body;
+use crate::error::{self, Error};
 
 /// The endpoint table.
 pub fn router(app: &Arc<App>) -> Router {
@@ -50,7 +57,8 @@ pub fn router(app: &Arc<App>) -> Router {
         .route("/presence/status", put(presence::set))
         .route("/presence/users", post(presence::of_users))
         .route("/presence/{userId}", get(presence::of_user))
-        .route("/events", get(events::after));
+        .route("/events", get(events::after))
+        .layer(from_fn(in_time));
     // The form of an upload has its own limit, which holds while it is read.
     let upload = post(files::upload).layer(DefaultBodyLimit::disable());
     Router::new()
@@ -60,4 +68,11 @@ pub fn router(app: &Arc<App>) -> Router {
         .route("/api/files/{id}/content", get(files::content))
         .route("/api/files/{id}/thumbnail", get(files::thumbnail))
         .with_state(Arc::clone(app))
+}
+
+/// Answers 503 where the database does not answer, so that nobody waits for ever.
+async fn in_time(request: Request, next: Next) -> Response {
+    let body = if request.body().is_end_stream() { Duration::ZERO } else { body::SLOWEST };
+    let answered = tokio::time::timeout(error::LONGEST + body, next.run(request)).await;
+    answered.unwrap_or_else(|_| refuse(&Error::unavailable()))
 }

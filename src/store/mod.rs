@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use sea_orm::{
-    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, RuntimeErr,
-    SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    ConnAcquireErr, ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend,
+    DbErr, RuntimeErr, SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
 use sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 
@@ -32,7 +32,12 @@ pub struct Store {
 
 /// Connections that read at the same time. Eight serve PostgreSQL as well as 32 do; SQLite has a thread for each.
 const SQLITE_READERS: u32 = 4;
-const POSTGRES_CONNECTIONS: u32 = 8;
+const POSTGRES_READERS: u32 = 8;
+/// The one writer's, so that slow reads cannot keep it waiting, and one more for when that is lost.
+const POSTGRES_WRITERS: u32 = 2;
+/// How long PostgreSQL may work on one statement, wait for a lock, and keep a transaction of somebody who has vanished.
+const POSTGRES_LIMITS: [(&str, &str); 3] =
+    [("statement_timeout", "10s"), ("lock_timeout", "8s"), ("idle_in_transaction_session_timeout", "15s")];
 /// How long a request waits for a connection before it is told that the database is away.
 const ACQUIRE: Duration = Duration::from_secs(2);
 /// How long a writer waits for another process that writes the same SQLite file.
@@ -49,9 +54,25 @@ impl Store {
         Ok(store)
     }
 
+    /// Opens a database as it is: nothing is made and nothing is brought up to date.
+    ///
+    /// # Errors
+    /// Those of [`Store::open`], and one for a database that is not in the newest state.
+    pub async fn open_as_it_is(url: &str) -> Result<Self, DbErr> {
+        if let Some(path) = sqlite_path(url)
+            && !path.exists()
+        {
+            return Err(DbErr::Custom(format!("there is no file {}", path.display())));
+        }
+        let store = if url.starts_with("sqlite:") { Self::sqlite(url).await? } else { Self::postgres(url).await? };
+        if !migration::is_current(&store.reader).await {
+            return Err(DbErr::Custom("it is not in the newest state: confab migrate brings it there".to_owned()));
+        }
+        Ok(store)
+    }
+
     async fn sqlite(url: &str) -> Result<Self, DbErr> {
-        let path = url.trim_start_matches("sqlite:").trim_start_matches("//");
-        if let Some(folder) = Path::new(path.split('?').next().unwrap_or(path)).parent() {
+        if let Some(folder) = sqlite_path(url).and_then(Path::parent) {
             std::fs::create_dir_all(folder).map_err(|cause| DbErr::Custom(format!("{}: {cause}", folder.display())))?;
         }
         let writer = Self::connect(|| sqlite_options(url, 1, false)).await?;
@@ -74,10 +95,13 @@ impl Store {
     }
 
     async fn postgres(url: &str) -> Result<Self, DbErr> {
-        let mut options = options(url, POSTGRES_CONNECTIONS);
-        options.test_before_acquire_if_idle_for(Duration::from_secs(5));
-        let pool = Database::connect(options).await?;
-        Ok(Self::counting(pool.clone(), pool))
+        let connect = |connections| {
+            let mut options = options(url, connections);
+            options.test_before_acquire_if_idle_for(Duration::from_secs(5));
+            options.map_sqlx_postgres_opts(|postgres| postgres.options(POSTGRES_LIMITS));
+            Database::connect(options)
+        };
+        Ok(Self::counting(connect(POSTGRES_READERS).await?, connect(POSTGRES_WRITERS).await?))
     }
 
     fn counting(mut reader: DatabaseConnection, mut writer: DatabaseConnection) -> Self {
@@ -113,19 +137,25 @@ impl Store {
 
     /// Whether the database answers now.
     pub async fn ping(&self) -> Result<(), DbErr> {
-        self.reader.ping().await
+        let pinged = tokio::time::timeout(ACQUIRE, self.reader.ping()).await;
+        pinged.unwrap_or(Err(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout)))
     }
 
     /// Closes every connection; what is committed stays.
     pub async fn close(self) {
         let Self { reader, writer, .. } = self;
-        // On PostgreSQL both are one pool, and closing it twice is harmless.
         for pool in [reader, writer] {
             if let Err(cause) = pool.close().await {
                 tracing::warn!(%cause, "the database did not close cleanly");
             }
         }
     }
+}
+
+/// The file of a SQLite database.
+fn sqlite_path(url: &str) -> Option<&Path> {
+    let path = url.strip_prefix("sqlite:")?.trim_start_matches("//");
+    path.split('?').next().map(Path::new)
 }
 
 /// The clause that locks the rows it reads until the transaction ends; SQLite's transactions lock the whole file.
@@ -198,9 +228,10 @@ fn is_locked(cause: &DbErr) -> bool {
     matches!(cause.as_ref(), sqlx::Error::Database(cause) if cause.code().is_some_and(|code| code == "5"))
 }
 
-/// PostgreSQL's classes for a lost connection, missing resources and an operator's stop; SQLite's busy, full and I/O.
+/// PostgreSQL's classes for a lost connection, missing resources, an operator's stop and what took too long; SQLite's
+/// busy, full and I/O.
 fn is_away_code(code: &str) -> bool {
-    const POSTGRES: [&str; 5] = ["08", "53", "57P", "25006", "58"];
+    const POSTGRES: [&str; 8] = ["08", "53", "57P", "57014", "55P03", "25P03", "25006", "58"];
     // The low byte of an extended code is the plain one.
     const SQLITE: [i64; 4] = [5, 10, 13, 14];
     match code.parse::<i64>() {

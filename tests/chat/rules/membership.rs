@@ -159,3 +159,24 @@ async fn somebody_who_comes_back_reads_the_whole_history_and_starts_with_nothing
     alice.send(group, "three").await;
     assert_eq!(bob.get(&path).await.data()["unreadCount"], 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn thousands_who_are_added_at_once_all_come_in_and_nobody_else_is_refused_for_it() {
+    let server = Server::start().await;
+    let (admin, alice) = (server.administrator("Root").await, server.person("Alice").await);
+    let group = alice.group("Everybody", &[]).await;
+    let upsert = "mutation($input: [UserInput!]!) { upsertUsers(input: $input) { id } }";
+    let crowds: Vec<Vec<i64>> = (0..18).map(|crowd| (1_000 + crowd * 256..1_256 + crowd * 256).collect()).collect();
+    for crowd in &crowds {
+        let users: Vec<_> = crowd.iter().map(|id| json!({ "id": id.to_string(), "name": "Somebody" })).collect();
+        admin.gql_ok(upsert, json!({ "input": users })).await;
+    }
+    // All of these wait for the writer together: more rows than one statement takes.
+    let path = format!("/conversations/{group}/participants");
+    let added = join_all(crowds.iter().map(|crowd| alice.post(&path, json!({ "userIds": crowd }))));
+    let (added, sent) = tokio::join!(added, alice.send(group, "meanwhile"));
+    assert!(added.iter().all(|answer| answer.status == 200), "{:?}", added.iter().map(|answer| answer.status));
+    let conversation = alice.get(&format!("/conversations/{group}")).await.ok();
+    assert_eq!(conversation["participantCount"], 1 + 18 * 256);
+    assert_eq!(conversation["lastMessage"]["id"], sent);
+}
