@@ -51,7 +51,7 @@ fn headers(bytes: &Bytes, tag: &str) -> HeaderMap {
         "text/plain" => "text/plain; charset=utf-8",
         other => other,
     };
-    let shown = files::is_shown(&bytes.content_type);
+    let shown = files::is_shown(&bytes.content_type, &bytes.file_name);
     HeaderMap::from_iter([
         (CONTENT_TYPE, value(content_type)),
         (CONTENT_DISPOSITION, disposition(shown, &bytes.file_name)),

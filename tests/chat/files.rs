@@ -205,7 +205,7 @@ async fn only_its_uploader_those_in_its_conversation_and_holders_of_a_link_read_
 }
 
 /// The type and the bytes that are sent, and what they are kept as.
-const HOSTILE: [(&str, &str, &[u8], &str, &str); 9] = [
+const HOSTILE: [(&str, &str, &[u8], &str, &str); 11] = [
     ("a.png", "image/png", b"<!DOCTYPE html><script>alert(1)</script>", "text/html", "attachment"),
     ("a.png", "image/png", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR<script>alert(1)</script>", "image/png", "inline"),
     ("a.svg", "image/svg+xml", b"<svg onload=alert(1)>", "application/octet-stream", "attachment"),
@@ -213,7 +213,9 @@ const HOSTILE: [(&str, &str, &[u8], &str, &str); 9] = [
     ("a.html", "text/html", b"<b>alert</b>", "text/html", "attachment"),
     ("a.xhtml", "application/xhtml+xml", b"<html xmlns='x'/>", "text/html", "attachment"),
     ("a.mht", "multipart/related", b"MIME-Version: 1.0\r\n", "application/octet-stream", "attachment"),
-    ("a.js", "text/javascript", b"alert(1)", "text/plain", "inline"),
+    ("a.js", "text/javascript", b"alert(1)", "text/plain", "attachment"),
+    ("a.html", "text/html", b"hello <script>alert(1)</script>", "text/plain", "attachment"),
+    ("a.txt", "text/plain", b"hello <script>alert(1)</script>", "text/plain", "inline"),
     ("a.pdf", "text/plain", b"%PDF-1.7 /JavaScript", "application/pdf", "attachment"),
 ];
 

@@ -45,11 +45,21 @@ fn family(kind: &str, wanted: &str) -> bool {
     kind.split_once('/').is_some_and(|(family, _)| family.trim().eq_ignore_ascii_case(wanted))
 }
 
-/// Whether a browser that is handed bytes of this type only shows or plays them. Everything else is a download:
-/// markup runs scripts, and so may a document.
-pub fn is_shown(content_type: &str) -> bool {
+/// What names of text say that a browser, or a system that goes by names, might run.
+const RUN: [&str; 18] = [
+    "bat", "cmd", "css", "hta", "htm", "html", "js", "mht", "mhtml", "mjs", "ps1", "sh", "shtml", "svg", "vbs", "xht",
+    "xhtml", "xml",
+];
+
+/// Whether a browser that is handed bytes of this type under this name only shows or plays them. Everything else is a
+/// download: markup runs scripts, and so may a document.
+pub fn is_shown(content_type: &str, file_name: &str) -> bool {
     let shown = ["image", "audio", "video"].iter().any(|wanted| family(content_type, wanted));
-    content_type == TEXT || (shown && !content_type.contains("xml"))
+    let runs = |extension: &str| RUN.iter().any(|known| extension.eq_ignore_ascii_case(known));
+    match content_type {
+        TEXT => !file_name.rsplit_once('.').is_some_and(|(_, extension)| runs(extension.trim())),
+        _ => shown && !content_type.contains("xml"),
+    }
 }
 
 /// Tells whether bytes are UTF-8 without U+0000, however they are cut.
@@ -125,12 +135,15 @@ mod tests {
     #[test]
     fn what_a_browser_might_run_is_not_shown() {
         for shown in ["image/png", "video/mp4", "audio/mpeg", "text/plain"] {
-            assert!(is_shown(shown), "{shown}");
+            assert!(is_shown(shown, "a.xml.txt"), "{shown}");
         }
         for kept in
             ["text/html", "text/xml", "image/svg+xml", "application/pdf", "application/octet-stream", "text/css"]
         {
-            assert!(!is_shown(kept), "{kept}");
+            assert!(!is_shown(kept, "a.txt"), "{kept}");
+        }
+        for name in ["a.html", "a.JS", "a.svg ", ".xhtml"] {
+            assert!(!is_shown(TEXT, name), "{name}");
         }
     }
 

@@ -124,11 +124,11 @@ impl Upload {
         row.size = Set(i64::try_from(self.size).unwrap_or(i64::MAX));
         row.digest = Set(self.digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect());
         row.conversation_id = Set(place.map(|place| place.0.id));
-        if picture.is_none() {
+        if !picture.as_ref().is_some_and(|made| made.is_kept) {
             row.thumbnail_key = Set(None);
         }
-        row.width = Set(picture.map(|(width, _)| width));
-        row.height = Set(picture.map(|(_, height)| height));
+        row.width = Set(picture.as_ref().map(|made| made.width));
+        row.height = Set(picture.as_ref().map(|made| made.height));
         row.deleted_at = Set(None);
         let links = self.cx.chat.links.clone();
         let kept = self.cx.chat.change(move |batch| {
