@@ -80,7 +80,8 @@ pub enum Outcome {
 
 /// The lines that are not empty and whose endpoint is switched on: one statement.
 pub async fn next(chat: &Chat) -> Result<Vec<Next>> {
-    let sql = "SELECT d.endpoint_id, d.next_attempt_at, d.locked_until FROM chat_webhook_endpoints e \
+    let sql = "SELECT d.endpoint_id, d.next_attempt_at, (SELECT MAX(ours.locked_until) FROM chat_webhook_deliveries ours \
+               WHERE ours.endpoint_id = e.id AND ours.state = 'PENDING') AS locked_until FROM chat_webhook_endpoints e \
                JOIN chat_webhook_deliveries d ON d.id = (SELECT MIN(first.id) FROM chat_webhook_deliveries first \
                WHERE first.endpoint_id = e.id AND first.state = 'PENDING') WHERE e.enabled";
     let db = chat.store.reader();
@@ -94,7 +95,8 @@ pub async fn next(chat: &Chat) -> Result<Vec<Next>> {
     Ok(lines.collect::<Result<_, sea_orm::DbErr>>()?)
 }
 
-/// Takes the turn of `endpoint` for `worker`, if the first of its line is due and nobody else is sending it.
+/// Takes the turn of `endpoint` for `worker`, if the first of its line is due and nobody else is sending to it: what is
+/// replayed may come before what is on its way.
 pub async fn claim(chat: &Chat, worker: &str, endpoint: WebhookEndpointId) -> Result<Option<Claim>> {
     let worker = worker.to_owned();
     chat.change(move |batch| Box::pin(async move { take_turn(batch, &worker, endpoint).await })).await
@@ -145,6 +147,13 @@ async fn take_turn(batch: &mut Batch, worker: &str, endpoint: WebhookEndpointId)
         .one(&batch.tx)
         .await?;
     let Some(to) = to else { return Ok(None) };
+    let busy = webhook_delivery::Entity::find()
+        .filter(Column::EndpointId.eq(endpoint.get()))
+        .filter(Column::State.eq(DeliveryState::Pending))
+        .filter(Column::LockedUntil.gt(batch.now));
+    if busy.one(&batch.tx).await?.is_some() {
+        return Ok(None);
+    }
     let first = webhook_delivery::Entity::find()
         .filter(Column::EndpointId.eq(endpoint.get()))
         .filter(Column::State.eq(DeliveryState::Pending))
@@ -152,10 +161,8 @@ async fn take_turn(batch: &mut Batch, worker: &str, endpoint: WebhookEndpointId)
         .limit(RUN)
         .all(&batch.tx)
         .await?;
-    let is_free = |row: &webhook_delivery::Model| {
-        row.next_attempt_at <= batch.now && row.locked_until.is_none_or(|until| until <= batch.now)
-    };
-    let run: Vec<webhook_delivery::Model> = first.into_iter().take_while(is_free).collect();
+    let run: Vec<webhook_delivery::Model> =
+        first.into_iter().take_while(|row| row.next_attempt_at <= batch.now).collect();
     if run.is_empty() {
         return Ok(None);
     }
@@ -261,15 +268,18 @@ async fn switch_off(batch: &mut Batch, endpoint: i64) -> Result<()> {
 fn jittered(seconds: u64) -> TimeDelta {
     let milliseconds = seconds.saturating_mul(1_000);
     let share = u64::from(getrandom::u32().unwrap_or(0)) % 1_000;
-    TimeDelta::milliseconds(i64::try_from(milliseconds + milliseconds / 10_000 * share).unwrap_or(i64::MAX / 1_000))
+    let pause = milliseconds.saturating_add(milliseconds.saturating_mul(share) / 10_000);
+    TimeDelta::milliseconds(i64::try_from(pause).unwrap_or(i64::MAX / 1_000))
 }
 
-/// Deletes what was done with longer ago than the log is kept.
+/// Deletes what was done with longer ago than the log is kept. What failed is kept for as long after its last attempt.
 pub async fn tidy(chat: &Chat) -> Result<()> {
     let before = super::super::now() - TimeDelta::days(chat.config.log.retention_days.into());
     let old = move || {
         let done = webhook_delivery::Entity::find().select_only().column(Column::Id);
-        done.filter(Column::State.ne(DeliveryState::Pending)).filter(Column::CreatedAt.lt(before)).limit(SWEPT)
+        let delivered = Column::State.eq(DeliveryState::Delivered).and(Column::DeliveredAt.lt(before));
+        let failed = Column::State.eq(DeliveryState::Failed).and(Column::ExpiresAt.lt(before));
+        done.filter(delivered.or(failed)).limit(SWEPT)
     };
     loop {
         let ids: Vec<i64> = old().into_tuple().all(chat.store.reader()).await?;
@@ -295,7 +305,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pauses_grow_by_a_tenth_at_most() {
+    fn pauses_grow_by_a_tenth_at_most_and_differ() {
+        let first: std::collections::HashSet<TimeDelta> = (0..100).map(|_| jittered(5)).collect();
+        assert!(first.len() > 10, "{first:?}");
         for seconds in [0, 1, 5, 86_400] {
             let least = TimeDelta::seconds(seconds);
             for _ in 0..100 {
