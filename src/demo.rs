@@ -12,7 +12,7 @@ use crate::chat::reactions::{self, React};
 use crate::chat::users::{self, UserInput};
 use crate::chat::{Cx, Viewer};
 use crate::error::Result;
-use crate::id::{ConversationId, MessageId, UserId};
+use crate::id::{MessageId, UserId};
 
 /// Alice 1, Bob 2, Carol 3 and Dave 4.
 pub const PEOPLE: [(i64, &str); 4] = [(1, "Alice"), (2, "Bob"), (3, "Carol"), (4, "Dave")];
@@ -35,18 +35,15 @@ const MESSAGES: [(usize, &str); 8] = [
 /// `Unavailable` without the database.
 pub async fn furnish(app: &Arc<App>) -> Result<()> {
     let alice = acting(app, 0);
-    if conversations::exists(&alice, ConversationId::stored(1)).await? {
-        return Ok(());
-    }
     let people = PEOPLE.map(|(id, name)| UserInput { id: UserId::stored(id), name: name.to_owned(), avatar_url: None });
     users::provide(&app.chat, people.to_vec()).await?;
     let group = CreateGroup {
-        name: Some("Project Team".to_owned()),
+        name: "Project Team".to_owned(),
         description: Some("Discussion for Project X".to_owned()),
         participant_ids: Some(PEOPLE.iter().skip(1).map(|(id, _)| UserId::stored(*id)).collect()),
         ..CreateGroup::default()
     };
-    let group = conversations::create_group(&alice, group).await?;
+    let Some(group) = conversations::create_first_group(&alice, group).await? else { return Ok(()) };
     for (person, content) in MESSAGES {
         let input = SendMessage { content: Some(content.to_owned()), ..SendMessage::default() };
         messages::send(&acting(app, person), group.id, input).await?;

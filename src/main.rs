@@ -142,7 +142,8 @@ async fn run(command: Command, config: Config) -> anyhow::Result<()> {
             if config.database.url.is_none() {
                 make_private(&config.server.data_dir)?;
             }
-            Store::open(&config.database_url()).await.context("The database cannot be migrated")?.close().await;
+            let store = Store::open(&config.database_url()).await.with_context(|| config.no_database("migrated"))?;
+            store.close().await;
             say("The database is in the newest state\n")
         }
         Command::Doctor => examine(&config).await,
@@ -161,7 +162,7 @@ async fn run(command: Command, config: Config) -> anyhow::Result<()> {
 }
 
 async fn examine(config: &Config) -> anyhow::Result<()> {
-    let store = Store::open(&config.database_url()).await.context("The database cannot be opened")?;
+    let store = Store::open_as_it_is(&config.database_url()).await.with_context(|| config.no_database("checked"))?;
     let findings = doctor::examine(&store).await.context("The database cannot be read")?;
     store.close().await;
     for finding in &findings {

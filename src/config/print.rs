@@ -46,6 +46,13 @@ impl Config {
     }
 }
 
+impl Config {
+    /// Says that the database cannot be opened, or whatever `done` names, where it is and which setting says so.
+    pub fn no_database(&self, done: &str) -> String {
+        format!("The database cannot be {done}: database.url is {}", hide_password(&self.database_url()))
+    }
+}
+
 impl fmt::Debug for Config {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(&self.print())

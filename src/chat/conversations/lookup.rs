@@ -24,11 +24,6 @@ pub async fn get(cx: &Cx, id: ConversationId) -> Result<Conversation> {
     load_one(db, &cx.chat.links, cx.me(), member).await
 }
 
-/// Whether there ever was such a conversation.
-pub async fn exists(cx: &Cx, id: ConversationId) -> Result<bool> {
-    Ok(conversation::Entity::find_by_id(id.get()).one(cx.chat.store.reader()).await?.is_some())
-}
-
 /// Makes sure that the caller is in the conversation.
 ///
 /// # Errors

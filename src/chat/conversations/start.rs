@@ -19,7 +19,7 @@ use crate::id::{ConversationId, UserId};
 #[serde(rename_all = "camelCase", default)]
 pub struct CreateGroup {
     /// 1 to 100 characters.
-    pub name: Option<String>,
+    pub name: String,
     /// Up to 500 characters.
     pub description: Option<String>,
     /// Up to 256 users; duplicates and the caller are ignored.
@@ -38,44 +38,88 @@ pub struct CreateGroup {
 /// # Errors
 /// `BadRequest` for what is out of form, `NotFound` for a user that nobody has seen.
 pub async fn create_group(cx: &Cx, input: CreateGroup) -> Result<Conversation> {
-    let name = input.name.as_deref().ok_or_else(|| Error::bad_request("A group needs a name"))?;
-    let described = Described::check(
-        cx,
-        Some(name),
-        input.description.as_deref(),
-        input.max_file_size_mb,
-        input.allowed_file_types.clone(),
-    )?;
-    let me = cx.me();
-    let asked = input.participant_ids.clone().unwrap_or_default();
-    users::at_most(asked.len())?;
-    let mut others: Vec<UserId> = Vec::with_capacity(asked.len());
-    for user in asked {
-        if user != me && !others.contains(&user) {
-            others.push(user);
-        }
-    }
-    let server_most = i32::try_from(cx.chat.config.chat.max_file_size_mb).unwrap_or(i32::MAX);
+    let group = Group::check(cx, input)?;
+    cx.chat.change(move |batch| Box::pin(async move { group.create(batch).await })).await
+}
+
+/// As [`create_group`], but only where there is no conversation at all; `None` otherwise, whoever came first.
+///
+/// # Errors
+/// Those of [`create_group`].
+pub async fn create_first_group(cx: &Cx, input: CreateGroup) -> Result<Option<Conversation>> {
+    let group = Group::check(cx, input)?;
     cx.chat
         .change(move |batch| {
             Box::pin(async move {
-                users::must_exist(&batch.tx, &others).await?;
-                let row = conversation::ActiveModel {
-                    name: Set(described.name),
-                    description: Set(described.description),
-                    allow_reactions: Set(input.allow_reactions.unwrap_or(true)),
-                    allow_replies: Set(input.allow_replies.unwrap_or(true)),
-                    allow_file_uploads: Set(input.allow_file_uploads.unwrap_or(true)),
-                    max_file_size_mb: Set(described.max_file_size_mb.unwrap_or(server_most)),
-                    allowed_file_types: Set(described.allowed_file_types.map(|types| types.into())),
-                    ..blank(batch, ConversationType::Group, me)
-                };
-                let people =
-                    std::iter::once((me, Role::Owner)).chain(others.into_iter().map(|user| (user, Role::Member)));
-                insert(batch, row, me, people.collect()).await
+                match conversation::Entity::find().one(&batch.tx).await? {
+                    Some(_) => Ok(None),
+                    None => group.create(batch).await.map(Some),
+                }
             })
         })
         .await
+}
+
+/// A group that is in form.
+struct Group {
+    me: UserId,
+    others: Vec<UserId>,
+    described: Described,
+    allow_reactions: bool,
+    allow_replies: bool,
+    allow_file_uploads: bool,
+    max_file_size_mb: i32,
+}
+
+impl Group {
+    fn check(cx: &Cx, input: CreateGroup) -> Result<Self> {
+        let me = cx.me();
+        let asked = input.participant_ids.unwrap_or_default();
+        users::at_most(asked.len())?;
+        let mut others: Vec<UserId> = Vec::with_capacity(asked.len());
+        for user in asked {
+            if user != me && !others.contains(&user) {
+                others.push(user);
+            }
+        }
+        if input.name.is_empty() {
+            return Err(Error::bad_request("A group needs a name"));
+        }
+        let described = Described::check(
+            cx,
+            Some(&input.name),
+            input.description.as_deref(),
+            input.max_file_size_mb,
+            input.allowed_file_types,
+        )?;
+        let server_most = i32::try_from(cx.chat.config.chat.max_file_size_mb).unwrap_or(i32::MAX);
+        Ok(Self {
+            me,
+            others,
+            max_file_size_mb: described.max_file_size_mb.unwrap_or(server_most),
+            described,
+            allow_reactions: input.allow_reactions.unwrap_or(true),
+            allow_replies: input.allow_replies.unwrap_or(true),
+            allow_file_uploads: input.allow_file_uploads.unwrap_or(true),
+        })
+    }
+
+    async fn create(self, batch: &mut Batch) -> Result<Conversation> {
+        users::must_exist(&batch.tx, &self.others).await?;
+        let row = conversation::ActiveModel {
+            name: Set(self.described.name),
+            description: Set(self.described.description),
+            allow_reactions: Set(self.allow_reactions),
+            allow_replies: Set(self.allow_replies),
+            allow_file_uploads: Set(self.allow_file_uploads),
+            max_file_size_mb: Set(self.max_file_size_mb),
+            allowed_file_types: Set(self.described.allowed_file_types.map(|types| types.into())),
+            ..blank(batch, ConversationType::Group, self.me)
+        };
+        let people = std::iter::once((self.me, Role::Owner));
+        let people = people.chain(self.others.into_iter().map(|user| (user, Role::Member)));
+        insert(batch, row, self.me, people.collect()).await
+    }
 }
 
 /// Opens the direct conversation with `other`: the one there is, ever, or else a new one.
