@@ -18,6 +18,157 @@ const TAGS: [&str; 15] =
 /// Of these, the ones inside a line: taken away, they leave no gap between words.
 const INLINE: [&str; 8] = ["a", "b", "code", "em", "i", "s", "strong", "u"];
 
+/// The elements of HTML, those of old included: a parser may treat each of them in its own way.
+const HTML: [&str; 147] = [
+    "a",
+    "abbr",
+    "acronym",
+    "address",
+    "applet",
+    "area",
+    "article",
+    "aside",
+    "audio",
+    "b",
+    "base",
+    "basefont",
+    "bdi",
+    "bdo",
+    "bgsound",
+    "big",
+    "blink",
+    "blockquote",
+    "body",
+    "br",
+    "button",
+    "canvas",
+    "caption",
+    "center",
+    "cite",
+    "code",
+    "col",
+    "colgroup",
+    "command",
+    "content",
+    "data",
+    "datalist",
+    "dd",
+    "del",
+    "details",
+    "dfn",
+    "dialog",
+    "dir",
+    "div",
+    "dl",
+    "dt",
+    "element",
+    "em",
+    "embed",
+    "fieldset",
+    "figcaption",
+    "figure",
+    "font",
+    "footer",
+    "form",
+    "frame",
+    "frameset",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "head",
+    "header",
+    "hgroup",
+    "hr",
+    "html",
+    "i",
+    "iframe",
+    "image",
+    "img",
+    "input",
+    "ins",
+    "isindex",
+    "kbd",
+    "keygen",
+    "label",
+    "legend",
+    "li",
+    "link",
+    "listing",
+    "main",
+    "map",
+    "mark",
+    "marquee",
+    "menu",
+    "menuitem",
+    "meta",
+    "meter",
+    "multicol",
+    "nav",
+    "nextid",
+    "nobr",
+    "noembed",
+    "noframes",
+    "noscript",
+    "object",
+    "ol",
+    "optgroup",
+    "option",
+    "output",
+    "p",
+    "param",
+    "picture",
+    "plaintext",
+    "pre",
+    "progress",
+    "q",
+    "rb",
+    "rp",
+    "rt",
+    "rtc",
+    "ruby",
+    "s",
+    "samp",
+    "script",
+    "search",
+    "section",
+    "select",
+    "selectedcontent",
+    "shadow",
+    "slot",
+    "small",
+    "source",
+    "spacer",
+    "span",
+    "strike",
+    "strong",
+    "style",
+    "sub",
+    "summary",
+    "sup",
+    "table",
+    "tbody",
+    "td",
+    "template",
+    "textarea",
+    "tfoot",
+    "th",
+    "thead",
+    "time",
+    "title",
+    "tr",
+    "track",
+    "tt",
+    "u",
+    "ul",
+    "var",
+    "video",
+    "wbr",
+    "xmp",
+];
+
 /// Tags in a message, opening and closing ones, before and after cleaning. An HTML parser repeats open formatting in
 /// every paragraph, so its work and its output can grow with the square of this.
 const MOST_TAGS: usize = 256;
@@ -100,7 +251,7 @@ fn tag_length(text: &str) -> usize {
 
 /// Markup made safe, a fixed point of itself, in bounded time and at most `most` bytes.
 fn clean(raw: &str, most: usize) -> String {
-    let mut text = escape_tail(raw);
+    let mut text = rename_foreign(&escape_tail(raw));
     for _ in 0..ROUNDS {
         if tags(&text) > MOST_TAGS || text.len() > most {
             break;
@@ -120,6 +271,30 @@ fn clean(raw: &str, most: usize) -> String {
 fn escape_tail(raw: &str) -> String {
     let (head, tail) = raw.split_at(raw.rfind('>').map_or(0, |at| at + 1));
     head.to_owned() + &tail.replace('<', "&lt;")
+}
+
+/// Gives another name to tags that the cleaner knows from SVG and MathML only. Outside of `svg` and `math` a parser takes
+/// `<path>` or `<list>` for an unknown tag like any other, whose text stays; the cleaner would drop the text with it.
+fn rename_foreign(text: &str) -> String {
+    let names: Vec<(usize, &str)> = text
+        .match_indices('<')
+        .map(|(at, _)| at + 1 + usize::from(text[at + 1..].starts_with('/')))
+        .filter_map(|at| Some((at, text.get(at..at + text[at..].find(|c: char| !c.is_ascii_alphanumeric())?)?)))
+        .collect();
+    let is = |name: &str, wanted: &str| name.eq_ignore_ascii_case(wanted);
+    if names.iter().any(|(_, name)| is(name, "svg") || is(name, "math")) {
+        return text.to_owned();
+    }
+    let mut renamed = String::with_capacity(text.len());
+    let mut from = 0;
+    for (at, name) in names {
+        if name.starts_with(|c: char| c.is_ascii_alphabetic()) && !HTML.iter().any(|known| is(name, known)) {
+            renamed.push_str(&text[from..at]);
+            renamed.push_str("x-");
+            from = at;
+        }
+    }
+    renamed + &text[from..]
 }
 
 /// Text as HTML shows it literally, also within a quoted attribute's double quotes.

@@ -155,6 +155,20 @@ fn markup_of_the_list_is_kept_and_the_rest_is_dropped() {
 }
 
 #[test]
+fn what_looks_like_a_tag_of_another_language_takes_no_text_with_it() {
+    for (raw, kept) in [
+        ("usage: cmd <path> rest of text", "usage: cmd  rest of text"),
+        ("std::vector<int> x, <List>y</List> and <desc>z</desc>", "std::vector x, y and z"),
+        ("<b>bold</b> <Filter>text", "<b>bold</b> text"),
+    ] {
+        assert_eq!(content(raw, 10_000, false).as_ref().map(Option::as_deref), Ok(Some(kept)), "{raw}");
+    }
+    // Within their own languages these are what they are.
+    let drawn = content("a<svg><path onload=x><desc>no</desc></svg>b", 10_000, false).unwrap().unwrap();
+    assert!(!drawn.contains("path") && !drawn.contains("no"), "{drawn}");
+}
+
+#[test]
 fn what_only_seems_to_open_a_tag_at_the_end_is_not_lost() {
     assert_eq!(kept("if a<b then"), "if a&lt;b then");
     assert_eq!(kept("you broke my </3"), "you broke my &lt;/3");
