@@ -6,9 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::{StreamExt, stream};
 use sea_orm::sea_query::{Expr, ExprTrait, OnConflict, SelectStatement};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
+    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    QueryTrait,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -17,7 +19,7 @@ use crate::access;
 use crate::chat::change::Batch;
 use crate::chat::users::{self, User};
 use crate::chat::{Chat, Cx};
-use crate::config::Visibility;
+use crate::config::{Config, Visibility};
 use crate::entity::presence::{self, Column, PresenceStatus};
 use crate::entity::{conversation, participant};
 use crate::error::{Error, Result};
@@ -74,6 +76,8 @@ pub struct Attendance {
 
 /// How long after the last connection somebody is still here (contract §12).
 const GRACE: Duration = Duration::from_secs(5);
+/// Leases renewed at the same time.
+const RENEWED: usize = 64;
 /// Users asked for at once, at most.
 const MOST: usize = 500;
 
@@ -181,6 +185,7 @@ pub async fn set(cx: &Cx, input: SetPresence) -> Result<Presence> {
         (None, _) => None,
     };
     let (appears, stale) = (input.online == Some(true), stale(&cx.chat));
+    let chooses = appears || chosen.is_some();
     change(cx, move |row, now| {
         if let Some(status) = chosen {
             row.status = status;
@@ -196,8 +201,10 @@ pub async fn set(cx: &Cx, input: SetPresence) -> Result<Presence> {
         if input.browser_info.is_some() {
             row.browser_info = input.browser_info;
         }
-        // Whoever only uses REST is here from now until the stale threshold.
-        row.seen_until = Some(now + stale);
+        // Whoever chooses to be seen is here from now until the stale threshold; anything else makes nobody appear.
+        if chooses || row.seen_until.is_some_and(|until| until > now) {
+            row.seen_until = Some(now + stale);
+        }
         row.last_seen_at = Some(now);
     })
     .await
@@ -252,14 +259,15 @@ async fn change(cx: &Cx, edit: impl FnOnce(&mut presence::Model, DateTime<Utc>) 
             let before = old.map(|old| Presence::of(&user, Some(&old), batch.now));
             let after = Presence::of(&user, Some(&row), batch.now);
             let before = before.unwrap_or_else(|| Presence::of(&user, None, batch.now));
-            Ok((before, after))
+            // Told by the writer, so that of two changes the later one is heard last.
+            if !before.looks_like(&after) {
+                let event = announcement(&batch.tx, &batch.writer.config, after.clone()).await?;
+                batch.signal(event);
+            }
+            Ok(after)
         })
     });
-    let (before, after) = changed.await?;
-    if !before.looks_like(&after) {
-        announce(&cx.chat, after.clone()).await?;
-    }
-    Ok(after)
+    changed.await
 }
 
 fn blank(user: UserId, now: DateTime<Utc>) -> presence::Model {
@@ -300,20 +308,19 @@ async fn put(batch: &Batch, row: &presence::Model) -> Result<()> {
     Ok(())
 }
 
-/// Tells those who share a conversation that is not too large for it.
-async fn announce(chat: &Chat, presence: Presence) -> Result<()> {
+/// What those are told who share a conversation that is not too large for it.
+async fn announcement(db: &impl ConnectionTrait, config: &Config, presence: Presence) -> Result<Event> {
     let user = presence.user_id;
-    let quiet = i64::try_from(chat.config.chat.quiet_group_size).unwrap_or(i64::MAX);
+    let quiet = i64::try_from(config.chat.quiet_group_size).unwrap_or(i64::MAX);
     let shared: Vec<i64> = access::memberships(user)
         .filter(conversation::Column::ParticipantCount.lte(quiet))
         .select_only()
         .column(participant::Column::ConversationId)
         .into_tuple()
-        .all(chat.store.reader())
+        .all(db)
         .await?;
     let shared = shared.into_iter().map(ConversationId::stored).collect();
-    chat.tell(Event::new(EventType::Presence, None, user, super::now(), Fact::Presence { presence, shared }));
-    Ok(())
+    Ok(Event::new(EventType::Presence, None, user, super::now(), Fact::Presence { presence, shared }))
 }
 
 impl Presence {
@@ -427,8 +434,10 @@ pub(crate) async fn sweep(chat: &Arc<Chat>, since: DateTime<Utc>) -> Result<Date
         })
         .collect()
     };
-    for cx in due {
-        lease(&cx).await?;
+    // Together, so that the writer takes many at once.
+    let renewed = stream::iter(due).map(async |cx| lease(&cx).await).buffer_unordered(RENEWED);
+    for failed in renewed.filter_map(async |renewed| renewed.err()).collect::<Vec<_>>().await {
+        tracing::debug!(error = %failed, "a lease is renewed next time");
     }
     let db = chat.store.reader();
     let ended = presence::Entity::find()
@@ -442,7 +451,7 @@ pub(crate) async fn sweep(chat: &Arc<Chat>, since: DateTime<Utc>) -> Result<Date
     let users = users::by_ids(db, &ended.iter().map(|row| UserId::stored(row.user_id)).collect::<Vec<_>>()).await?;
     for row in ended {
         if let Some(user) = users.get(&UserId::stored(row.user_id)) {
-            announce(chat, Presence::of(user, Some(&row), now)).await?;
+            chat.tell(announcement(db, &chat.config, Presence::of(user, Some(&row), now)).await?);
         }
     }
     Ok(now)

@@ -52,6 +52,10 @@ async fn get_presence_of_a_user_answers_that_user() {
 #[tokio::test]
 async fn put_presence_status_takes_a_body_or_a_query_parameter() {
     let team = team().await;
+    // A message alone makes nobody appear who is not here.
+    let away = team.bob.put("/presence/status", json!({ "statusMessage": "Back on Monday" })).await;
+    let said = json!({ "statusMessage": "Back on Monday", "lastSeenAt": "TIME" });
+    assert_eq!(timeless(away.data()), with(offline(2, "Bob"), said));
     let input = json!({ "status": "DND", "statusMessage": "In a meeting" });
     let answer = team.bob.put("/presence/status", input).await;
     succeeds(&answer, 200);
