@@ -4,29 +4,33 @@ use serde::Deserialize;
 
 use super::envelope::{Answer, created, ok, paged};
 use super::input::{Body, Caller, Names, Params};
+use crate::chat::Cx;
 use crate::chat::conversations::{
     self, Conversation, CreateGroup, Listing, Setting, Unread, UpdateConversation, list as listing,
 };
 use crate::error::Result;
 use crate::id::UserId;
-use crate::page;
 
 pub(super) async fn list(Caller(cx): Caller, params: Params) -> Answer<Vec<Conversation>> {
-    let cursor = params.text("cursor")?.map(str::to_owned);
     let archived = Some(params.flag("archived", false)?);
-    let listed = conversations::list(&cx, Listing { archived, cursor, ..Listing::default() }, params.limit()?).await?;
-    let next = listed.items.last().filter(|_| listed.has_more).map(listing::cursor);
-    paged(listed.items, listed.has_more, next)
+    page(&cx, &params, Listing { archived, ..Listing::default() }).await
 }
 
-pub(super) async fn pinned(Caller(cx): Caller) -> Answer<Vec<Conversation>> {
-    let listing = Listing { pinned: Some(true), ..Listing::default() };
-    ok(conversations::list(&cx, listing, page::MOST).await?.items)
+pub(super) async fn pinned(Caller(cx): Caller, params: Params) -> Answer<Vec<Conversation>> {
+    page(&cx, &params, Listing { pinned: Some(true), ..Listing::default() }).await
 }
 
 pub(super) async fn search(Caller(cx): Caller, params: Params) -> Answer<Vec<Conversation>> {
     let search = Some(params.text("query")?.unwrap_or_default().to_owned());
-    ok(conversations::list(&cx, Listing { search, ..Listing::default() }, params.limit()?).await?.items)
+    page(&cx, &params, Listing { search, ..Listing::default() }).await
+}
+
+/// A page of the caller's conversations, from the `cursor` on.
+async fn page(cx: &Cx, params: &Params, narrowed: Listing) -> Answer<Vec<Conversation>> {
+    let cursor = params.text("cursor")?.map(str::to_owned);
+    let listed = conversations::list(cx, Listing { cursor, ..narrowed }, params.limit()?).await?;
+    let next = listed.items.last().filter(|_| listed.has_more).map(listing::cursor);
+    paged(listed.items, listed.has_more, next)
 }
 
 pub(super) async fn unread(Caller(cx): Caller) -> Answer<Unread> {

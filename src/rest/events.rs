@@ -1,15 +1,17 @@
 //! The endpoint of the log: what happened after a cursor (contract §8.3, §12).
 
 use serde::Serialize;
-use serde_json::{Value as Json, json};
+use serde_json::value::{RawValue, to_raw_value};
 
 use super::envelope::{Answer, paged};
 use super::input::{Caller, Params};
 use crate::chat::Cx;
 use crate::chat::conversations::{self, Announcement};
 use crate::chat::messages::Message;
+use crate::chat::participants::Participant;
 use crate::error::{Error, Result};
 use crate::event::{Event, Fact};
+use crate::id::ConversationId;
 use crate::log;
 
 /// An event of the log.
@@ -18,7 +20,16 @@ pub(super) struct Entry {
     cursor: String,
     #[serde(rename = "type")]
     kind: &'static str,
-    data: Json,
+    /// In the order of the payload's fields, which a tree of values would not keep.
+    data: Box<RawValue>,
+}
+
+/// The data of a change of who is in a conversation.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Attendance<'e> {
+    conversation_id: Option<ConversationId>,
+    participant: &'e Participant,
 }
 
 /// Without a cursor: an empty list, and where the log stands now.
@@ -43,15 +54,21 @@ pub(super) async fn after(Caller(cx): Caller, params: Params) -> Answer<Vec<Entr
 }
 
 /// The data of an event; what it says of conversations is taken from `announced`, in order.
-fn data(cx: &Cx, event: &Event, announced: &mut impl Iterator<Item = Option<Announcement>>) -> Result<Option<Json>> {
+fn data(
+    cx: &Cx,
+    event: &Event,
+    announced: &mut impl Iterator<Item = Option<Announcement>>,
+) -> Result<Option<Box<RawValue>>> {
     let written = match &event.fact {
-        Fact::Message(message) => serde_json::to_value(Message::clone(message).for_viewer(cx.me())),
-        Fact::Reaction(change) => serde_json::to_value(change),
-        Fact::Receipt(moved) => serde_json::to_value(moved),
-        Fact::Participant(person) => Ok(json!({ "conversationId": event.conversation, "participant": person })),
+        Fact::Message(message) => to_raw_value(&Message::clone(message).for_viewer(cx.me())),
+        Fact::Reaction(change) => to_raw_value(change),
+        Fact::Receipt(moved) => to_raw_value(moved),
+        Fact::Participant(participant) => {
+            to_raw_value(&Attendance { conversation_id: event.conversation, participant })
+        }
         Fact::Conversation { .. } | Fact::Settings => {
             let Some(announced) = announced.next().flatten() else { return Ok(None) };
-            serde_json::to_value(announced.conversation)
+            to_raw_value(&announced.conversation)
         }
         Fact::Typing(_) | Fact::Presence { .. } => return Ok(None),
     };

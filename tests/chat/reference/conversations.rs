@@ -176,6 +176,20 @@ async fn get_pinned_lists_the_pinned_ones() {
     assert_eq!(*team.alice.get("/conversations/pinned").await.data(), json!([]));
     team.bob.put("/conversations/1/archive", json!(null)).await.ok();
     assert_eq!(ids(team.bob.get("/conversations/pinned").await.data()), [1]);
+
+    let direct = team.bob.direct(&team.alice).await;
+    team.bob.put(&format!("/conversations/{direct}/pin"), json!(null)).await.ok();
+    let first = team.bob.get("/conversations/pinned?limit=1").await;
+    let next = first.body["page"]["next"].as_str().expect("a cursor");
+    let second = team.bob.get(&format!("/conversations/pinned?limit=1&cursor={next}")).await;
+    assert_eq!(
+        (first.body["page"]["hasMore"].as_bool(), second.body["page"]["hasMore"].as_bool()),
+        (Some(true), Some(false))
+    );
+    let mut both = [ids(first.data()), ids(second.data())].concat();
+    both.sort_unstable();
+    assert_eq!(both, [1, direct]);
+    team.bob.get("/conversations/pinned?limit=0").await.refused_with(400, "BAD_REQUEST");
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 use serde_json::{Value as Json, json};
 
 use super::{beginning, cursor, events, position, types};
-use crate::payload::{ids, keys};
+use crate::payload::{CONVERSATION, MESSAGE, ids, keys};
 use crate::person::Answer;
 use crate::server::Server;
 
@@ -72,6 +72,18 @@ async fn without_a_cursor_the_log_answers_an_empty_list_and_where_it_stands() {
         (vec!["message.sent"], &json!("hello"))
     );
     assert_eq!(later.body["page"]["next"], later.data()[0]["cursor"]);
+
+    bob.post(&format!("/messages/{}/reactions", later.data()[0]["data"]["id"]), json!({ "emoji": "👍" })).await.ok();
+    alice.put(&format!("/conversations/{group}"), json!({ "description": "All of it" })).await.ok();
+    let all = alice.get(&format!("/events?after={cursor}")).await;
+    let payload = |place: usize| keys(&all.text, &format!("data/{place}/data"));
+    assert_eq!(
+        types(all.data().as_array().expect("a list")),
+        ["message.sent", "reaction.added", "conversation.updated"]
+    );
+    assert_eq!(payload(0), MESSAGE);
+    assert_eq!(payload(1), ["messageId", "conversationId", "userId", "userName", "emoji", "added", "reactionSummary"]);
+    assert_eq!(payload(2), CONVERSATION);
 }
 
 #[tokio::test]
