@@ -105,6 +105,9 @@ impl Endpoint {
         let known = allows(methods, &request.method)
             || tunnel && request.method == Method::CONNECT
             || place == Place::Info && reads(&request.method);
+        if !tunnel && websocket::asked(&request) {
+            return reply::empty(StatusCode::BAD_REQUEST);
+        }
         if !known {
             return reply::wrong_method(methods);
         }
@@ -112,9 +115,6 @@ impl Endpoint {
             let mut response = reply::empty(StatusCode::NO_CONTENT);
             origin::preflight(&request, methods, response.headers_mut());
             return response;
-        }
-        if !tunnel && websocket::asked(&request) {
-            return reply::empty(StatusCode::BAD_REQUEST);
         }
         match place {
             Place::Info => page::info(&self.options),

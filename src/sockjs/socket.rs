@@ -184,9 +184,14 @@ impl Socket {
         }
         let ping = now >= self.heard.max(self.pinged) + self.heartbeat;
         let beat = !self.silent.load(Ordering::Relaxed) && now >= self.sent + self.heartbeat;
-        let beat = beat.then_some(Frame::Text(Utf8Bytes::from_static(frame::HEARTBEAT)));
-        if self.write(beat.into_iter().chain(ping.then_some(Frame::Ping(Bytes::new())))).await.is_ok() && ping {
+        let sent = self.sent;
+        let frame = beat.then_some(Frame::Text(Utf8Bytes::from_static(frame::HEARTBEAT)));
+        if self.write(frame.into_iter().chain(ping.then_some(Frame::Ping(Bytes::new())))).await.is_ok() && ping {
             self.pinged = now;
+        }
+        if !beat {
+            // The client's script sees no pings: its heart-beat is still due.
+            self.sent = sent;
         }
     }
 

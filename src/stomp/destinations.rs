@@ -8,7 +8,7 @@ use crate::chat::messages::{self, SendMessage};
 use crate::chat::presence::{self, SetPresence};
 use crate::chat::reactions::{self, React};
 use crate::chat::{Cx, receipts, typing};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, in_time};
 use crate::event::Topic;
 use crate::id::{ConversationId, MessageId};
 
@@ -78,7 +78,7 @@ pub(super) async fn perform(cx: &Cx, destination: &str, body: &[u8]) -> Result<(
     let Some((_, send, prefix)) = known else {
         return Err(Refused { prefix: "Failed to send", error: no_destination(destination) });
     };
-    send.perform(cx, body).await.map_err(|error| Refused { prefix, error })
+    in_time(send.perform(cx, body)).await.map_err(|error| Refused { prefix, error })
 }
 
 fn no_destination(destination: &str) -> Error {
@@ -89,13 +89,12 @@ fn no_destination(destination: &str) -> Error {
     }
 }
 
-/// `SendMessageRequest`: the body of `POST …/messages` and its conversation.
+/// What `SendMessageRequest` has beside the body of `POST …/messages`. That is read from the same bytes, just as REST
+/// reads it.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct MessagePayload {
+struct Place {
     conversation_id: ConversationId,
-    #[serde(flatten)]
-    message: SendMessage,
 }
 
 #[derive(Deserialize)]
@@ -132,8 +131,8 @@ impl Send {
     async fn perform(self, cx: &Cx, body: &[u8]) -> Result<()> {
         match self {
             Send::Message => {
-                let MessagePayload { conversation_id, message } = body::object_from_json(body)?;
-                messages::send(cx, conversation_id, message).await.map(drop)
+                let Place { conversation_id } = body::object_from_json(body)?;
+                messages::send(cx, conversation_id, body::object_from_json::<SendMessage>(body)?).await.map(drop)
             }
             Send::Typing => {
                 let TypingPayload { conversation_id, typing } = body::object_from_json(body)?;

@@ -54,6 +54,8 @@ fn options(app: &Arc<App>) -> Options {
     Options {
         origins: origins(&app.config.cors),
         client_script: SCRIPT.to_owned(),
+        // What the server that clients come from says, although no session of one process needs a cookie.
+        cookie_needed: true,
         protocols: PROTOCOLS.map(str::to_owned).to_vec(),
         identify: Some(Arc::new(move |request| {
             let (app, token) = (Arc::clone(&shared), token(request));

@@ -56,7 +56,7 @@ async fn info_says_what_there_is_and_is_never_kept() {
     for query in ["", "?token=nonsense"] {
         let answer = scene.ask(Method::GET, &format!("/ws/chat/info{query}")).await;
         let number = answer.body["entropy"].as_i64().expect("a number");
-        let expected = format!(r#"{{"entropy":{number},"origins":["*:*"],"cookie_needed":false,"websocket":true}}"#);
+        let expected = format!(r#"{{"entropy":{number},"origins":["*:*"],"cookie_needed":true,"websocket":true}}"#);
         assert_eq!((answer.status, answer.text.as_str()), (200, expected.as_str()));
         assert_eq!(answer.header("content-type"), Some("application/json;charset=UTF-8"));
         assert_eq!(answer.header("cache-control"), Some(NEVER));
