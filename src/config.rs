@@ -230,7 +230,7 @@ pub struct Graphql {
     pub max_depth: usize,
     /// How many fields a document may have, fragments expanded.
     pub max_complexity: usize,
-    /// How many aliases a document may have, fragments expanded.
+    /// How often one field may be asked for in one place, under whatever aliases, fragments expanded.
     pub max_aliases: usize,
     /// How many operations one batch may have.
     pub max_batch: usize,

@@ -18,14 +18,16 @@ pub mod webhooks;
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, SubsecRound, Utc};
 use futures_util::future::BoxFuture;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::address::Reach;
 use crate::config::Config;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::event::{Event, Sink};
 use crate::id::UserId;
 use crate::limit::Limits;
@@ -71,6 +73,22 @@ pub struct Cx {
 impl Cx {
     pub fn me(&self) -> UserId {
         self.viewer.id
+    }
+
+    /// Refuses everybody but administrators.
+    ///
+    /// # Errors
+    /// `Forbidden`.
+    pub fn must_be_admin(&self) -> Result<()> {
+        if self.viewer.admin { Ok(()) } else { Err(Error::forbidden("Only an administrator may do that")) }
+    }
+}
+
+impl Viewer {
+    /// When a connection of theirs has to end.
+    pub fn deadline(&self) -> Instant {
+        const YEAR: Duration = Duration::from_secs(60 * 60 * 24 * 365);
+        Instant::now() + (self.expires - Utc::now()).to_std().unwrap_or_default().min(YEAR)
     }
 }
 

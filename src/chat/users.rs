@@ -105,9 +105,7 @@ async fn put(batch: &mut Batch, users: &[User]) -> Result<()> {
 /// # Errors
 /// `Forbidden` unless an administrator asks; `BadRequest` for a name that is none, or over 256 users.
 pub async fn upsert(cx: &Cx, inputs: Vec<UserInput>) -> Result<Vec<User>> {
-    if !cx.viewer.admin {
-        return Err(Error::forbidden("Only an administrator may do that"));
-    }
+    cx.must_be_admin()?;
     provide(&cx.chat, inputs).await
 }
 

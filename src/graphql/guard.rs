@@ -2,15 +2,20 @@
 //! parser (nested values) or to occupy its validation for minutes (fragments that double): so the raw text is measured
 //! first, and what it comes to once its fragments are opened second. It knows no schema, no variables and no person.
 
+mod entries;
+mod variables;
+
 use std::collections::HashMap;
 
 use async_graphql::parser::types::{
-    BaseType, DocumentOperations, ExecutableDocument, Field, OperationDefinition, OperationType, Selection,
-    SelectionSet,
+    DocumentOperations, ExecutableDocument, Field, OperationType, Selection, SelectionSet,
 };
 use async_graphql::parser::{self, parse_query};
 
 use crate::error::{Error, Result};
+
+pub use entries::entries;
+pub use variables::{Variables, variables};
 
 /// What a document may be. Each limit is the largest number that is still taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,33 +64,6 @@ impl Default for Limits {
             introspection: true,
         }
     }
-}
-
-/// Refuses what the engine finds out only while it runs: variables that are missing although they have to be there, and
-/// whole numbers beyond 32 bits.
-///
-/// # Errors
-/// `BadRequest` naming the variable.
-pub fn variables(
-    operation: &OperationDefinition,
-    given: Option<&serde_json::Map<String, serde_json::Value>>,
-) -> Result<()> {
-    for definition in &operation.variable_definitions {
-        let (name, ty) = (&definition.node.name.node, &definition.node.var_type.node);
-        let value = given.and_then(|given| given.get(name.as_str())).filter(|value| !value.is_null());
-        match (value, &ty.base) {
-            (None, _) if !ty.nullable && definition.node.default_value.is_none() => {
-                return Err(Error::bad_request(format!("The variable {name} needs a value")));
-            }
-            (Some(value), BaseType::Named(base)) if base == "Int" && value.is_number() => {
-                if value.as_i64().is_none_or(|number| i32::try_from(number).is_err()) {
-                    return Err(Error::bad_request(format!("The variable {name} is no whole number of 32 bits")));
-                }
-            }
-            _ => {}
-        }
-    }
-    Ok(())
 }
 
 /// Parses a document that keeps within `limits`; the engine can then validate and run it in bounded time and stack.

@@ -134,6 +134,7 @@ impl Door {
         let chosen = definition(&document, name);
         if let Some(chosen) = chosen {
             guard::variables(chosen, operation.variables.as_ref())?;
+            guard::entries(&document, chosen, operation.variables.as_ref())?;
         }
         let order = chosen.map(|chosen| Order::asked(&self.types, &document, chosen)).unwrap_or_default();
         Ok(Checked { document: Arc::new(document), operation: Arc::new(operation), kind, order: Arc::new(order) })

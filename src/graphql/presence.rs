@@ -12,7 +12,7 @@ use crate::id::{ConversationId, UserId};
 
 type Time = chrono::DateTime<chrono::Utc>;
 
-/// How somebody is, as others see them (contract §3, PresenceResponse).
+/// How somebody is, as others see them: `PresenceResponse` over REST and STOMP.
 #[Object]
 impl Presence {
     async fn user_id(&self) -> UserId {
@@ -48,7 +48,7 @@ impl Presence {
     }
 }
 
-/// Somebody types, or has stopped (contract §3, TypingIndicatorResponse).
+/// Somebody types, or has stopped: `TypingIndicatorResponse` over REST and STOMP.
 #[Object]
 impl TypingIndicator {
     async fn conversation_id(&self) -> ConversationId {

@@ -11,7 +11,7 @@ use crate::id::{ConversationId, MessageId, UserId};
 
 type Time = chrono::DateTime<chrono::Utc>;
 
-/// A reaction of somebody (contract §3, ReactionResponse).
+/// A reaction of somebody: `ReactionResponse` over REST and STOMP.
 #[Object]
 impl Reaction {
     async fn emoji(&self) -> &str {

@@ -11,7 +11,7 @@ use crate::id::{ConversationId, MessageId, UserId};
 
 type Time = chrono::DateTime<chrono::Utc>;
 
-/// Somebody has read a message (contract §3, ReadReceiptResponse).
+/// Somebody has read a message: `ReadReceiptResponse` over REST and STOMP.
 #[Object]
 impl ReadReceipt {
     async fn message_id(&self) -> MessageId {
@@ -35,7 +35,7 @@ impl ReadReceipt {
     }
 }
 
-/// Somebody's marker moved (contract §3, ReadReceiptBroadcast).
+/// Somebody's marker moved: `ReadReceiptBroadcast` over REST and STOMP.
 #[Object(name = "ReadReceiptBroadcast")]
 impl ReadReceiptMove {
     async fn conversation_id(&self) -> ConversationId {

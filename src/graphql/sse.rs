@@ -10,9 +10,8 @@ use axum::body::Body;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use bytes::{Bytes, BytesMut};
-use chrono::Utc;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, interval, sleep, sleep_until};
+use tokio::time::{interval, sleep, sleep_until};
 use tokio_stream::wrappers::ReceiverStream;
 
 use super::render::{Question, Said};
@@ -57,8 +56,7 @@ pub(super) async fn stream(door: &Arc<Door>, cx: Cx, checked: Checked) -> Respon
 type Chunks = mpsc::Sender<std::result::Result<Bytes, std::convert::Infallible>>;
 
 async fn run(door: Arc<Door>, cx: Cx, mut question: Question, mut listener: Listener, chunks: Chunks) {
-    let lifetime = (cx.viewer.expires - Utc::now()).to_std().unwrap_or_default();
-    let expiry = Instant::now() + lifetime.min(Duration::from_secs(60 * 60 * 24 * 365));
+    let expiry = cx.viewer.deadline();
     let mut beat = interval(KEEP_ALIVE);
     // News that were taken and are not told yet; each is written by itself, when the one before was taken.
     let mut waiting = VecDeque::new();

@@ -10,7 +10,6 @@ use axum::extract::WebSocketUpgrade;
 use axum::http::request::Parts;
 use axum::response::Response;
 use bytes::{BufMut, Bytes, BytesMut};
-use chrono::Utc;
 use serde::Deserialize;
 use serde_json::Value as Json;
 use tokio::time::{Instant, sleep_until};
@@ -137,8 +136,7 @@ impl Session {
         // Whoever connects is here, even before they subscribe to anything.
         let listening = self.door.app.hub.listen(&cx, "graphql").await;
         self.listener = Some(listening.map_err(|refused| Goodbye::new(1013, refused.message))?);
-        let lifetime = (cx.viewer.expires - Utc::now()).to_std().unwrap_or_default();
-        self.deadline = Instant::now() + lifetime.min(Duration::from_secs(60 * 60 * 24 * 365));
+        self.deadline = cx.viewer.deadline();
         self.cx = Some(cx);
         // The older protocol's `ka` is left out: after a first one its clients give up when no other follows.
         out.push(message("connection_ack", None, None));

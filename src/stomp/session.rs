@@ -7,10 +7,9 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use chrono::Utc;
 use tokio::time::{Instant, sleep_until};
 
-use super::agreement::{Beat, FOREVER, heart_beat, version};
+use super::agreement::{Beat, heart_beat, version};
 use super::destinations::{self, Queue, Refused};
 use super::frame::{self, Command, Decoder, Item};
 use super::subscription::{Subscription, body};
@@ -186,9 +185,8 @@ impl Session {
             .with("heart-beat", format!("{0},{0}", own.as_millis()))
             .with("user-name", cx.me().to_string());
         out.push(written(&connected));
-        let lifetime = (cx.viewer.expires - Utc::now()).to_std().unwrap_or_default().min(FOREVER);
         self.state = State::Connected(Box::new(Connected {
-            expires: Instant::now() + lifetime,
+            expires: cx.viewer.deadline(),
             beat: Beat::agree(own, wants),
             watch: Beat::agree(own, beats),
             is_old: version == "1.0",

@@ -53,7 +53,7 @@ pub async fn ids_of(cx: &Cx) -> Result<Vec<ConversationId>> {
     Ok(ids.into_iter().map(ConversationId::stored).collect())
 }
 
-/// What became of a conversation, from where its viewer stands (contract §12, event types).
+/// What became of a conversation, from where its viewer stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, async_graphql::Enum)]
 #[serde(rename_all = "lowercase")]
 #[graphql(name = "ConversationChangeType")]

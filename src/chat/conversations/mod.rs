@@ -306,7 +306,7 @@ fn check_types(types: Vec<String>) -> Result<Vec<String>> {
     }
 }
 
-/// The users that an event concerns, of those who are in the conversation.
+/// The rows of everybody who is in a conversation, longest-serving first.
 pub(crate) async fn member_ids(db: &impl ConnectionTrait, id: ConversationId) -> Result<Vec<participant::Model>> {
     let rows = participant::Entity::find().filter(participant::Column::ConversationId.eq(id.get()));
     Ok(rows.order_by_asc(participant::Column::Id).all(db).await?)

@@ -12,7 +12,7 @@ use crate::event::{EventType, Fact};
 use crate::id::ConversationId;
 use crate::text;
 
-/// What is to be changed of a group; what is left out or null stays (contract §4).
+/// What is to be changed of a group; what is left out or null stays.
 #[derive(Debug, Clone, Default, Deserialize, async_graphql::InputObject)]
 #[graphql(name = "UpdateConversationInput")]
 #[serde(rename_all = "camelCase", default)]

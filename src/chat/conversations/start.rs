@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::event::{EventType, Fact};
 use crate::id::{ConversationId, UserId};
 
-/// A group to be (contract §4).
+/// A group to be.
 #[derive(Debug, Clone, Default, Deserialize, async_graphql::InputObject)]
 #[graphql(name = "CreateGroupInput")]
 #[serde(rename_all = "camelCase", default)]

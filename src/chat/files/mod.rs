@@ -26,7 +26,7 @@ pub use links::{Links, Part};
 pub use read::{Bytes, follow, get, open};
 pub use upload::{Place, Upload, may_upload, place};
 
-/// An uploaded file (contract §3, ChatFileResponse).
+/// An uploaded file: `ChatFileResponse` over REST.
 #[derive(Debug, Clone, Serialize, async_graphql::SimpleObject)]
 #[serde(rename_all = "camelCase")]
 pub struct File {
@@ -45,7 +45,7 @@ pub struct File {
     pub created_at: DateTime<Utc>,
 }
 
-/// A file of a message (contract §3, ChatAttachmentResponse).
+/// A file of a message: `ChatAttachmentResponse` over REST and STOMP.
 #[derive(Debug, Clone, Serialize, async_graphql::SimpleObject)]
 #[serde(rename_all = "camelCase")]
 pub struct Attachment {

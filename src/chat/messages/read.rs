@@ -8,7 +8,7 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Qu
 
 use super::{Message, find, find_many, load};
 use crate::access;
-use crate::chat::Cx;
+use crate::chat::{self, Cx};
 use crate::entity::message::{self, Column};
 use crate::error::{Error, Result};
 use crate::id::{ConversationId, MessageId};
@@ -117,6 +117,6 @@ async fn first_of_each<K: Eq + Hash>(
     let statement = Statement::from_sql_and_values(db.get_database_backend(), sql, values.map(sea_orm::Value::from));
     let rows = message::Entity::find().from_raw_sql(statement).all(db).await?;
     let messages = load(db, &cx.chat.links, rows).await?.into_iter().map(|message| message.for_viewer(cx.me()));
-    let grouped = super::super::group(messages.filter_map(|message| Some((key(&message)?, message))));
+    let grouped = chat::group(messages.filter_map(|message| Some((key(&message)?, message))));
     Ok(grouped.into_iter().map(|(key, messages)| (key, Page::cut(messages, limit))).collect())
 }

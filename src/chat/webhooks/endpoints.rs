@@ -8,7 +8,7 @@ use sea_orm::{
 };
 use serde_json::{Value as Json, json};
 
-use super::{Delivery, TEST_EVENT, changed, must_be_admin, outbox};
+use super::{Delivery, TEST_EVENT, changed, outbox};
 use crate::chat::change::Batch;
 use crate::chat::{Chat, Cx};
 use crate::config::WEBHOOK_EVENTS;
@@ -71,7 +71,7 @@ pub struct EndpointChange {
 /// # Errors
 /// `Forbidden` unless an administrator asks, as everywhere here.
 pub async fn endpoints(cx: &Cx) -> Result<Vec<Endpoint>> {
-    must_be_admin(cx)?;
+    cx.must_be_admin()?;
     let rows = webhook_endpoint::Entity::find().order_by_asc(webhook_endpoint::Column::Id);
     Ok(rows.all(cx.chat.store.reader()).await?.into_iter().map(Endpoint::from).collect())
 }
@@ -81,7 +81,7 @@ pub async fn endpoints(cx: &Cx) -> Result<Vec<Endpoint>> {
 /// # Errors
 /// `BadRequest` for a URL that is not allowed or an unknown event, `Conflict` for the 101st.
 pub async fn create(cx: &Cx, input: EndpointInput) -> Result<Endpoint> {
-    must_be_admin(cx)?;
+    cx.must_be_admin()?;
     let url = check_url(cx, &input.url).await?;
     let events = check_events(input.events.unwrap_or_default())?;
     let secret = new_secret()?;
@@ -103,7 +103,7 @@ pub async fn create(cx: &Cx, input: EndpointInput) -> Result<Endpoint> {
 /// # Errors
 /// `NotFound`, `Conflict` for one of the settings (but for `enabled`), besides those of [`create`].
 pub async fn update(cx: &Cx, id: WebhookEndpointId, input: EndpointChange) -> Result<Endpoint> {
-    must_be_admin(cx)?;
+    cx.must_be_admin()?;
     let url = match &input.url {
         Some(url) => Some(check_url(cx, url).await?),
         None => None,
@@ -143,7 +143,7 @@ pub async fn update(cx: &Cx, id: WebhookEndpointId, input: EndpointChange) -> Re
 /// # Errors
 /// `NotFound`, `Conflict` for one of the settings.
 pub async fn delete(cx: &Cx, id: WebhookEndpointId) -> Result<()> {
-    must_be_admin(cx)?;
+    cx.must_be_admin()?;
     let change = cx.chat.change(move |batch| {
         Box::pin(async move {
             let row = find(batch, id).await?;
@@ -161,7 +161,7 @@ pub async fn delete(cx: &Cx, id: WebhookEndpointId) -> Result<()> {
 /// # Errors
 /// `NotFound`, `Conflict` for one of the settings.
 pub async fn rotate(cx: &Cx, id: WebhookEndpointId) -> Result<Endpoint> {
-    must_be_admin(cx)?;
+    cx.must_be_admin()?;
     let secret = new_secret()?;
     let change = cx.chat.change(move |batch| {
         Box::pin(async move {
@@ -184,7 +184,7 @@ pub async fn rotate(cx: &Cx, id: WebhookEndpointId) -> Result<Endpoint> {
 /// # Errors
 /// `NotFound`, `Conflict` for an endpoint that is switched off.
 pub async fn send_test(cx: &Cx, id: WebhookEndpointId) -> Result<Delivery> {
-    must_be_admin(cx)?;
+    cx.must_be_admin()?;
     let lifetime = outbox::lifetime(&cx.chat.config);
     let change = cx.chat.change(move |batch| {
         Box::pin(async move {

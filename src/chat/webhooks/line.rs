@@ -14,8 +14,8 @@ use sea_orm::{
 };
 
 use super::changed;
-use crate::chat::Chat;
 use crate::chat::change::Batch;
+use crate::chat::{self, Chat};
 use crate::entity::webhook_delivery::{self, Column, DeliveryState};
 use crate::entity::webhook_endpoint;
 use crate::error::Result;
@@ -274,7 +274,7 @@ fn jittered(seconds: u64) -> TimeDelta {
 
 /// Deletes what was done with longer ago than the log is kept. What failed is kept for as long after its last attempt.
 pub async fn tidy(chat: &Chat) -> Result<()> {
-    let before = super::super::now() - TimeDelta::days(chat.config.log.retention_days.into());
+    let before = chat::now() - TimeDelta::days(chat.config.log.retention_days.into());
     let old = move || {
         let done = webhook_delivery::Entity::find().select_only().column(Column::Id);
         let delivered = Column::State.eq(DeliveryState::Delivered).and(Column::DeliveredAt.lt(before));

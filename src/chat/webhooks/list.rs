@@ -6,7 +6,7 @@ use sea_orm::{
     ActiveValue::Set, ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
 };
 
-use super::{must_be_admin, outbox};
+use super::outbox;
 use crate::chat::Cx;
 use crate::entity::webhook_delivery::{self, Column, DeliveryState};
 use crate::error::{Error, Result};
@@ -56,7 +56,7 @@ pub async fn deliveries(
     window: Window,
     limit: u64,
 ) -> Result<Page<Delivery>> {
-    must_be_admin(cx)?;
+    cx.must_be_admin()?;
     let (after, before) = window.bounds();
     let order = if window.is_forward() { Order::Asc } else { Order::Desc };
     let rows = webhook_delivery::Entity::find()
@@ -81,7 +81,7 @@ pub async fn deliveries(
 /// # Errors
 /// `Forbidden` unless an administrator asks, `NotFound` for an id that does not exist, `BadRequest` for over 256.
 pub async fn replay(cx: &Cx, which: Replay) -> Result<u64> {
-    must_be_admin(cx)?;
+    cx.must_be_admin()?;
     let condition = match &which {
         Replay::Ids(ids) => {
             if ids.len() > MOST {

@@ -10,10 +10,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Notify;
 
-use crate::chat::Cx;
 use crate::chat::change::Batch;
 use crate::config::WEBHOOK_EVENTS;
-use crate::error::{Error, Result};
 use crate::event::EventType;
 
 pub use endpoints::{
@@ -82,10 +80,6 @@ fn name(kind: EventType) -> Option<&'static str> {
         _ => return None,
     };
     Some(WEBHOOK_EVENTS[place])
-}
-
-fn must_be_admin(cx: &Cx) -> Result<()> {
-    if cx.viewer.admin { Ok(()) } else { Err(Error::forbidden("Only an administrator may do that")) }
 }
 
 /// Makes every process read the endpoints anew, once the batch is committed.

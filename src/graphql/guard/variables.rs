@@ -1,0 +1,32 @@
+//! The variables of an operation, as far as the engine looks at them too late.
+
+use async_graphql::parser::types::{BaseType, OperationDefinition};
+
+use crate::error::{Error, Result};
+
+/// The variables that come with an operation.
+pub type Variables = serde_json::Map<String, serde_json::Value>;
+
+/// Refuses what the engine finds out only while it runs: variables that are missing although they have to be there, and
+/// whole numbers beyond 32 bits.
+///
+/// # Errors
+/// `BadRequest` naming the variable.
+pub fn variables(operation: &OperationDefinition, given: Option<&Variables>) -> Result<()> {
+    for definition in &operation.variable_definitions {
+        let (name, ty) = (&definition.node.name.node, &definition.node.var_type.node);
+        let value = given.and_then(|given| given.get(name.as_str())).filter(|value| !value.is_null());
+        match (value, &ty.base) {
+            (None, _) if !ty.nullable && definition.node.default_value.is_none() => {
+                return Err(Error::bad_request(format!("The variable {name} needs a value")));
+            }
+            (Some(value), BaseType::Named(base)) if base == "Int" && value.is_number() => {
+                if value.as_i64().is_none_or(|number| i32::try_from(number).is_err()) {
+                    return Err(Error::bad_request(format!("The variable {name} is no whole number of 32 bits")));
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
