@@ -20,9 +20,11 @@ pub fn is_allowed(settings: &Cors, headers: &HeaderMap) -> bool {
 /// Whether the page came from this very server, by the host that the request names. The scheme is not looked at: a
 /// proxy in front may have taken TLS off.
 fn is_own(origin: &str, headers: &HeaderMap) -> bool {
-    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
-    let from = origin.split_once("://").map(|(_, host)| host);
-    host.zip(from).is_some_and(|(host, from)| host.eq_ignore_ascii_case(from))
+    let Some((scheme, from)) = origin.split_once("://") else { return false };
+    let Some(host) = headers.get(HOST).and_then(|host| host.to_str().ok()) else { return false };
+    // A browser leaves the port of the scheme out of the origin.
+    let usual = if scheme.eq_ignore_ascii_case("https") { ":443" } else { ":80" };
+    host.strip_suffix(usual).unwrap_or(host).eq_ignore_ascii_case(from)
 }
 
 #[cfg(test)]
@@ -44,6 +46,14 @@ mod tests {
         assert!(allowed(&[], None));
         assert!(allowed(&[], Some("http://chat.example:1337")));
         assert!(!allowed(&[], Some("http://chat.example")));
+        let own = |origin: &str, host: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(HOST, host.parse().unwrap());
+            headers.insert(ORIGIN, origin.parse().unwrap());
+            is_allowed(&Cors::default(), &headers)
+        };
+        assert!(own("https://chat.example", "chat.example:443") && own("https://chat.example", "chat.example"));
+        assert!(own("http://chat.example", "chat.example:80") && !own("https://chat.example", "chat.example:80"));
         assert!(!allowed(&[], Some("https://evil.example")));
         assert!(!allowed(&[], Some("null")));
         assert!(allowed(&["https://app.example"], Some("https://app.example")));

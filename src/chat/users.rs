@@ -118,10 +118,11 @@ pub async fn provide(chat: &Chat, inputs: Vec<UserInput>) -> Result<Vec<User>> {
     }
     let kept: Vec<User> =
         users.iter().map(|user| (user.id, user.clone())).collect::<HashMap<_, _>>().into_values().collect();
-    for user in &kept {
+    chat.change(move |batch| Box::pin(async move { put(batch, &kept).await })).await?;
+    // Only now: before, what was there could be remembered anew.
+    for user in &users {
         chat.people.0.invalidate(&user.id);
     }
-    chat.change(move |batch| Box::pin(async move { put(batch, &kept).await })).await?;
     Ok(users)
 }
 

@@ -1,28 +1,30 @@
-//! Sending: the checks that need no database, and the writer's part, which takes all messages that are waiting with
-//! many rows to a statement.
+//! Sending: a checked message waits for the writer, which takes all that are waiting with many rows to a statement.
 
-use std::collections::{HashMap, HashSet};
+mod draft;
+mod known;
 
-use chrono::{DateTime, TimeDelta, Utc};
-use sea_orm::sea_query::{Condition, Expr, ExprTrait};
-use sea_orm::{ActiveValue::Set, ColumnTrait, DbErr, EntityTrait, QueryFilter};
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use sea_orm::{ActiveValue::Set, DbErr, EntityTrait};
 use serde::Deserialize;
 use serde_json::Value as Json;
-use sha2::{Digest, Sha256};
 use tokio::sync::oneshot;
 
 use super::Message;
-use crate::access;
 use crate::chat::change::{Batch, Change};
 use crate::chat::files::{self, Attachment, Stored};
 use crate::chat::{Cx, typing};
+use crate::entity::attachment;
 use crate::entity::message::{self, MessageType};
-use crate::entity::{attachment, conversation, participant};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::event::{EventType, Fact};
 use crate::id::{ConversationId, FileId, MessageId, UserId};
 use crate::limit::Limited;
 use crate::text;
+
+use draft::Draft;
+use known::{Known, Verdict, other_input};
 
 /// What somebody wants to send (reference, SendMessageRequest; contract §4). Unknown fields are ignored.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -57,28 +59,6 @@ pub struct Job {
     pub(in crate::chat) answer: oneshot::Sender<Result<Sent>>,
 }
 
-#[derive(Clone)]
-struct Draft {
-    content: Option<String>,
-    kind: MessageType,
-    parent: Option<MessageId>,
-    files: Vec<FileId>,
-    metadata: Option<Json>,
-    temp: Option<Temp>,
-}
-
-/// A `tempId` with the digest of the raw input that it stands for.
-#[derive(Clone)]
-struct Temp {
-    id: String,
-    digest: String,
-}
-
-/// Attachments of a message, bytes of its metadata at most, and how long a `tempId` is remembered.
-const MOST_ATTACHMENTS: usize = 10;
-const MOST_METADATA: usize = 8 * 1024;
-const REMEMBERED: TimeDelta = TimeDelta::hours(24);
-
 /// Sends a message. Answered after the commit, with the complete message.
 ///
 /// # Errors
@@ -96,54 +76,6 @@ pub async fn send(cx: &Cx, conversation: ConversationId, input: SendMessage) -> 
         typing::ended(&cx.chat, conversation, sender).await;
     }
     Ok(sent)
-}
-
-impl Draft {
-    fn check(input: SendMessage, longest: usize) -> Result<Self> {
-        let kind = input.message_type.unwrap_or(MessageType::Text);
-        if kind == MessageType::System {
-            return Err(Error::bad_request("Messages of the type SYSTEM are the server's own"));
-        }
-        let temp = input.temp_id.as_deref().map(text::temp_id).transpose()?;
-        let temp = temp.map(|id| Temp { id, digest: digest(&input, kind) });
-        let mut files = input.attachment_ids.unwrap_or_default();
-        let mut met = HashSet::new();
-        files.retain(|file| met.insert(*file));
-        if files.len() > MOST_ATTACHMENTS {
-            return Err(Error::bad_request(format!("A message takes at most {MOST_ATTACHMENTS} attachments")));
-        }
-        let content = text::content(input.content.as_deref().unwrap_or_default(), longest, !files.is_empty())?;
-        let metadata = input.metadata.map(check_metadata).transpose()?.flatten();
-        Ok(Self { content, kind, parent: input.parent_message_id, files, metadata, temp })
-    }
-}
-
-/// An object of up to 8 KiB without the character that PostgreSQL cannot keep; `{}` is kept as it is.
-fn check_metadata(metadata: Json) -> Result<Option<Json>> {
-    match &metadata {
-        Json::Null => return Ok(None),
-        Json::Object(_) => {}
-        _ => return Err(Error::bad_request("metadata must be a JSON object")),
-    }
-    let written = metadata.to_string();
-    if written.len() > MOST_METADATA {
-        return Err(Error::bad_request("metadata must not be larger than 8 KiB"));
-    }
-    if text::holds_nul(&metadata) {
-        return Err(Error::bad_request("metadata must not hold the character U+0000"));
-    }
-    Ok(Some(metadata))
-}
-
-/// What makes two sends the same: content, type, parent and attachments as they came (contract §12, repeats).
-fn digest(input: &SendMessage, kind: MessageType) -> String {
-    let same = serde_json::json!([
-        input.content,
-        kind,
-        input.parent_message_id,
-        input.attachment_ids.as_deref().unwrap_or_default()
-    ]);
-    Sha256::digest(same.to_string()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The writer's part: answers each job with its own outcome.
@@ -264,146 +196,4 @@ impl Job {
             deleted_at: Set(None),
         }
     }
-}
-
-/// What the jobs need to know, read under the writer's lock: nobody who was removed a moment ago slips in.
-struct Known {
-    conversations: HashMap<i64, conversation::Model>,
-    members: HashSet<(i64, i64)>,
-    names: HashMap<UserId, crate::chat::users::User>,
-    parents: HashMap<i64, message::Model>,
-    files: HashMap<FileId, Stored>,
-    /// Messages that hold a `tempId` which one of the jobs asks for.
-    holders: HashMap<(i64, i64, String), message::Model>,
-    /// The complete ones among the holders that are young enough to be repeated.
-    repeats: HashMap<MessageId, Message>,
-}
-
-enum Verdict {
-    Repeats(Box<Message>),
-    New { sender_name: String, files: Vec<Stored> },
-}
-
-impl Known {
-    async fn read(batch: &Batch, jobs: &[&Job]) -> Result<Self, DbErr> {
-        let db = &batch.tx;
-        let sick = |error: Error| DbErr::Custom(error.to_string());
-        let conversations = crate::chat::distinct(jobs.iter().map(|job| job.conversation.get()));
-        let conversations =
-            conversation::Entity::find().filter(conversation::Column::Id.is_in(conversations)).all(db).await?;
-        let mut pairs = Condition::any();
-        let mut temps = Condition::any();
-        for (conversation, sender) in crate::chat::distinct(jobs.iter().map(|job| (job.conversation, job.sender))) {
-            pairs = pairs.add(
-                participant::Column::ConversationId
-                    .eq(conversation.get())
-                    .and(participant::Column::UserId.eq(sender.get())),
-            );
-        }
-        let members = participant::Entity::find().filter(pairs).all(db).await?;
-        for (job, temp) in jobs.iter().filter_map(|job| Some((job, job.draft.temp.as_ref()?))) {
-            temps = temps.add(
-                message::Column::ConversationId
-                    .eq(job.conversation.get())
-                    .and(message::Column::SenderId.eq(job.sender.get()))
-                    .and(message::Column::TempId.eq(temp.id.as_str())),
-            );
-        }
-        let holders = if temps.is_empty() { Vec::new() } else { message::Entity::find().filter(temps).all(db).await? };
-        let young: Vec<message::Model> =
-            holders.iter().filter(|row| row.created_at > batch.now - REMEMBERED).cloned().collect();
-        let repeats = super::load(db, &batch.writer.links, young).await.map_err(sick)?;
-        let parents = crate::chat::distinct(jobs.iter().filter_map(|job| job.draft.parent.map(MessageId::get)));
-        let parents = match parents.is_empty() {
-            true => Vec::new(),
-            false => message::Entity::find().filter(message::Column::Id.is_in(parents)).all(db).await?,
-        };
-        let files: Vec<FileId> = jobs.iter().flat_map(|job| job.draft.files.iter().copied()).collect();
-        let senders: Vec<UserId> = jobs.iter().map(|job| job.sender).collect();
-        Ok(Self {
-            conversations: conversations.into_iter().map(|row| (row.id, row)).collect(),
-            members: members.into_iter().map(|row| (row.conversation_id, row.user_id)).collect(),
-            names: crate::chat::users::by_ids(db, &senders).await.map_err(sick)?,
-            parents: parents.into_iter().map(|row| (row.id, row)).collect(),
-            files: files::stored(db, &files).await.map_err(sick)?,
-            holders: holders
-                .into_iter()
-                .filter_map(|row| Some(((row.conversation_id, row.sender_id, row.temp_id.clone()?), row)))
-                .collect(),
-            repeats: repeats.into_iter().map(|message| (message.id, message)).collect(),
-        })
-    }
-
-    fn judge(&self, batch: &Batch, job: &Job) -> Result<Verdict> {
-        let conversation = self.conversations.get(&job.conversation.get()).filter(|row| row.closed_at.is_none());
-        let conversation = conversation.ok_or_else(access::no_conversation)?;
-        if !self.members.contains(&(job.conversation.get(), job.sender.get())) {
-            return Err(access::not_a_participant());
-        }
-        if let Some(repeated) = self.repeated(job)? {
-            return Ok(Verdict::Repeats(Box::new(repeated)));
-        }
-        self.judge_parent(conversation, job)?;
-        let files = self.judge_files(batch, conversation, job)?;
-        if job.draft.temp.is_some() {
-            // Only now is it known to be no repeat, which would cost nothing.
-            batch.writer.limits.take(job.sender, Limited::Messages)?;
-        }
-        Ok(Verdict::New { sender_name: crate::chat::users::name_of(&self.names, job.sender), files })
-    }
-
-    fn repeated(&self, job: &Job) -> Result<Option<Message>> {
-        let Some(temp) = &job.draft.temp else { return Ok(None) };
-        let Some(holder) = self.holder(job, temp) else { return Ok(None) };
-        match self.repeats.get(&MessageId::stored(holder.id)) {
-            None => Ok(None),
-            Some(message) if holder.input_digest.as_deref() == Some(&temp.digest) => Ok(Some(message.clone())),
-            Some(_) => Err(other_input()),
-        }
-    }
-
-    fn holder(&self, job: &Job, temp: &Temp) -> Option<&message::Model> {
-        self.holders.get(&(job.conversation.get(), job.sender.get(), temp.id.clone()))
-    }
-
-    fn judge_parent(&self, conversation: &conversation::Model, job: &Job) -> Result<()> {
-        let Some(parent) = job.draft.parent else { return Ok(()) };
-        if !conversation.allow_replies {
-            return Err(Error::forbidden("Replies are switched off in this conversation"));
-        }
-        let row = self.parents.get(&parent.get()).filter(|row| row.conversation_id == conversation.id);
-        super::must_stand(row.ok_or_else(|| Error::not_found("Parent message not found"))?)
-    }
-
-    fn judge_files(&self, batch: &Batch, conversation: &conversation::Model, job: &Job) -> Result<Vec<Stored>> {
-        let files = job.draft.files.iter().map(|id| {
-            let file = self.files.get(id).filter(|file| file.is_from(job.sender)).ok_or_else(files::not_found)?;
-            file.must_fit(conversation, &batch.writer.config)?;
-            Ok(file.clone())
-        });
-        files.collect()
-    }
-
-    /// A `tempId` is free again after 24 hours: the old message lets go of it before a new one takes it.
-    async fn free_old_temp_ids(&self, batch: &Batch) -> Result<(), DbErr> {
-        let old: Vec<i64> = self
-            .holders
-            .values()
-            .filter(|row| !self.repeats.contains_key(&MessageId::stored(row.id)))
-            .map(|row| row.id)
-            .collect();
-        if old.is_empty() {
-            return Ok(());
-        }
-        let freed = message::Entity::update_many()
-            .col_expr(message::Column::TempId, Expr::value(Option::<String>::None))
-            .filter(message::Column::Id.is_in(old));
-        freed.exec(&batch.tx).await?;
-        Ok(())
-    }
-}
-
-/// What is said of a `tempId` that stands for another message.
-fn other_input() -> Error {
-    Error::conflict("This tempId was used for another message")
 }

@@ -20,13 +20,15 @@ pub fn variables(operation: &OperationDefinition, given: Option<&Variables>) -> 
             (None, _) if !ty.nullable && definition.node.default_value.is_none() => {
                 return Err(Error::bad_request(format!("The variable {name} needs a value")));
             }
-            (Some(value), BaseType::Named(base)) if base == "Int" && value.is_number() => {
-                if value.as_i64().is_none_or(|number| i32::try_from(number).is_err()) {
-                    return Err(Error::bad_request(format!("The variable {name} is no whole number of 32 bits")));
-                }
+            (Some(value), BaseType::Named(base)) if base == "Int" && value.is_number() && !is_int(value) => {
+                return Err(Error::bad_request(format!("The variable {name} is no whole number of 32 bits")));
             }
             _ => {}
         }
     }
     Ok(())
+}
+
+fn is_int(value: &serde_json::Value) -> bool {
+    value.as_i64().is_some_and(|number| i32::try_from(number).is_ok())
 }

@@ -156,7 +156,7 @@ async fn a_connection_says_on_both_sides_whether_there_is_more() {
             .as_array()
             .expect("a list")
             .iter()
-            .map(|node| sent.iter().position(|id| node["id"] == id.to_string()).expect("one of them"))
+            .map(|node| sent.iter().position(|id| node["id"].as_str() == Some(&id.to_string())).expect("one of them"))
             .collect();
         let info = &page["pageInfo"];
         (places, info["hasPreviousPage"] == true, info["hasNextPage"] == true)

@@ -1,0 +1,165 @@
+//! What the writer has to know of messages that wait to be sent, and whether each may be.
+
+use std::collections::{HashMap, HashSet};
+
+use chrono::TimeDelta;
+use sea_orm::sea_query::{Condition, Expr, ExprTrait};
+use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter};
+
+use super::Job;
+use super::draft::Temp;
+use crate::access;
+use crate::chat;
+use crate::chat::change::Batch;
+use crate::chat::files::{self, Stored};
+use crate::chat::messages::{Message, load, must_stand};
+use crate::chat::users::{self, User};
+use crate::entity::{conversation, message, participant};
+use crate::error::{Error, Result};
+use crate::id::{FileId, MessageId, UserId};
+use crate::limit::Limited;
+
+/// How long a `tempId` is remembered.
+const REMEMBERED: TimeDelta = TimeDelta::hours(24);
+
+/// What the jobs need to know, read under the writer's lock: nobody who was removed a moment ago slips in.
+pub(super) struct Known {
+    conversations: HashMap<i64, conversation::Model>,
+    members: HashSet<(i64, i64)>,
+    names: HashMap<UserId, User>,
+    parents: HashMap<i64, message::Model>,
+    files: HashMap<FileId, Stored>,
+    /// Messages that hold a `tempId` which one of the jobs asks for.
+    holders: HashMap<(i64, i64, String), message::Model>,
+    /// The complete ones among the holders that are young enough to be repeated.
+    repeats: HashMap<MessageId, Message>,
+}
+
+pub(super) enum Verdict {
+    Repeats(Box<Message>),
+    New { sender_name: String, files: Vec<Stored> },
+}
+
+impl Known {
+    pub async fn read(batch: &Batch, jobs: &[&Job]) -> Result<Self, DbErr> {
+        let db = &batch.tx;
+        let sick = |error: Error| DbErr::Custom(error.to_string());
+        let conversations = chat::distinct(jobs.iter().map(|job| job.conversation.get()));
+        let conversations =
+            conversation::Entity::find().filter(conversation::Column::Id.is_in(conversations)).all(db).await?;
+        let mut pairs = Condition::any();
+        let mut temps = Condition::any();
+        for (conversation, sender) in chat::distinct(jobs.iter().map(|job| (job.conversation, job.sender))) {
+            pairs = pairs.add(
+                participant::Column::ConversationId
+                    .eq(conversation.get())
+                    .and(participant::Column::UserId.eq(sender.get())),
+            );
+        }
+        let members = participant::Entity::find().filter(pairs).all(db).await?;
+        for (job, temp) in jobs.iter().filter_map(|job| Some((job, job.draft.temp.as_ref()?))) {
+            temps = temps.add(
+                message::Column::ConversationId
+                    .eq(job.conversation.get())
+                    .and(message::Column::SenderId.eq(job.sender.get()))
+                    .and(message::Column::TempId.eq(temp.id.as_str())),
+            );
+        }
+        let holders = if temps.is_empty() { Vec::new() } else { message::Entity::find().filter(temps).all(db).await? };
+        let young: Vec<message::Model> =
+            holders.iter().filter(|row| row.created_at > batch.now - REMEMBERED).cloned().collect();
+        let repeats = load(db, &batch.writer.links, young).await.map_err(sick)?;
+        let parents = chat::distinct(jobs.iter().filter_map(|job| job.draft.parent.map(MessageId::get)));
+        let parents = match parents.is_empty() {
+            true => Vec::new(),
+            false => message::Entity::find().filter(message::Column::Id.is_in(parents)).all(db).await?,
+        };
+        let files: Vec<FileId> = jobs.iter().flat_map(|job| job.draft.files.iter().copied()).collect();
+        let senders: Vec<UserId> = jobs.iter().map(|job| job.sender).collect();
+        Ok(Self {
+            conversations: conversations.into_iter().map(|row| (row.id, row)).collect(),
+            members: members.into_iter().map(|row| (row.conversation_id, row.user_id)).collect(),
+            names: users::by_ids(db, &senders).await.map_err(sick)?,
+            parents: parents.into_iter().map(|row| (row.id, row)).collect(),
+            files: files::stored(db, &files).await.map_err(sick)?,
+            holders: holders
+                .into_iter()
+                .filter_map(|row| Some(((row.conversation_id, row.sender_id, row.temp_id.clone()?), row)))
+                .collect(),
+            repeats: repeats.into_iter().map(|message| (message.id, message)).collect(),
+        })
+    }
+
+    pub fn judge(&self, batch: &Batch, job: &Job) -> Result<Verdict> {
+        let conversation = self.conversations.get(&job.conversation.get()).filter(|row| row.closed_at.is_none());
+        let conversation = conversation.ok_or_else(access::no_conversation)?;
+        if !self.members.contains(&(job.conversation.get(), job.sender.get())) {
+            return Err(access::not_a_participant());
+        }
+        if let Some(repeated) = self.repeated(job)? {
+            return Ok(Verdict::Repeats(Box::new(repeated)));
+        }
+        self.judge_parent(conversation, job)?;
+        let files = self.judge_files(batch, conversation, job)?;
+        if job.draft.temp.is_some() {
+            // Only now is it known to be no repeat, which would cost nothing.
+            batch.writer.limits.take(job.sender, Limited::Messages)?;
+        }
+        Ok(Verdict::New { sender_name: users::name_of(&self.names, job.sender), files })
+    }
+
+    fn repeated(&self, job: &Job) -> Result<Option<Message>> {
+        let Some(temp) = &job.draft.temp else { return Ok(None) };
+        let Some(holder) = self.holder(job, temp) else { return Ok(None) };
+        match self.repeats.get(&MessageId::stored(holder.id)) {
+            None => Ok(None),
+            Some(message) if holder.input_digest.as_deref() == Some(&temp.digest) => Ok(Some(message.clone())),
+            Some(_) => Err(other_input()),
+        }
+    }
+
+    fn holder(&self, job: &Job, temp: &Temp) -> Option<&message::Model> {
+        self.holders.get(&(job.conversation.get(), job.sender.get(), temp.id.clone()))
+    }
+
+    fn judge_parent(&self, conversation: &conversation::Model, job: &Job) -> Result<()> {
+        let Some(parent) = job.draft.parent else { return Ok(()) };
+        if !conversation.allow_replies {
+            return Err(Error::forbidden("Replies are switched off in this conversation"));
+        }
+        let row = self.parents.get(&parent.get()).filter(|row| row.conversation_id == conversation.id);
+        must_stand(row.ok_or_else(|| Error::not_found("Parent message not found"))?)
+    }
+
+    fn judge_files(&self, batch: &Batch, conversation: &conversation::Model, job: &Job) -> Result<Vec<Stored>> {
+        let files = job.draft.files.iter().map(|id| {
+            let file = self.files.get(id).filter(|file| file.is_from(job.sender)).ok_or_else(files::not_found)?;
+            file.must_fit(conversation, &batch.writer.config)?;
+            Ok(file.clone())
+        });
+        files.collect()
+    }
+
+    /// A `tempId` is free again after 24 hours: the old message lets go of it before a new one takes it.
+    pub async fn free_old_temp_ids(&self, batch: &Batch) -> Result<(), DbErr> {
+        let old: Vec<i64> = self
+            .holders
+            .values()
+            .filter(|row| !self.repeats.contains_key(&MessageId::stored(row.id)))
+            .map(|row| row.id)
+            .collect();
+        if old.is_empty() {
+            return Ok(());
+        }
+        let freed = message::Entity::update_many()
+            .col_expr(message::Column::TempId, Expr::value(Option::<String>::None))
+            .filter(message::Column::Id.is_in(old));
+        freed.exec(&batch.tx).await?;
+        Ok(())
+    }
+}
+
+/// What is said of a `tempId` that stands for another message.
+pub(super) fn other_input() -> Error {
+    Error::conflict("This tempId was used for another message")
+}

@@ -1,0 +1,178 @@
+//! Who is here: a lease in the database that live connections hold and renew, and that ends a few seconds after the last
+//! one.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use futures_util::{StreamExt, stream};
+use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+
+use super::{Presence, announcement, change, stale};
+use crate::chat::{self, Chat, Cx, Viewer, users};
+use crate::entity::presence::{self, Column, PresenceStatus};
+use crate::error::Result;
+use crate::id::UserId;
+
+/// The connections of each user on this node.
+#[derive(Default)]
+pub(in crate::chat) struct Attendances(Mutex<HashMap<UserId, Attended>>);
+
+struct Attended {
+    connections: usize,
+    /// How often the last connection was closed: only the newest of those times ends the attendance.
+    departures: u64,
+    viewer: Viewer,
+    renewed: DateTime<Utc>,
+}
+
+/// Held by a live connection: while there is one, its user is here.
+pub struct Attendance {
+    cx: Cx,
+}
+
+/// How long after the last connection somebody is still here (contract §12).
+const GRACE: Duration = Duration::from_secs(5);
+/// Leases renewed at the same time.
+const RENEWED: usize = 64;
+
+impl Attendances {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<UserId, Attended>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether somebody is connected, or was a few seconds ago.
+    fn is_here(&self, user: UserId) -> bool {
+        self.lock().contains_key(&user)
+    }
+}
+
+/// A connection has opened: its user is here until the last one has been closed for a few seconds.
+///
+/// # Errors
+/// `Unavailable` without the database.
+pub async fn arrive(cx: &Cx) -> Result<Attendance> {
+    let first = {
+        let mut here = cx.chat.attendance.lock();
+        let attended = here.entry(cx.me()).or_insert_with(|| Attended {
+            connections: 0,
+            departures: 0,
+            viewer: cx.viewer.clone(),
+            renewed: chat::now(),
+        });
+        attended.connections += 1;
+        attended.connections == 1
+    };
+    let attendance = Attendance { cx: cx.clone() };
+    if first {
+        lease(cx).await?;
+    }
+    Ok(attendance)
+}
+
+impl Drop for Attendance {
+    fn drop(&mut self) {
+        let departure = {
+            let mut here = self.cx.chat.attendance.lock();
+            let Some(attended) = here.get_mut(&self.cx.me()) else { return };
+            attended.connections = attended.connections.saturating_sub(1);
+            if attended.connections > 0 {
+                return;
+            }
+            attended.departures += 1;
+            attended.departures
+        };
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(depart(self.cx.clone(), departure));
+        }
+    }
+}
+
+/// Ends an attendance after its grace, unless somebody came back meanwhile.
+async fn depart(cx: Cx, departure: u64) {
+    tokio::select! {
+        () = tokio::time::sleep(GRACE) => {}
+        () = cx.chat.stopping.cancelled() => {}
+    }
+    let gone = {
+        let mut here = cx.chat.attendance.lock();
+        let attended = here.get(&cx.me());
+        let gone = attended.is_some_and(|attended| attended.connections == 0 && attended.departures == departure);
+        if gone {
+            here.remove(&cx.me());
+        }
+        gone
+    };
+    if gone && let Err(error) = lease(&cx).await {
+        tracing::debug!(%error, "a departure is noticed when its lease ends");
+    }
+}
+
+/// Renews the lease of being here, or ends it: what holds when it is the writer's turn, so that a departure cannot
+/// overtake a return.
+async fn lease(cx: &Cx) -> Result<Presence> {
+    let (chat, me, stale) = (Arc::clone(&cx.chat), cx.me(), stale(&cx.chat));
+    change(cx, move |row, now| {
+        let here = chat.attendance.is_here(me);
+        row.seen_until = Some(if here { now + stale } else { now });
+        row.last_seen_at = Some(now);
+    })
+    .await
+}
+
+/// Keeps the caller where they are: renews the lease of somebody who is here and makes nobody appear.
+///
+/// # Errors
+/// `Unavailable` without the database.
+pub async fn heartbeat(cx: &Cx) -> Result<()> {
+    if cx.chat.attendance.is_here(cx.me()) {
+        return Ok(());
+    }
+    let stale = stale(&cx.chat);
+    change(cx, move |row, now| {
+        if row.seen_until.is_some_and(|until| until > now) {
+            row.seen_until = Some(now + stale);
+            row.last_seen_at = Some(now);
+        }
+    })
+    .await?;
+    Ok(())
+}
+
+/// Renews the leases of those who are connected, and tells of those whose lease ended since the last look.
+/// To be called now and then.
+pub(crate) async fn sweep(chat: &Arc<Chat>, since: DateTime<Utc>) -> Result<DateTime<Utc>> {
+    let now = chat::now();
+    let due: Vec<Cx> = {
+        let mut here = chat.attendance.lock();
+        let due = here.values_mut().filter(|attended| attended.renewed + stale(chat) / 3 < now);
+        due.map(|attended| {
+            attended.renewed = now;
+            Cx { chat: Arc::clone(chat), viewer: attended.viewer.clone() }
+        })
+        .collect()
+    };
+    // Together, so that the writer takes many at once.
+    let renewed = stream::iter(due).map(async |cx| lease(&cx).await).buffer_unordered(RENEWED);
+    for failed in renewed.filter_map(async |renewed| renewed.err()).collect::<Vec<_>>().await {
+        tracing::debug!(error = %failed, "a lease is renewed next time");
+    }
+    let db = chat.store.reader();
+    let ended = presence::Entity::find()
+        .filter(Column::SeenUntil.gt(since))
+        .filter(Column::SeenUntil.lte(now))
+        // A departure that was told ends the lease at the very moment of its last sign of life.
+        .filter(ExprTrait::ne(Expr::col(Column::SeenUntil), Expr::col(Column::LastSeenAt)))
+        .filter(Column::Status.ne(PresenceStatus::Offline))
+        .all(db)
+        .await?;
+    let users = users::by_ids(db, &ended.iter().map(|row| UserId::stored(row.user_id)).collect::<Vec<_>>()).await?;
+    for row in ended {
+        if let Some(user) = users.get(&UserId::stored(row.user_id)) {
+            chat.tell(announcement(db, &chat.config, Presence::of(user, Some(&row), now)).await?);
+        }
+    }
+    Ok(now)
+}

@@ -1,0 +1,93 @@
+//! Who may know how somebody is: those who share a conversation, or everybody by setting.
+
+use std::collections::HashMap;
+
+use sea_orm::sea_query::SelectStatement;
+use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait};
+
+use super::Presence;
+use crate::access;
+use crate::chat::{self, Cx, users};
+use crate::config::Visibility;
+use crate::entity::participant;
+use crate::entity::presence::{self, Column, PresenceStatus};
+use crate::error::{Error, Result};
+use crate::id::UserId;
+use crate::page;
+
+/// Users asked for at once, at most.
+const MOST: usize = 500;
+
+/// Somebody's presence.
+///
+/// # Errors
+/// `NotFound` for a stranger and for an unknown user alike.
+pub async fn of(cx: &Cx, user: UserId) -> Result<Presence> {
+    of_many(cx, &[user]).await?.pop().ok_or_else(|| users::not_found(user))
+}
+
+/// The presence of those among `asked` whom the caller may see, in that order.
+///
+/// # Errors
+/// `BadRequest` for more than 500.
+pub async fn of_many(cx: &Cx, asked: &[UserId]) -> Result<Vec<Presence>> {
+    if asked.len() > MOST {
+        return Err(Error::bad_request(format!("At most {MOST} users can be asked for at once")));
+    }
+    let visible = visible(cx, asked).await?;
+    let db = cx.chat.store.reader();
+    let users = users::by_ids(db, &visible).await?;
+    let rows = presence::Entity::find().filter(Column::UserId.is_in(visible.iter().map(|id| id.get()))).all(db).await?;
+    let rows: HashMap<i64, presence::Model> = rows.into_iter().map(|row| (row.user_id, row)).collect();
+    let now = chat::now();
+    let seen = visible.iter().filter_map(|id| Some(Presence::of(users.get(id)?, rows.get(&id.get()), now)));
+    Ok(seen.collect())
+}
+
+/// Who is online, of those whom the caller may see; the first `limit` by id after `after`.
+pub async fn online(cx: &Cx, after: Option<UserId>, limit: u64) -> Result<page::Page<Presence>> {
+    let db = cx.chat.store.reader();
+    let mut rows = presence::Entity::find()
+        .filter(Column::SeenUntil.gt(chat::now()))
+        .filter(Column::Status.ne(PresenceStatus::Offline))
+        .filter(Column::UserId.gt(after.map_or(0, UserId::get)));
+    if cx.chat.config.presence.visibility == Visibility::Shared {
+        let me = Column::UserId.eq(cx.me().get());
+        rows = rows.filter(Condition::any().add(me).add(Column::UserId.in_subquery(neighbours(cx.me()))));
+    }
+    let rows = rows.order_by_asc(Column::UserId).limit(limit + 1).all(db).await?;
+    let page = page::Page::cut(rows, limit);
+    let users =
+        users::by_ids(db, &page.items.iter().map(|row| UserId::stored(row.user_id)).collect::<Vec<_>>()).await?;
+    let now = chat::now();
+    Ok(page.map(|rows| {
+        rows.iter()
+            .filter_map(|row| Some(Presence::of(users.get(&UserId::stored(row.user_id))?, Some(row), now)))
+            .collect()
+    }))
+}
+
+/// Those whom the caller may see: everybody, or those who share a conversation, and always oneself.
+async fn visible(cx: &Cx, asked: &[UserId]) -> Result<Vec<UserId>> {
+    if cx.chat.config.presence.visibility == Visibility::Everyone {
+        return Ok(asked.to_vec());
+    }
+    let shared: Vec<i64> = participant::Entity::find()
+        .select_only()
+        .column(participant::Column::UserId)
+        .filter(participant::Column::UserId.is_in(asked.iter().map(|id| id.get())))
+        .filter(participant::Column::UserId.in_subquery(neighbours(cx.me())))
+        .into_tuple()
+        .all(cx.chat.store.reader())
+        .await?;
+    Ok(asked.iter().copied().filter(|user| *user == cx.me() || shared.contains(&user.get())).collect())
+}
+
+/// Everybody in the open conversations of `user`.
+fn neighbours(user: UserId) -> SelectStatement {
+    participant::Entity::find()
+        .select_only()
+        .column(participant::Column::UserId)
+        .filter(participant::Column::ConversationId.in_subquery(access::conversations_of(user)))
+        .into_query()
+}
