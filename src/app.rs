@@ -49,7 +49,7 @@ impl App {
         let folder = &config.server.data_dir;
         make_private(folder).with_context(|| format!("The data folder {} cannot be made", folder.display()))?;
         let tokens = Tokens::open(&config.auth, folder).await?;
-        let store = Store::open(&config.database_url()).await.with_context(|| config.no_database("opened"))?;
+        let store = Store::open(&config.database_url()).await.map_err(|cause| config.no_database("opened", &cause))?;
         let stopping = CancellationToken::new();
         let (tasks, writer_task) = (TaskTracker::new(), TaskTracker::new());
 

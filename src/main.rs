@@ -142,7 +142,8 @@ async fn run(command: Command, config: Config) -> anyhow::Result<()> {
             if config.database.url.is_none() {
                 make_private(&config.server.data_dir)?;
             }
-            let store = Store::open(&config.database_url()).await.with_context(|| config.no_database("migrated"))?;
+            let store =
+                Store::open(&config.database_url()).await.map_err(|cause| config.no_database("migrated", &cause))?;
             store.close().await;
             say("The database is in the newest state\n")
         }
@@ -162,7 +163,8 @@ async fn run(command: Command, config: Config) -> anyhow::Result<()> {
 }
 
 async fn examine(config: &Config) -> anyhow::Result<()> {
-    let store = Store::open_as_it_is(&config.database_url()).await.with_context(|| config.no_database("checked"))?;
+    let store =
+        Store::open_as_it_is(&config.database_url()).await.map_err(|cause| config.no_database("checked", &cause))?;
     let findings = doctor::examine(&store).await.context("The database cannot be read")?;
     store.close().await;
     for finding in &findings {

@@ -47,9 +47,13 @@ impl Config {
 }
 
 impl Config {
-    /// Says that the database cannot be opened, or whatever `done` names, where it is and which setting says so.
-    pub fn no_database(&self, done: &str) -> String {
-        format!("The database cannot be {done}: database.url is {}", hide_password(&self.database_url()))
+    /// Says that the database cannot be opened, or whatever `done` names, which setting says where it is, and why not.
+    pub fn no_database(&self, done: &str, cause: &dyn fmt::Display) -> anyhow::Error {
+        // The cause as it says itself: what is behind it says the same again.
+        anyhow::anyhow!(
+            "The database cannot be {done}: database.url is {}: {cause}",
+            hide_password(&self.database_url())
+        )
     }
 }
 

@@ -1,15 +1,15 @@
 //! A connection that is closed without being cut off. A socket that is closed while its peer still sends is reset by the
 //! system, and a reset takes from the peer what was answered last: a refusal, or the close frame that says why.
 
+use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll, ready};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
-use axum::http::header::CONNECTION;
+use axum::http::header::{CONNECTION, EXPECT};
 use axum::http::{HeaderValue, Request, Response, Version};
 use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
@@ -21,6 +21,9 @@ use tokio::time::{Sleep, sleep, timeout};
 const SILENCE: Duration = Duration::from_secs(1);
 const ENOUGH: Duration = Duration::from_secs(10);
 
+/// Bytes of a body that are read although nobody wants them, and how long.
+const SHORT: usize = 64 * 1024;
+const SOON: Duration = Duration::from_millis(20);
 /// How long a peer may take for its first bytes, and how many tell which HTTP it speaks: before that nobody else looks at
 /// the clock.
 const GREETING: Duration = Duration::from_secs(10);
@@ -70,49 +73,65 @@ async fn linger(mut stream: TcpStream) -> io::Result<()> {
     Ok(())
 }
 
-/// Runs a request, and says that the connection ends with the answer where the request was not read to its end: a client
-/// that sends its next one on it would be cut off.
+/// Runs a request. Where it was not read to its end and is not short, the answer says that the connection ends with it: a
+/// client that sends its next request on it would be cut off.
 pub(super) async fn answer<F>(request: Request<Incoming>, run: impl FnOnce(Request<Body>) -> F) -> Response<Body>
 where
     F: Future<Output = Response<Body>>,
 {
-    let is_old = request.version() < Version::HTTP_2;
-    let read = Arc::new(AtomicBool::new(request.body().is_end_stream()));
-    let watched = request.map(|body| Body::new(Watched { body, read: Arc::clone(&read) }));
-    let mut response = run(watched).await;
-    if is_old && !read.load(Ordering::Acquire) {
+    // To read on would ask a client to send that waits to be asked.
+    let (is_old, waits) = (request.version() < Version::HTTP_2, request.headers().contains_key(EXPECT));
+    let (head, body) = request.into_parts();
+    let body = Shared(Arc::new(Mutex::new(body)));
+    let mut response = run(Request::from_parts(head, Body::new(body.clone()))).await;
+    if is_old && !body.is_end_stream() && (waits || !body.is_soon_over().await) {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     response
 }
 
-/// A body that remembers whether it was read to its end.
-struct Watched {
-    body: Incoming,
-    read: Arc<AtomicBool>,
+/// A body that outlives whoever reads it.
+#[derive(Clone)]
+struct Shared(Arc<Mutex<Incoming>>);
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Incoming> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads on for a moment: most of what nobody wants to read is short and here already.
+    async fn is_soon_over(mut self) -> bool {
+        let rest = async {
+            let mut left = SHORT;
+            loop {
+                match poll_fn(|task| Pin::new(&mut self).poll_frame(task)).await {
+                    None => return true,
+                    Some(Ok(frame)) => left = left.saturating_sub(frame.data_ref().map_or(0, Bytes::len)),
+                    Some(Err(_)) => return false,
+                }
+                if self.is_end_stream() || left == 0 {
+                    return self.is_end_stream();
+                }
+            }
+        };
+        timeout(SOON, rest).await.unwrap_or(false)
+    }
 }
 
-impl HttpBody for Watched {
+impl HttpBody for Shared {
     type Data = Bytes;
     type Error = hyper::Error;
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        task: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let frame = ready!(Pin::new(&mut self.body).poll_frame(task));
-        if frame.is_none() || self.body.is_end_stream() {
-            self.read.store(true, Ordering::Release);
-        }
-        Poll::Ready(frame)
+    fn poll_frame(self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        Pin::new(&mut *self.lock()).poll_frame(task)
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.lock().is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        self.lock().size_hint()
     }
 }
 

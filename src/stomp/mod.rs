@@ -2,6 +2,7 @@
 //! (contract §5). No rule of chat stands here, and no SQL.
 
 mod agreement;
+mod connected;
 mod destinations;
 pub mod frame;
 mod session;

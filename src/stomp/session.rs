@@ -10,25 +10,22 @@ use bytes::{Bytes, BytesMut};
 use tokio::time::{Instant, sleep_until};
 
 use super::agreement::{Beat, heart_beat, version};
+use super::connected::Connected;
 use super::destinations::{self, Queue, Refused};
 use super::frame::{self, Command, Decoder, Item};
-use super::subscription::{Subscription, body};
 use super::wire::Agreed;
 use crate::app::App;
 use crate::auth::bearer_or_bare;
-use crate::chat::Cx;
-use crate::error::{Error, Kind, Result as Told};
+use crate::error::Kind;
 use crate::event::Event;
-use crate::live::{Interest, Listener};
-use crate::log::{self, Head};
+use crate::log;
 use crate::socket::{Frame, Goodbye, PAUSE, Protocol, Received, Turn, is_enough};
 
 /// How long a client may take to connect, to finish a frame, and to close after its DISCONNECT.
 const CONNECT: Duration = Duration::from_secs(30);
 const UNFINISHED: Duration = Duration::from_secs(30);
 const LEAVING: Duration = Duration::from_secs(10);
-/// Subscriptions of one session, and bytes of a receipt or the id of a subscription, at most.
-const MOST: usize = 100;
+/// Bytes of a receipt, at most.
 const LONGEST: usize = 128;
 
 /// A session and where it stands.
@@ -53,22 +50,6 @@ enum State {
     Connected(Box<Connected>),
     /// The client has taken leave and may close until this moment.
     Left(Instant),
-}
-
-struct Connected {
-    cx: Cx,
-    listener: Listener,
-    head: Head,
-    /// News that were taken and are not told yet.
-    waiting: VecDeque<Arc<Event>>,
-    /// Until when they wait, if they have to.
-    pause: Option<Instant>,
-    subscriptions: Vec<Subscription>,
-    /// Whether the client speaks 1.0, where a subscription needs no id.
-    is_old: bool,
-    expires: Instant,
-    beat: Option<Beat>,
-    watch: Option<Beat>,
 }
 
 /// Why a session ends: the message of its ERROR frame.
@@ -126,7 +107,7 @@ impl Session {
         if receipt.as_ref().is_some_and(|receipt| receipt.len() > LONGEST) {
             return Err("The receipt is too long".into());
         }
-        match (&self.state, frame.command) {
+        match (&mut self.state, frame.command) {
             (State::Left(_), _) => return Ok(Turn::Go),
             (_, Command::Connected | Command::Message | Command::Receipt | Command::Error) => {
                 return Err(format!("{} is the server's own", frame.command.name()).into());
@@ -139,12 +120,12 @@ impl Session {
                     self.complain(&refused, out);
                 }
             }
-            (State::Connected(_), Command::Subscribe) => {
-                if let Err(refused) = self.subscribe(&frame).await {
+            (State::Connected(connected), Command::Subscribe) => {
+                if let Err(refused) = connected.subscribe(&frame).await {
                     self.complain(&refused, out);
                 }
             }
-            (State::Connected(_), Command::Unsubscribe) => self.unsubscribe(&frame),
+            (State::Connected(connected), Command::Unsubscribe) => connected.unsubscribe(&frame),
             (State::Connected(_), Command::Disconnect) => {
                 self.state = State::Left(Instant::now() + LEAVING);
                 if receipt.is_none() {
@@ -206,55 +187,6 @@ impl Session {
         destinations::perform(&connected.cx, destination, &frame.body).await
     }
 
-    async fn subscribe(&mut self, frame: &frame::Frame) -> Result<(), Refused> {
-        let State::Connected(connected) = &mut self.state else { return Ok(()) };
-        let refuse = |error| Refused { prefix: "Failed to subscribe", error };
-        let destination = frame.header("destination").unwrap_or_default();
-        let queue = destinations::queue(destination)?;
-        let id = frame.header("id").map(str::to_owned);
-        if id.is_none() && !connected.is_old {
-            return Err(refuse(Error::bad_request("A subscription needs an id")));
-        }
-        if id.as_ref().is_some_and(|id| id.len() > LONGEST) {
-            return Err(refuse(Error::bad_request("The id of the subscription is too long")));
-        }
-        let is_same = |known: &Subscription| match &id {
-            Some(id) => known.id.as_ref() == Some(id),
-            None => known.id.is_none() && known.destination == destination,
-        };
-        // The first one of an id stays.
-        if connected.subscriptions.iter().any(is_same) {
-            return Ok(());
-        }
-        if connected.subscriptions.len() >= MOST {
-            return Err(refuse(Error::bad_request(format!("At most {MOST} subscriptions fit into one session"))));
-        }
-        let resumed = match (frame.header("after"), queue) {
-            (Some(after), Queue::Events(topic)) if topic.is_durable() => {
-                let head = log::head(&connected.cx.chat).await.map_err(refuse)?;
-                Some(head.position_of(after).map_err(refuse)?)
-            }
-            _ => None,
-        };
-        let told = resumed.unwrap_or_else(|| connected.listener.position());
-        connected.subscriptions.push(Subscription { id, destination: destination.to_owned(), queue, told });
-        connected.update_interest();
-        if let Some(after) = resumed {
-            connected.listener.rewind(after, &mut connected.waiting);
-        }
-        Ok(())
-    }
-
-    fn unsubscribe(&mut self, frame: &frame::Frame) {
-        let State::Connected(connected) = &mut self.state else { return };
-        let (id, destination) = (frame.header("id"), frame.header("destination"));
-        connected.subscriptions.retain(|known| match id {
-            Some(_) => known.id.as_deref() != id,
-            None => known.id.is_some() || Some(known.destination.as_str()) != destination,
-        });
-        connected.update_interest();
-    }
-
     /// Tells the session what it did wrong, if it listens.
     fn complain(&mut self, refused: &Refused, out: &mut Vec<Frame>) {
         let State::Connected(connected) = &self.state else { return };
@@ -291,34 +223,6 @@ impl Session {
         }
         self.state = State::Left(Instant::now() + LEAVING);
         Turn::End(Goodbye::new(1002, ""))
-    }
-}
-
-impl Connected {
-    async fn tell(&mut self, event: &Event, session: &str, messages: &mut u64, out: &mut Vec<Frame>) -> Told<()> {
-        let queue = Queue::Events(event.kind.topic());
-        if !self.subscriptions.iter().any(|known| known.queue == queue && known.wants(event)) {
-            return Ok(());
-        }
-        let Some(body) = body(&self.cx, event).await? else { return Ok(()) };
-        let cursor = event.position.map(|position| self.head.cursor(position).to_string());
-        let extra: Vec<(&str, &str)> = cursor.iter().map(|cursor| ("cursor", cursor.as_str())).collect();
-        for subscription in &mut self.subscriptions {
-            if subscription.queue == queue && subscription.wants(event) {
-                subscription.told = event.position.unwrap_or(subscription.told);
-                *messages += 1;
-                out.push(subscription.message(session, *messages, &extra, &body));
-            }
-        }
-        Ok(())
-    }
-
-    fn update_interest(&self) {
-        let topics = self.subscriptions.iter().filter_map(|known| match known.queue {
-            Queue::Events(topic) => Some(topic),
-            Queue::Errors => None,
-        });
-        self.listener.set_interest(topics.collect::<Interest>());
     }
 }
 

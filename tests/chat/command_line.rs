@@ -227,6 +227,30 @@ async fn the_demo_is_made_once_and_kept() {
 }
 
 #[tokio::test]
+async fn the_demo_is_made_once_however_many_start_with_it_together() {
+    let home = Home::new().await;
+    let demo = ["serve", "--demo"];
+    let (one, two, three) = tokio::join!(home.serve(&demo), home.serve(&demo), home.serve(&demo));
+    for process in [&one, &two, &three] {
+        let alice = process.somebody(1, &one.demo_token("Alice"), "Alice");
+        assert_eq!(alice.get("/conversations").await.data().as_array().map(Vec::len), Some(1));
+        assert_eq!(messages(&alice, 1).await.keys().copied().collect::<Vec<_>>(), (1..=8).collect::<Vec<_>>());
+    }
+}
+
+#[tokio::test]
+async fn a_database_that_is_not_there_is_not_made_by_looking_at_it() {
+    let home = Home::new().await;
+    let ended = home.run(&["doctor", "--set", "database.url=sqlite:missing.db"]).await;
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    for part in ["The database cannot be checked: database.url is sqlite:missing.db", "there is no file missing.db"] {
+        assert!(ended.err.contains(part), "{ended:?}");
+    }
+    let again = home.run(&["doctor", "--set", "database.url=sqlite:missing.db"]).await;
+    assert_eq!(again.err, ended.err, "nothing was made");
+}
+
+#[tokio::test]
 async fn asked_to_end_it_says_goodbye_and_ends_well() {
     let home = Home::new().await;
     let process = home.serve(&["serve", "--demo"]).await;

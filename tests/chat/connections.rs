@@ -47,6 +47,22 @@ async fn whoever_sends_too_much_hears_the_refusal_at_its_end() {
     }
 }
 
+#[tokio::test]
+async fn what_nobody_reads_ends_the_connection_only_if_it_is_long() {
+    let server = Server::start().await;
+    let alice = server.person("Alice").await;
+    for (length, ends) in [(0, false), (2, false), (40_000, false), (400_000, true)] {
+        let request = alice.request(reqwest::Method::PUT, "/api/chat/conversations/999/mute").body(" ".repeat(length));
+        let answer = alice.fetch(request).await;
+        assert_eq!((answer.status, answer.header("connection").is_some()), (404, ends), "{length}");
+    }
+    let pieces = [Ok::<_, std::io::Error>("{\"userIds\""), Ok(": []}")];
+    let body = reqwest::Body::wrap_stream(futures_util::stream::iter(pieces));
+    let request = alice.request(reqwest::Method::POST, "/api/chat/presence/users").body(body);
+    let answer = alice.fetch(request.header("content-type", "application/json")).await;
+    assert_eq!((answer.status, answer.header("connection")), (200, None), "of unknown length, and read");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_says_too_much_over_a_socket_hears_why_it_is_closed() {
     let server = Server::start().await;
