@@ -9,6 +9,7 @@ mod m20261124_000004_log;
 mod m20261124_000005_webhooks;
 mod m20261124_000006_webhook_turns;
 mod m20261124_000007_files;
+mod m20261126_000008_webhook_ends;
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::{
@@ -61,6 +62,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000005_webhooks::Migration),
             Box::new(m20261124_000006_webhook_turns::Migration),
             Box::new(m20261124_000007_files::Migration),
+            Box::new(m20261126_000008_webhook_ends::Migration),
         ]
     }
 }

@@ -148,20 +148,19 @@ pub async fn of_many(cx: &Cx, ids: &[MessageId]) -> Result<HashMap<MessageId, Ve
 
 /// The receipts of messages, first readers first: two statements.
 async fn load(db: &impl ConnectionTrait, rows: &[message::Model]) -> Result<HashMap<MessageId, Vec<ReadReceipt>>> {
-    let Some((first, last)) = rows.iter().map(|row| row.id).min().zip(rows.iter().map(|row| row.id).max()) else {
+    if rows.is_empty() {
         return Ok(HashMap::new());
-    };
-    let moves = moves(db, super::distinct(rows.iter().map(|row| row.conversation_id)), first, last).await?;
+    }
+    let moves = moves(db, rows).await?;
     let users: Vec<UserId> = moves.iter().map(|row| UserId::stored(row.user_id)).collect();
     let users = users::by_ids(db, &users).await?;
+    let moves = super::group(moves.into_iter().map(|moved| (moved.conversation_id, moved)));
     let receipts = rows.iter().map(|row| {
         let over = |moved: &&read_receipt::Model| {
-            moved.conversation_id == row.conversation_id
-                && moved.user_id != row.sender_id
-                && (moved.from_message_id + 1..=moved.message_id).contains(&row.id)
+            moved.user_id != row.sender_id && (moved.from_message_id + 1..=moved.message_id).contains(&row.id)
         };
         let mut readers = HashSet::new();
-        let receipts = moves.iter().filter(over).filter(|moved| {
+        let receipts = moves.get(&row.conversation_id).into_iter().flatten().filter(over).filter(|moved| {
             // Somebody who came back may have read it twice; the first time counts.
             readers.insert(moved.user_id)
         });
@@ -176,13 +175,8 @@ async fn load(db: &impl ConnectionTrait, rows: &[message::Model]) -> Result<Hash
     Ok(receipts.collect())
 }
 
-/// The moves over any message from `first` to `last`, of those who are in the conversations now, in their order.
-async fn moves(
-    db: &impl ConnectionTrait,
-    conversations: Vec<i64>,
-    first: i64,
-    last: i64,
-) -> Result<Vec<read_receipt::Model>> {
+/// The moves over any of these messages, and no others, of those who are in the conversations now, in their order.
+async fn moves(db: &impl ConnectionTrait, rows: &[message::Model]) -> Result<Vec<read_receipt::Model>> {
     let here = |column| Expr::col((participant::Entity, column));
     let there = |column| (read_receipt::Entity, column);
     let present = Query::select()
@@ -191,10 +185,18 @@ async fn moves(
         .and_where(here(participant::Column::ConversationId).equals(there(read_receipt::Column::ConversationId)))
         .and_where(here(participant::Column::UserId).equals(there(read_receipt::Column::UserId)))
         .to_owned();
+    let passed = |column| Expr::col((message::Entity, column));
+    let covered = Query::select()
+        .expr(Expr::val(1))
+        .from(message::Entity)
+        .and_where(passed(message::Column::Id).is_in(rows.iter().map(|row| row.id)))
+        .and_where(passed(message::Column::ConversationId).equals(there(read_receipt::Column::ConversationId)))
+        .and_where(passed(message::Column::Id).gt(Expr::col(there(read_receipt::Column::FromMessageId))))
+        .and_where(passed(message::Column::Id).lte(Expr::col(there(read_receipt::Column::MessageId))))
+        .to_owned();
     let moves = read_receipt::Entity::find()
-        .filter(read_receipt::Column::ConversationId.is_in(conversations))
-        .filter(read_receipt::Column::FromMessageId.lt(last))
-        .filter(read_receipt::Column::MessageId.gte(first))
+        .filter(read_receipt::Column::ConversationId.is_in(super::distinct(rows.iter().map(|row| row.conversation_id))))
+        .filter(Expr::exists(covered))
         .filter(Expr::exists(present))
         .order_by_asc(read_receipt::Column::Id);
     Ok(moves.all(db).await?)

@@ -84,7 +84,7 @@ where
     let (head, body) = request.into_parts();
     let body = Shared(Arc::new(Mutex::new(body)));
     let mut response = run(Request::from_parts(head, Body::new(body.clone()))).await;
-    if is_old && !body.is_end_stream() && (waits || !body.is_soon_over().await) {
+    if is_old && !body.is_end_stream() && (waits || !body.ends_soon().await) {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     response
@@ -100,7 +100,7 @@ impl Shared {
     }
 
     /// Reads on for a moment: most of what nobody wants to read is short and here already.
-    async fn is_soon_over(mut self) -> bool {
+    async fn ends_soon(mut self) -> bool {
         let rest = async {
             let mut left = SHORT;
             loop {

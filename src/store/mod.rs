@@ -5,7 +5,7 @@ pub mod blobs;
 mod queue;
 mod words;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -49,7 +49,10 @@ impl Store {
     /// # Errors
     /// Whatever the driver says: an unreachable server, a file that is no database, a failed migration.
     pub async fn open(url: &str) -> Result<Self, DbErr> {
-        let store = if url.starts_with("sqlite:") { Self::sqlite(url).await? } else { Self::postgres(url).await? };
+        let store = match url.starts_with("sqlite:") {
+            true => Self::sqlite(url).await?,
+            false => Self::postgres(url, &POSTGRES_LIMITS).await?,
+        };
         migration::migrate(&store.writer).await?;
         Ok(store)
     }
@@ -64,7 +67,11 @@ impl Store {
         {
             return Err(DbErr::Custom(format!("there is no file {}", path.display())));
         }
-        let store = if url.starts_with("sqlite:") { Self::sqlite(url).await? } else { Self::postgres(url).await? };
+        // Whoever only looks may look for long.
+        let store = match url.starts_with("sqlite:") {
+            true => Self::sqlite(url).await?,
+            false => Self::postgres(url, &[]).await?,
+        };
         if !migration::is_current(&store.reader).await {
             return Err(DbErr::Custom("it is not in the newest state: confab migrate brings it there".to_owned()));
         }
@@ -72,7 +79,7 @@ impl Store {
     }
 
     async fn sqlite(url: &str) -> Result<Self, DbErr> {
-        if let Some(folder) = sqlite_path(url).and_then(Path::parent) {
+        if let Some(folder) = sqlite_path(url).as_deref().and_then(Path::parent) {
             std::fs::create_dir_all(folder).map_err(|cause| DbErr::Custom(format!("{}: {cause}", folder.display())))?;
         }
         let writer = Self::connect(|| sqlite_options(url, 1, false)).await?;
@@ -94,11 +101,11 @@ impl Store {
         }
     }
 
-    async fn postgres(url: &str) -> Result<Self, DbErr> {
+    async fn postgres(url: &str, limits: &'static [(&'static str, &'static str)]) -> Result<Self, DbErr> {
         let connect = |connections| {
             let mut options = options(url, connections);
             options.test_before_acquire_if_idle_for(Duration::from_secs(5));
-            options.map_sqlx_postgres_opts(|postgres| postgres.options(POSTGRES_LIMITS));
+            options.map_sqlx_postgres_opts(|postgres| postgres.options(limits.iter().copied()));
             Database::connect(options)
         };
         Ok(Self::counting(connect(POSTGRES_READERS).await?, connect(POSTGRES_WRITERS).await?))
@@ -153,9 +160,9 @@ impl Store {
 }
 
 /// The file of a SQLite database.
-fn sqlite_path(url: &str) -> Option<&Path> {
-    let path = url.strip_prefix("sqlite:")?.trim_start_matches("//");
-    path.split('?').next().map(Path::new)
+fn sqlite_path(url: &str) -> Option<PathBuf> {
+    let path = url.strip_prefix("sqlite:")?.trim_start_matches("//").split('?').next()?;
+    Some(percent_encoding::percent_decode_str(path).decode_utf8_lossy().into_owned().into())
 }
 
 /// The clause that locks the rows it reads until the transaction ends; SQLite's transactions lock the whole file.

@@ -81,7 +81,7 @@ pub enum Outcome {
 /// The lines that are not empty and whose endpoint is switched on: one statement.
 pub async fn next(chat: &Chat) -> Result<Vec<Next>> {
     let sql = "SELECT d.endpoint_id, d.next_attempt_at, (SELECT MAX(ours.locked_until) FROM chat_webhook_deliveries ours \
-               WHERE ours.endpoint_id = e.id AND ours.state = 'PENDING') AS locked_until FROM chat_webhook_endpoints e \
+               WHERE ours.endpoint_id = e.id AND ours.state = 'PENDING' AND ours.locked_until IS NOT NULL) AS locked_until FROM chat_webhook_endpoints e \
                JOIN chat_webhook_deliveries d ON d.id = (SELECT MIN(first.id) FROM chat_webhook_deliveries first \
                WHERE first.endpoint_id = e.id AND first.state = 'PENDING') WHERE e.enabled";
     let db = chat.store.reader();

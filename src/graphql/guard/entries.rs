@@ -13,6 +13,8 @@ use crate::page;
 const PAGED: [&str; 5] = ["conversations", "messages", "replies", "searchMessages", "webhookDeliveries"];
 /// Entries that an operation may ask for, lists within lists multiplied.
 const MOST_ENTRIES: u64 = 100_000;
+/// Fragments within fragments that are looked into for the shape of a list.
+const MOST_FRAGMENTS: usize = 8;
 
 /// Refuses an operation whose lists within lists ask for more than 100,000 entries.
 ///
@@ -23,7 +25,7 @@ pub fn entries(
     operation: &OperationDefinition,
     given: Option<&Variables>,
 ) -> Result<()> {
-    let mut pages = Pages { document, given, known: HashMap::new() };
+    let mut pages = Pages { document, operation, given, known: HashMap::new() };
     if pages.below(&operation.selection_set.node) > MOST_ENTRIES {
         return Err(Error::bad_request(format!("The query asks for more than {MOST_ENTRIES} entries of lists")));
     }
@@ -32,6 +34,7 @@ pub fn entries(
 
 struct Pages<'a> {
     document: &'a ExecutableDocument,
+    operation: &'a OperationDefinition,
     given: Option<&'a Variables>,
     /// What was counted of a fragment; none while it is counted.
     known: HashMap<&'a str, u64>,
@@ -69,21 +72,41 @@ impl<'a> Pages<'a> {
     /// How many entries the page has that a field asks for.
     fn length(&self, field: &Field) -> Option<u64> {
         // The attachments of a conversation come in pages, those of a message do not.
-        let is_connection = || {
-            field.selection_set.node.items.iter().any(|item| match &item.node {
-                Selection::Field(below) => ["edges", "nodes"].contains(&below.node.name.node.as_str()),
-                _ => true,
-            })
-        };
         let name = field.name.node.as_str();
-        let is_page = PAGED.contains(&name) || name == "attachments" && is_connection();
-        let asked = ["first", "last"].iter().find_map(|name| field.get_argument(name));
-        let given = |name: &str| self.given.and_then(|given| given.get(name)?.as_u64());
-        let asked = asked.and_then(|value| {
-            let value = value.node.clone().into_const_with(|name| given(&name).map(Value::from).ok_or(())).ok()?;
-            if let Value::Number(number) = value { number.as_u64() } else { None }
+        let is_page =
+            PAGED.contains(&name) || name == "attachments" && self.is_connection(&field.selection_set.node, 0);
+        let asked = ["first", "last"].iter().find_map(|name| {
+            let value = field.get_argument(name)?.node.clone();
+            match value.into_const_with(|name| self.variable(&name).ok_or(())).ok()? {
+                Value::Number(number) => number.as_u64(),
+                _ => None,
+            }
         });
         is_page.then(|| asked.map_or(page::DEFAULT, |asked| asked.min(page::MOST)))
+    }
+
+    /// The value of a variable: the given one, else its default.
+    fn variable(&self, name: &str) -> Option<Value> {
+        let given = self.given.and_then(|given| given.get(name)).and_then(serde_json::Value::as_u64).map(Value::from);
+        let default = || {
+            let mut definitions = self.operation.variable_definitions.iter();
+            let definition = definitions.find(|definition| definition.node.name.node == name)?;
+            definition.node.default_value.as_ref().map(|value| value.node.clone())
+        };
+        given.or_else(default)
+    }
+
+    fn is_connection(&self, set: &SelectionSet, depth: usize) -> bool {
+        // Fragments that contain themselves were refused before; this is the belt.
+        depth <= MOST_FRAGMENTS
+            && set.items.iter().any(|item| match &item.node {
+                Selection::Field(below) => ["edges", "nodes"].contains(&below.node.name.node.as_str()),
+                Selection::InlineFragment(inline) => self.is_connection(&inline.node.selection_set.node, depth + 1),
+                Selection::FragmentSpread(spread) => {
+                    let fragment = self.document.fragments.get(&spread.node.fragment_name.node);
+                    fragment.is_some_and(|found| self.is_connection(&found.node.selection_set.node, depth + 1))
+                }
+            })
     }
 }
 
@@ -114,6 +137,15 @@ mod tests {
         assert!(is_taken(&nested("replies(first: $n) { nodes { id } }"), json!({ "n": 10 })));
         assert!(!is_taken(&nested("... on X { replies(first: $n) { nodes { id } } }"), json!({ "n": 1_000 })));
         assert!(!is_taken(&nested("attachments(first: 100) { nodes { id } }"), json!({})));
+        let colocated =
+            nested("attachments { ...A }") + " fragment A on Attachment { id ...B } fragment B on Attachment { size }";
+        assert!(is_taken(&colocated, json!({})), "a list of a message is no page");
+        let defaults = |default: u32| {
+            nested("replies(first: $n, last: null) { nodes { id } }")
+                .replace("$n: Int", &format!("$n: Int = {default}"))
+        };
+        assert!(is_taken(&defaults(5), json!({})) && !is_taken(&defaults(100), json!({})));
+        assert!(!is_taken(&nested("replies(first: null, last: 100) { nodes { id } }"), json!({})));
     }
 
     #[test]
