@@ -180,6 +180,12 @@ impl Event {
         Self { position: None, kind, conversation, actor, subject, message, at, fact, forms: Forms::default() }
     }
 
+    /// The same event once more, without what was written of it.
+    pub fn copy(&self) -> Self {
+        let event = Self::new(self.kind, self.conversation, self.actor, self.at, self.fact.clone());
+        Self { position: self.position, ..event }
+    }
+
     /// What a later event replaces while both are waiting: who types where, who is how. Durable events stay apart.
     pub fn replaces(&self) -> Option<(Option<ConversationId>, UserId)> {
         self.position.is_none().then_some((self.conversation, self.actor))

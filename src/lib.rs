@@ -16,7 +16,7 @@
 //! | 3 | [`chat`], [`access`], [`event`], [`log`], [`limit`] | the rules, the one visibility rule, the durable log |
 //! | 2 | [`store`], [`auth`] | pools and the writer's queue; the only reader of tokens |
 //! | 1 | [`entity`] | the stored rows |
-//! | 0 | [`address`], [`answer`], [`body`], [`config`], [`error`], [`id`], [`metrics`](mod@metrics), [`origin`], [`page`], [`signature`], [`socket`], [`sockjs`], [`text`] | on nothing of ours but each other |
+//! | 0 | [`address`], [`answer`], [`body`], [`config`], [`error`], [`fault`], [`id`], [`metrics`](mod@metrics), [`origin`], [`page`], [`signature`], [`socket`], [`sockjs`], [`text`] | on nothing of ours but each other |
 //!
 //! # Invariants
 //!
@@ -40,6 +40,7 @@ pub mod demo;
 pub mod entity;
 pub mod error;
 pub mod event;
+pub mod fault;
 pub mod graphql;
 pub mod http;
 pub mod id;

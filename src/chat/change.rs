@@ -17,6 +17,7 @@ use crate::chat::webhooks::{self, Hooks};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::event::{Event, EventType, Fact, Sink};
+use crate::fault;
 use crate::id::{ConversationId, MessageId, UserId};
 use crate::limit::Limits;
 use crate::log;
@@ -125,7 +126,7 @@ impl Batch {
     }
 
     fn back_to(&mut self, mark: &Mark) {
-        self.position = mark.position;
+        self.position = if fault::is_on("hole-after-failure") { self.position } else { mark.position };
         self.message_id = mark.message_id;
         self.events.truncate(mark.events);
     }
@@ -155,6 +156,7 @@ impl Writer {
             }
         };
         // Changes that were never reached are dropped, which answers them with `Unavailable`.
+        let failed = failed.filter(|_| !fault::is_on("acknowledge-without-commit"));
         answers.into_iter().for_each(|answer: Answer| answer(failed.clone()));
     }
 
@@ -296,6 +298,9 @@ async fn finish(batch: Batch, head: Head) -> Result<Vec<Event>, DbErr> {
         let revision = head.webhook_revision + i64::from(endpoints_changed);
         let values = [batch.position.into(), batch.message_id.into(), revision.into()];
         tx.execute_raw(Statement::from_sql_and_values(tx.get_database_backend(), sql, values)).await?;
+    }
+    if fault::is_on("announce-before-commit") {
+        events.iter().for_each(|event| writer.sink.tell(Arc::new(event.copy())));
     }
     tx.commit().await?;
     if told {

@@ -16,6 +16,7 @@ use crate::chat::{Cx, users};
 use crate::entity::{message, participant, read_receipt};
 use crate::error::Result;
 use crate::event::{EventType, Fact};
+use crate::fault;
 use crate::id::{ConversationId, MessageId, UserId};
 
 /// Somebody's marker moved (contract §3, ReadReceiptBroadcast).
@@ -65,7 +66,9 @@ pub async fn mark_read(cx: &Cx, id: ConversationId, up_to: Option<MessageId>) ->
                     Some(message) => Some(in_it(batch, &member, message).await?),
                 };
                 let before = member.me.last_read_message_id;
-                if let Some(target) = target.filter(|target| before.is_none_or(|before| *target > before)) {
+                let is_move =
+                    |target: &i64| before.is_none_or(|before| *target > before || fault::is_on("marker-moves-back"));
+                if let Some(target) = target.filter(is_move) {
                     move_marker(batch, member.me, target).await?;
                     let moved = ReadReceiptMove {
                         conversation_id: id,

@@ -17,8 +17,15 @@ const PREFIX: &str = "CONFAB_";
 /// The one setting that is a list of tables.
 const ENDPOINTS: &str = "webhooks.endpoints";
 /// Variables of the tests and scripts of this project, which mean nothing to the server.
-const NO_SETTINGS: [&str; 5] =
-    ["CONFAB_BIN", "CONFAB_CHROMIUM", "CONFAB_POSTGRES", "CONFAB_PYTHON", "CONFAB_TEST_DATABASE"];
+const NO_SETTINGS: [&str; 7] = [
+    "CONFAB_BIN",
+    "CONFAB_CHROMIUM",
+    "CONFAB_FAULT",
+    "CONFAB_FAULTS",
+    "CONFAB_POSTGRES",
+    "CONFAB_PYTHON",
+    "CONFAB_TEST_DATABASE",
+];
 
 /// One assignment of a layer.
 struct Given {

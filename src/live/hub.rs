@@ -10,6 +10,7 @@ use crate::access;
 use crate::chat::{Chat, Cx, conversations, presence};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, EventType, Fact};
+use crate::fault;
 use crate::id::{ConversationId, UserId};
 use crate::log;
 use crate::metrics::Connected;
@@ -224,6 +225,7 @@ impl State {
     fn exits(&self, event: &Event) -> Vec<(ConversationId, UserId)> {
         let Some(conversation) = event.conversation else { return Vec::new() };
         match event.kind {
+            EventType::ParticipantRemoved if fault::is_on("exits-forgotten") => Vec::new(),
             EventType::ParticipantRemoved => event.subject.map(|user| (conversation, user)).into_iter().collect(),
             EventType::ConversationDeleted => {
                 self.rooms.get(&conversation).into_iter().flatten().map(|user| (conversation, *user)).collect()

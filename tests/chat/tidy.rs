@@ -12,6 +12,7 @@ const FLOORS: [&[&str]; 9] = [
         "body",
         "config",
         "error",
+        "fault",
         "id",
         "metrics",
         "origin",
