@@ -8,11 +8,12 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, Utc};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, Statement};
+use sea_orm::{ConnectionTrait, DbErr, Statement};
 use tokio::sync::oneshot;
 
 use crate::chat::files::Links;
 use crate::chat::messages::send;
+use crate::chat::readiness::Readiness;
 use crate::chat::webhooks::{self, Hooks};
 use crate::config::Config;
 use crate::error::{Error, Result};
@@ -22,7 +23,7 @@ use crate::id::{ConversationId, MessageId, UserId};
 use crate::limit::Limits;
 use crate::log;
 use crate::metrics;
-use crate::store::{self, Queue, Store};
+use crate::store::{self, Queue, Store, Transaction};
 
 /// What waits for the writer. Sends are taken together with many rows to a statement; anything else runs by itself.
 pub enum Change {
@@ -70,6 +71,7 @@ pub struct Writer {
     pub links: Links,
     pub hooks: Arc<Hooks>,
     pub sink: Sink,
+    pub readiness: Arc<Readiness>,
 }
 
 /// The queue to the writer, and its loop.
@@ -83,13 +85,15 @@ pub fn writer(writer: Writer) -> (Queue<Change>, impl Future<Output = ()>) {
 
 /// An open transaction with the next position and message id in its hands.
 pub struct Batch {
-    pub tx: DatabaseTransaction,
+    pub tx: Transaction,
     pub writer: Arc<Writer>,
     /// The time of the whole batch.
     pub now: DateTime<Utc>,
     position: i64,
     message_id: i64,
     events: Vec<Event>,
+    /// Whether something has to be written whatever the changes come to.
+    touched: bool,
     /// Whether a webhook endpoint was changed.
     pub endpoints_changed: bool,
 }
@@ -119,6 +123,15 @@ impl Batch {
     pub fn next_message_id(&mut self) -> MessageId {
         self.message_id += 1;
         MessageId::stored(self.message_id)
+    }
+
+    /// Makes sure that the transaction writes, for whoever wants to know whether that works.
+    ///
+    /// # Errors
+    /// None: it is a change like any other.
+    pub fn touch(&mut self) -> Result<()> {
+        self.touched = true;
+        Ok(())
     }
 
     fn mark(&self) -> Mark {
@@ -155,6 +168,9 @@ impl Writer {
                 Some(Error::unavailable())
             }
         };
+        if failed.is_some() {
+            self.readiness.failed();
+        }
         // Changes that were never reached are dropped, which answers them with `Unavailable`.
         let failed = failed.filter(|_| !fault::is_on("acknowledge-without-commit"));
         answers.into_iter().for_each(|answer: Answer| answer(failed.clone()));
@@ -171,6 +187,7 @@ impl Writer {
             position: head.position,
             message_id: head.message_id,
             events: Vec::with_capacity(changes.len()),
+            touched: false,
             endpoints_changed: false,
         };
         let alone = changes.len() == 1;
@@ -204,7 +221,7 @@ struct Head {
 }
 
 /// Locks the row that positions and message ids come from, and reads it.
-async fn lock_log(tx: &DatabaseTransaction) -> Result<Head, DbErr> {
+async fn lock_log(tx: &Transaction) -> Result<Head, DbErr> {
     let lock = store::for_update(tx);
     let sql = format!("SELECT position, message_id, webhook_revision FROM chat_log WHERE id = 1{lock}");
     let row = tx.query_one_raw(Statement::from_string(tx.get_database_backend(), sql)).await?;
@@ -293,7 +310,9 @@ async fn finish(batch: Batch, head: Head) -> Result<Vec<Event>, DbErr> {
         now,
     };
     let told = webhooks::write(place, &events).await?;
-    if batch.position != head.position || batch.message_id != head.message_id || endpoints_changed {
+    let moved = batch.position != head.position || batch.message_id != head.message_id;
+    let writes = moved || endpoints_changed || batch.touched;
+    if writes {
         let sql = "UPDATE chat_log SET position = $1, message_id = $2, webhook_revision = $3 WHERE id = 1";
         let revision = head.webhook_revision + i64::from(endpoints_changed);
         let values = [batch.position.into(), batch.message_id.into(), revision.into()];
@@ -303,6 +322,9 @@ async fn finish(batch: Batch, head: Head) -> Result<Vec<Event>, DbErr> {
         events.iter().for_each(|event| writer.sink.tell(Arc::new(event.copy())));
     }
     tx.commit().await?;
+    if writes {
+        writer.readiness.wrote();
+    }
     if told {
         writer.hooks.wake();
     }

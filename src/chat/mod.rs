@@ -9,6 +9,7 @@ pub mod messages;
 pub mod participants;
 pub mod presence;
 pub mod reactions;
+pub mod readiness;
 pub mod receipts;
 pub mod search;
 pub mod typing;
@@ -43,6 +44,7 @@ pub struct Chat {
     pub(crate) limits: Arc<Limits>,
     pub(crate) links: files::Links,
     queue: Queue<Change>,
+    readiness: Arc<readiness::Readiness>,
     hooks: Arc<webhooks::Hooks>,
     sink: Sink,
     people: users::Known,
@@ -104,6 +106,7 @@ impl Chat {
     ) -> (Arc<Self>, impl Future<Output = ()>) {
         let limits = Arc::new(Limits::new(&config.limits));
         let hooks = Arc::new(webhooks::Hooks::default());
+        let readiness = Arc::<readiness::Readiness>::default();
         let (queue, writer) = change::writer(change::Writer {
             store: store.clone(),
             config: Arc::clone(&config),
@@ -111,6 +114,7 @@ impl Chat {
             links: links.clone(),
             hooks: Arc::clone(&hooks),
             sink: sink.clone(),
+            readiness: Arc::clone(&readiness),
         });
         let chat = Self {
             store,
@@ -119,6 +123,7 @@ impl Chat {
             limits,
             links,
             queue,
+            readiness,
             hooks,
             sink,
             people: users::Known::default(),
@@ -154,11 +159,6 @@ impl Chat {
     /// What webhooks may connect to.
     pub fn reach(&self) -> Reach {
         self.config.webhooks.reach()
-    }
-
-    /// Whether the server is fit to serve: its database answers.
-    pub async fn ready(&self) -> Result<()> {
-        Ok(self.store.ping().await?)
     }
 
     /// What has to be done now and then: forgetting idle rate limits.

@@ -3,6 +3,7 @@
 
 pub mod blobs;
 mod queue;
+mod transaction;
 mod words;
 
 use std::path::{Path, PathBuf};
@@ -11,8 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use sea_orm::{
-    ConnAcquireErr, ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend,
-    DbErr, RuntimeErr, SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    ConnAcquireErr, ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, DbErr, RuntimeErr,
 };
 use sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 
@@ -20,13 +20,18 @@ use crate::error::Error;
 
 pub use blobs::Blobs;
 pub use queue::{Queue, queue};
+pub use transaction::Transaction;
 pub use words::matching;
+
+use transaction::Witness;
 
 /// An open database. Reads come from a pool; writes go through [`Store::begin`], one at a time on a node.
 #[derive(Clone)]
 pub struct Store {
     reader: DatabaseConnection,
     writer: DatabaseConnection,
+    /// On SQLite, what is known of the writer's connection.
+    witness: Option<Arc<Witness>>,
     statements: Arc<AtomicU64>,
 }
 
@@ -54,6 +59,9 @@ impl Store {
             false => Self::postgres(url, &POSTGRES_LIMITS).await?,
         };
         migration::migrate(&store.writer).await?;
+        if let Some(witness) = &store.witness {
+            witness.guard();
+        }
         Ok(store)
     }
 
@@ -82,9 +90,15 @@ impl Store {
         if let Some(folder) = sqlite_path(url).as_deref().and_then(Path::parent) {
             std::fs::create_dir_all(folder).map_err(|cause| DbErr::Custom(format!("{}: {cause}", folder.display())))?;
         }
-        let writer = Self::connect(|| sqlite_options(url, 1, false)).await?;
+        let witness = Arc::<Witness>::default();
+        let writer_options = || {
+            let mut options = sqlite_options(url, 1, false);
+            witness.watch(&mut options);
+            options
+        };
+        let writer = Self::connect(writer_options).await?;
         let reader = Self::connect(|| sqlite_options(url, SQLITE_READERS, true)).await?;
-        Ok(Self::counting(reader, writer))
+        Ok(Self::counting(reader, writer, Some(witness)))
     }
 
     /// Connects, again and again while another process is turning the new file's write-ahead log on: SQLite does not
@@ -108,10 +122,10 @@ impl Store {
             options.map_sqlx_postgres_opts(|postgres| postgres.options(limits.iter().copied()));
             Database::connect(options)
         };
-        Ok(Self::counting(connect(POSTGRES_READERS).await?, connect(POSTGRES_WRITERS).await?))
+        Ok(Self::counting(connect(POSTGRES_READERS).await?, connect(POSTGRES_WRITERS).await?, None))
     }
 
-    fn counting(mut reader: DatabaseConnection, mut writer: DatabaseConnection) -> Self {
+    fn counting(mut reader: DatabaseConnection, mut writer: DatabaseConnection, witness: Option<Arc<Witness>>) -> Self {
         let statements = Arc::new(AtomicU64::new(0));
         for pool in [&mut reader, &mut writer] {
             let statements = Arc::clone(&statements);
@@ -119,7 +133,7 @@ impl Store {
                 statements.fetch_add(1, Ordering::Relaxed);
             });
         }
-        Self { reader, writer, statements }
+        Self { reader, writer, witness, statements }
     }
 
     /// How many statements were run so far: what a list costs must not grow with the list.
@@ -132,14 +146,18 @@ impl Store {
         &self.reader
     }
 
-    /// Opens a transaction that will write. On SQLite it takes the write lock at once, so that it cannot fail
-    /// half-way because another process wrote in between.
-    pub async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
-        let options = TransactionOptions {
-            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-            ..TransactionOptions::default()
-        };
-        self.writer.begin_with_options(options).await
+    /// Opens a transaction that will write: see [`Transaction`].
+    ///
+    /// # Errors
+    /// What the driver says. A connection that was lost while it was idle is none: there is another.
+    pub async fn begin(&self) -> Result<Transaction, DbErr> {
+        let mut left = POSTGRES_WRITERS;
+        loop {
+            match Transaction::begin(&self.writer, self.witness.as_ref()).await {
+                Err(cause) if is_cut(&cause) && left > 0 => left -= 1,
+                begun => return begun,
+            }
+        }
     }
 
     /// Whether the database answers now.
@@ -226,6 +244,17 @@ fn is_away(cause: &DbErr) -> bool {
         | sqlx::Error::PoolClosed
         | sqlx::Error::WorkerCrashed => true,
         _ => false,
+    }
+}
+
+/// Whether the cause is a connection that was cut, and not a database that refuses.
+fn is_cut(cause: &DbErr) -> bool {
+    let (DbErr::Exec(RuntimeErr::SqlxError(cause)) | DbErr::Query(RuntimeErr::SqlxError(cause))) = cause else {
+        return false;
+    };
+    match cause.as_ref() {
+        sqlx::Error::Database(cause) => cause.code().is_some_and(|code| code.starts_with("57P")),
+        cause => matches!(cause, sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed),
     }
 }
 

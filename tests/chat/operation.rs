@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use confab::chat::doctor;
 use confab::store::Store;
-use sea_orm::{ConnectionTrait, Database};
+use sea_orm::{ConnectionTrait, Database, TransactionTrait};
 use serde_json::json;
 
 use crate::server::Server;
@@ -126,4 +126,46 @@ async fn the_doctor_finds_a_used_database_well_and_a_meddled_one_not() {
     let broken: Vec<&str> = findings.iter().filter(|finding| finding.broken > 0).map(|finding| finding.rule).collect();
     assert_eq!(broken, ["The log has no hole", "The replies to a message are counted right"]);
     store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_whose_database_can_be_read_but_not_written_is_not_ready_until_it_can() {
+    let server = Server::start().await;
+    let alice = server.person("Alice").await;
+    let room = alice.group("Room", &[]).await;
+    let ready = async || reqwest::get(server.url("/health/ready")).await.expect("an answer").status().as_u16();
+    let database = Database::connect(server.database_url()).await.expect("the database opens");
+    let held = database.begin().await.expect("a transaction");
+    held.execute_unprepared("UPDATE chat_log SET position = position WHERE id = 1")
+        .await
+        .expect("the lock of all writing");
+
+    let refused = alice.post(&format!("/conversations/{room}/messages"), json!({ "content": "in vain" })).await;
+    refused.refused_with(503, "UNAVAILABLE");
+    assert_eq!(alice.get("/conversations").await.status, 200, "reading works");
+    assert_eq!(ready().await, 503);
+
+    held.rollback().await.expect("the lock is given back");
+    let until = tokio::time::Instant::now() + Duration::from_secs(60);
+    while ready().await != 200 && tokio::time::Instant::now() < until {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(ready().await, 200);
+    alice.send(room, "written").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn asking_whether_the_server_is_ready_does_not_write_each_time() {
+    let server = Server::start().await;
+    for _ in 0..3 {
+        let before = server.statements();
+        for _ in 0..40 {
+            assert_eq!(reqwest::get(server.url("/health/ready")).await.expect("an answer").status(), 200);
+        }
+        // The server has chores of its own; a trial is three statements.
+        if server.statements() - before < 80 {
+            return;
+        }
+    }
+    panic!("each question writes");
 }
