@@ -10,6 +10,7 @@ mod tests;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
@@ -39,6 +40,20 @@ pub struct Config {
     pub presence: Presence,
     pub stomp: Stomp,
     pub graphql: Graphql,
+    /// No setting: nobody but the project's own tests has another.
+    #[serde(skip)]
+    pub patience: Patience,
+}
+
+/// How long peers are waited for that do not do their part.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Patience {
+    /// How long a peer may take nothing of what waits for it (contract §8.8).
+    pub stall: Duration,
+    /// How long an HTTP/2 connection may have no stream.
+    pub idle: Duration,
+    /// What an upload may be behind its slowest pace.
+    pub upload: Duration,
 }
 
 /// Where the server listens and keeps what is its own.
@@ -49,6 +64,9 @@ pub struct Server {
     pub bind: SocketAddr,
     /// The folder of the database, the files and the generated secret of a server without other settings.
     pub data_dir: PathBuf,
+    /// Addresses and networks (`10.0.0.0/8`) of the proxies that are believed when they say whom they speak for, in
+    /// `X-Forwarded-For` or `Forwarded`.
+    pub trusted_proxies: Vec<String>,
 }
 
 /// Where rows are kept.
@@ -148,6 +166,8 @@ pub struct Limits {
     pub reactions_per_minute: u32,
     /// Open TCP connections of this node.
     pub connections: u32,
+    /// Open connections, and requests through a trusted proxy, of one public address; an IPv6 address counts by its /64.
+    pub connections_per_address: u32,
     /// Live connections (sockets and streams) of one user on this node.
     pub connections_per_user: u32,
 }
@@ -240,7 +260,17 @@ pub struct Graphql {
 
 impl Default for Server {
     fn default() -> Self {
-        Self { bind: SocketAddr::from(([127, 0, 0, 1], 1337)), data_dir: PathBuf::from("data") }
+        Self {
+            bind: SocketAddr::from(([127, 0, 0, 1], 1337)),
+            data_dir: PathBuf::from("data"),
+            trusted_proxies: Vec::new(),
+        }
+    }
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self { stall: Duration::from_secs(60), idle: Duration::from_secs(75), upload: Duration::from_secs(30) }
     }
 }
 
@@ -276,6 +306,7 @@ impl Default for Limits {
             uploads_per_minute: 10,
             reactions_per_minute: 60,
             connections: 20_000,
+            connections_per_address: 1_000,
             connections_per_user: 100,
         }
     }

@@ -1,9 +1,13 @@
-//! Mounts the doors and serves them: the accept loop with its limits, request ids and logs, health, and shutdown.
+//! Mounts the doors: request ids and logs, health, and what is answered where there is no door. They are served in `serve`.
 
+mod connection;
+pub mod handles;
 mod linger;
+mod places;
+mod serve;
+mod streams;
 
 use std::any::Any;
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,17 +16,10 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{
     AUTHORIZATION, CONTENT_DISPOSITION, CONTENT_RANGE, CONTENT_TYPE, ETAG, IF_NONE_MATCH, IF_RANGE, RANGE, RETRY_AFTER,
 };
-use axum::http::{HeaderName, HeaderValue, Method};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::GracefulShutdown;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
-use tokio_util::sync::CancellationToken;
-use tower::ServiceExt;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
@@ -31,13 +28,8 @@ use crate::app::App;
 use crate::config::Cors;
 use crate::error::{Error, Kind};
 use crate::{graphql, metrics, rest, stomp};
-use linger::Connection;
 
-/// How long a client may take for the head of a request, and the server for its last requests.
-const HEADERS: Duration = Duration::from_secs(10);
-const LAST_REQUESTS: Duration = Duration::from_secs(10);
-/// Bytes of the head of a request, at most.
-const LARGEST_HEAD: usize = 64 * 1024;
+pub use serve::serve;
 
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -109,10 +101,7 @@ fn panicked(cause: Box<dyn Any + Send>) -> Response {
 /// Gives every request an id, which its answer carries and its log line names. Queries are not logged: there may be
 /// a token in them.
 async fn accompany(request: Request, next: Next) -> Response {
-    let given = request.headers().get(&REQUEST_ID).filter(|id| is_plain(id)).cloned();
-    let id = given.unwrap_or_else(|| {
-        HeaderValue::from_str(&uuid::Uuid::now_v7().to_string()).expect("a UUID is hexadecimal digits and dashes")
-    });
+    let id = request_id(request.headers());
     let route = request.extensions().get::<MatchedPath>().map(|route| route.as_str().to_owned());
     let (method, path, started) = (request.method().clone(), request.uri().path().to_owned(), Instant::now());
     let mut response = next.run(request).await;
@@ -128,73 +117,15 @@ async fn accompany(request: Request, next: Next) -> Response {
     response
 }
 
+/// The id that the caller gave, or a new one.
+fn request_id(headers: &HeaderMap) -> HeaderValue {
+    let given = headers.get(&REQUEST_ID).filter(|id| is_plain(id)).cloned();
+    given.unwrap_or_else(|| {
+        HeaderValue::from_str(&uuid::Uuid::now_v7().to_string()).expect("a UUID is hexadecimal digits and dashes")
+    })
+}
+
 fn is_plain(id: &HeaderValue) -> bool {
     let bytes = id.as_bytes();
     (1..=64).contains(&bytes.len()) && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(byte))
-}
-
-/// Serves until the app is told to stop, then lets the last requests finish.
-pub async fn serve(app: &Arc<App>, listener: TcpListener) {
-    let router = router(app);
-    let graceful = GracefulShutdown::new();
-    let most = usize::try_from(app.config.limits.connections).unwrap_or(usize::MAX);
-    let places =
-        Arc::new(Semaphore::new(if most == 0 { Semaphore::MAX_PERMITS } else { most.min(Semaphore::MAX_PERMITS) }));
-    let mut builder = Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADERS).max_buf_size(LARGEST_HEAD);
-    builder
-        .http2()
-        .timer(TokioTimer::new())
-        .max_concurrent_streams(100)
-        .keep_alive_interval(Duration::from_secs(20))
-        .max_header_list_size(LARGEST_HEAD as u32);
-    while let Some(stream) = accept(&listener, &app.stopping).await {
-        // Beyond the limit a connection is closed at once: a client that waits in vain is worse.
-        let Ok(place) = Arc::clone(&places).try_acquire_owned() else { continue };
-        let service = router.clone();
-        let service = hyper::service::service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
-            let service = service.clone();
-            async move { Ok::<_, Infallible>(linger::answer(request, |request| answer(service, request)).await) }
-        });
-        let stream = TokioIo::new(Connection::new(stream, place));
-        let connection = graceful.watch(builder.serve_connection_with_upgrades(stream, service).into_owned());
-        tokio::spawn(async move {
-            if let Err(cause) = connection.await {
-                tracing::debug!(%cause, "a connection ended");
-            }
-        });
-    }
-    // Whoever comes now is refused, and goes to another node.
-    drop(listener);
-    if tokio::time::timeout(LAST_REQUESTS, graceful.shutdown()).await.is_err() {
-        tracing::warn!("some requests did not finish in time");
-    }
-}
-
-async fn answer(router: Router, request: Request) -> Response {
-    match router.oneshot(request).await {
-        Ok(response) => response,
-        Err(never) => match never {},
-    }
-}
-
-/// The next connection, without Nagle's delay: frames are gathered where they are written.
-async fn accept(listener: &TcpListener, stopping: &CancellationToken) -> Option<TcpStream> {
-    loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            () = stopping.cancelled() => return None,
-        };
-        match accepted {
-            Ok((stream, _)) => {
-                let _slower = stream.set_nodelay(true);
-                return Some(stream);
-            }
-            Err(cause) => {
-                // Out of file handles, most likely: they come back.
-                tracing::warn!(%cause, "a connection could not be accepted");
-                tokio::time::sleep(Duration::from_millis(100)).await;
-            }
-        }
-    }
 }

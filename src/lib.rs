@@ -16,7 +16,7 @@
 //! | 3 | [`chat`], [`access`], [`event`], [`log`], [`limit`] | the rules, the one visibility rule, the durable log |
 //! | 2 | [`store`], [`auth`] | pools and the writer's queue; the only reader of tokens |
 //! | 1 | [`entity`] | the stored rows |
-//! | 0 | [`address`], [`answer`], [`body`], [`config`], [`error`], [`fault`], [`id`], [`metrics`](mod@metrics), [`origin`], [`page`], [`signature`], [`socket`], [`sockjs`], [`text`] | on nothing of ours but each other |
+//! | 0 | [`address`], [`answer`], [`body`], [`config`], [`error`], [`fault`], [`id`], [`metrics`](mod@metrics), [`origin`], [`page`], [`peer`], [`signature`], [`socket`], [`sockjs`], [`text`] | on nothing of ours but each other |
 //!
 //! # Invariants
 //!
@@ -50,6 +50,7 @@ pub mod log;
 pub mod metrics;
 pub mod origin;
 pub mod page;
+pub mod peer;
 pub mod rest;
 pub mod signature;
 pub mod socket;

@@ -13,7 +13,7 @@ use confab::chat::doctor;
 use confab::chat::users::{self, UserInput};
 use confab::config::{Chat, Config, Limits, LogFormat};
 use confab::id::UserId;
-use confab::{demo, graphql, store::Store};
+use confab::{demo, graphql, http, store::Store};
 use tokio::net::TcpListener;
 use tracing::Level;
 use tracing_subscriber::filter::{FilterExt, filter_fn};
@@ -184,6 +184,7 @@ async fn serve(config: Config, with_demo: bool) -> anyhow::Result<()> {
     let listener =
         TcpListener::bind(bind).await.with_context(|| format!("server.bind: {bind} cannot be listened on"))?;
     let address = listener.local_addr()?;
+    http::handles::raise(config.limits.connections);
     let opened = async {
         if with_demo {
             furnish(&config).await?;

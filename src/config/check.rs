@@ -1,6 +1,7 @@
 //! Which values make sense, alone and together.
 
 use super::{Config, ConfigError, WEBHOOK_EVENTS, must};
+use crate::peer::Proxies;
 use crate::signature;
 
 /// The shortest secret that HS256 may be signed with, in bytes.
@@ -51,6 +52,11 @@ impl Config {
     fn check_addresses(&self) -> Result<(), ConfigError> {
         if self.server.data_dir.as_os_str().is_empty() {
             return Err(must("server.data_dir", "a folder"));
+        }
+        if let Err(entry) = Proxies::parse(&self.server.trusted_proxies) {
+            let key = "server.trusted_proxies";
+            let sentence = format!("{key} must be addresses and networks such as 10.0.0.0/8, which {entry:?} is not");
+            return Err(ConfigError::new(key, sentence));
         }
         let schemes: [(&str, &Option<String>, &[&str], &str); 3] = [
             (

@@ -149,6 +149,10 @@ fn bad_values_are_refused_by_name() {
         ("storage.url=https://bucket", "storage.url must be a URL that begins with file: or s3://"),
         ("storage.endpoint=minio", "storage.endpoint must be a URL that begins with https:// or http://"),
         ("broker.url=redis://r", "broker.url is set, but joining several nodes is not built yet"),
+        (
+            "server.trusted_proxies=127.0.0.1,10.0.0.0/33",
+            "server.trusted_proxies must be addresses and networks such as 10.0.0.0/8, which \"10.0.0.0/33\" is not",
+        ),
         ("cors.allowed_origins=*,https://a.example", "cors.allowed_origins is either * or a list of origins, not both"),
         (
             "chat.allowed_file_types=image",

@@ -12,10 +12,9 @@ use axum::body::{Body, Bytes};
 use axum::http::header::{CONNECTION, EXPECT};
 use axum::http::{HeaderValue, Request, Response, Version};
 use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::{Sleep, sleep, timeout};
+use tokio::time::timeout;
 
 /// How long a peer that says nothing more, and one that never stops, is waited for.
 const SILENCE: Duration = Duration::from_secs(1);
@@ -24,53 +23,19 @@ const ENOUGH: Duration = Duration::from_secs(10);
 /// Bytes of a body that are read although nobody wants them, and how long.
 const SHORT: usize = 64 * 1024;
 const SOON: Duration = Duration::from_millis(20);
-/// How long a peer may take for its first bytes, and how many tell which HTTP it speaks: before that nobody else looks at
-/// the clock.
-const GREETING: Duration = Duration::from_secs(10);
-const GREETED: usize = 24;
-
-/// An open connection, and its place among those that a node has. The place is given back when the socket is closed,
-/// whatever became of the connection: WebSockets keep theirs.
-pub(super) struct Connection {
-    open: Option<(TcpStream, OwnedSemaphorePermit)>,
-    /// Until when the peer has to have said its first bytes, and how many it has said.
-    greeting: Option<(Pin<Box<Sleep>>, usize)>,
-}
-
-impl Connection {
-    pub fn new(stream: TcpStream, place: OwnedSemaphorePermit) -> Self {
-        Self { open: Some((stream, place)), greeting: Some((Box::pin(sleep(GREETING)), 0)) }
-    }
-
-    fn stream(&mut self) -> Pin<&mut TcpStream> {
-        let (stream, _) = self.open.as_mut().expect("only dropping takes the socket");
-        Pin::new(stream)
-    }
-}
-
-impl Drop for Connection {
-    fn drop(&mut self) {
-        let Some((stream, place)) = self.open.take() else { return };
-        // Without a runtime the process is at its end.
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(async move {
-                let _enough = timeout(ENOUGH, linger(stream)).await;
-                drop(place);
-            });
+/// Says that nothing more comes, and forgets what the peer still sends until it is done, or for [`ENOUGH`].
+pub(super) async fn linger(mut stream: TcpStream) {
+    let silence = async {
+        stream.shutdown().await?;
+        let mut forgotten = vec![0; 16 * 1024];
+        while let Ok(read) = timeout(SILENCE, stream.read(&mut forgotten)).await {
+            if read? == 0 {
+                break;
+            }
         }
-    }
-}
-
-/// Says that nothing more comes, and forgets what the peer still sends until it is done.
-async fn linger(mut stream: TcpStream) -> io::Result<()> {
-    stream.shutdown().await?;
-    let mut forgotten = vec![0; 16 * 1024];
-    while let Ok(read) = timeout(SILENCE, stream.read(&mut forgotten)).await {
-        if read? == 0 {
-            break;
-        }
-    }
-    Ok(())
+        io::Result::Ok(())
+    };
+    let _enough = timeout(ENOUGH, silence).await;
 }
 
 /// Runs a request. Where it was not read to its end and is not short, the answer says that the connection ends with it: a
@@ -132,47 +97,5 @@ impl HttpBody for Shared {
 
     fn size_hint(&self) -> SizeHint {
         self.lock().size_hint()
-    }
-}
-
-impl AsyncRead for Connection {
-    fn poll_read(mut self: Pin<&mut Self>, task: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let before = into.filled().len();
-        let polled = self.stream().poll_read(task, into);
-        if let Some((until, said)) = &mut self.greeting {
-            *said += into.filled().len() - before;
-            if *said >= GREETED {
-                self.greeting = None;
-            } else if polled.is_pending() && until.as_mut().poll(task).is_ready() {
-                return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
-            }
-        }
-        polled
-    }
-}
-
-impl AsyncWrite for Connection {
-    fn poll_write(mut self: Pin<&mut Self>, task: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.stream().poll_write(task, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.stream().poll_flush(task)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.stream().poll_shutdown(task)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        task: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        self.stream().poll_write_vectored(task, slices)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.open.as_ref().is_some_and(|(stream, _)| stream.is_write_vectored())
     }
 }

@@ -22,7 +22,8 @@ const LONGEST_ID: usize = 32;
 
 pub(super) async fn upload(Caller(cx): Caller, request: Request) -> Answer<File> {
     files::may_upload(&cx)?;
-    let mut form = Form::open(request, cx.chat.config.chat.max_file_bytes()).await?;
+    let config = &cx.chat.config;
+    let mut form = Form::open(request, config.chat.max_file_bytes(), config.patience.upload).await?;
     created(receive(&cx, &mut form).await?, true)
 }
 

@@ -1,8 +1,8 @@
 //! A form with a file, read part after part: bounded in bytes, in parts, in the heads of parts and in time, and never
 //! held in memory.
 
-use std::pin::Pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -14,6 +14,7 @@ use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use bytes::Bytes;
 use futures_util::Stream;
+use tokio::time::{Instant, timeout_at};
 
 use crate::body;
 use crate::error::{Error, Kind, Result};
@@ -23,30 +24,41 @@ const BESIDE: u64 = 64 * 1024;
 const MOST_PARTS: usize = 10;
 /// Bytes that may come before a part, or a piece of one, can be made of them: what is longer is a head without end.
 const UNCLAIMED: usize = 512 * 1024;
-/// How long a form may be silent.
-const SILENCE: Duration = Duration::from_secs(30);
+/// Bytes a second that a form has to come with, on the whole: half of what a slow uplink (128 kbit/s) does. Only what
+/// comes slower for longer than the server waits ends; a bound on the whole time would end large files or none.
+const SLOWEST_BYTES_PER_SECOND: u64 = 8 * 1024;
 
 /// A form that is being read.
 pub(super) struct Form {
     parts: Multipart,
     told: Arc<Told>,
     seen: usize,
+    pace: Pace,
+}
+
+/// How far the form may be behind the slowest pace.
+#[derive(Clone, Copy)]
+struct Pace {
+    grace: Duration,
 }
 
 /// What the form and its source tell each other.
 #[derive(Default)]
 struct Told {
+    /// Bytes that came, and microseconds that they were waited for: what the server takes for its own work is not counted.
+    came: AtomicU64,
+    waited: AtomicU64,
     unclaimed: AtomicUsize,
     refused: OnceLock<Error>,
 }
 
 impl Form {
-    /// The form of a request, whose file has up to `most` bytes.
+    /// The form of a request, whose file has up to `most` bytes, and which may be late for `grace`.
     ///
     /// # Errors
     /// `UnsupportedMediaType` for another type and a compressed body, `BadRequest` without a boundary,
     /// `PayloadTooLarge` for a body that announces too much.
-    pub async fn open(request: Request, most: u64) -> Result<Self> {
+    pub async fn open(request: Request, most: u64, grace: Duration) -> Result<Self> {
         body::refuse_compressed(request.headers())?;
         must_be_form(request.headers())?;
         let most = most.saturating_add(BESIDE);
@@ -60,7 +72,7 @@ impl Form {
         let source = Source { body: body.into_data_stream(), told: Arc::clone(&told), left: most, gave: false };
         let parts = Multipart::from_request(Request::from_parts(head, Body::from_stream(source)), &()).await;
         let parts = parts.map_err(|_| Error::bad_request("The form has no boundary"))?;
-        Ok(Self { parts, told, seen: 0 })
+        Ok(Self { parts, told, seen: 0, pace: Pace { grace } })
     }
 
     /// The next part, if there is one.
@@ -72,7 +84,7 @@ impl Form {
         if self.seen > MOST_PARTS + 1 {
             return Err(Error::bad_request(format!("A form has at most {MOST_PARTS} parts")));
         }
-        let field = match in_time(self.parts.next_field()).await? {
+        let field = match self.pace.keeps(&self.told, self.parts.next_field()).await? {
             Ok(field) => field,
             Err(cause) => return Err(self.told.broken(&cause)),
         };
@@ -81,7 +93,7 @@ impl Form {
         if field.name().is_none_or(str::is_empty) {
             return Err(Error::bad_request("Every part of a form needs a name"));
         }
-        Ok(Some(Part { field, told: &self.told }))
+        Ok(Some(Part { field, told: &self.told, pace: self.pace }))
     }
 }
 
@@ -89,6 +101,7 @@ impl Form {
 pub(super) struct Part<'f> {
     field: Field<'f>,
     told: &'f Told,
+    pace: Pace,
 }
 
 impl Part<'_> {
@@ -109,7 +122,8 @@ impl Part<'_> {
     /// # Errors
     /// As [`Form::next`].
     pub async fn piece(&mut self) -> Result<Option<Bytes>> {
-        let piece = in_time(self.field.chunk()).await?.map_err(|cause| self.told.broken(&cause))?;
+        let piece = self.pace.keeps(self.told, self.field.chunk()).await?;
+        let piece = piece.map_err(|cause| self.told.broken(&cause))?;
         self.told.unclaimed.store(0, Ordering::Relaxed);
         Ok(piece)
     }
@@ -130,9 +144,26 @@ impl Part<'_> {
     }
 }
 
-async fn in_time<T>(reading: impl Future<Output = T>) -> Result<T> {
-    let read = tokio::time::timeout(SILENCE, reading).await;
-    read.map_err(|_| Error::new(Kind::Timeout, "The form did not come in time"))
+impl Pace {
+    /// Reads on, unless the form falls too far behind the slowest pace.
+    async fn keeps<T>(self, told: &Told, reading: impl Future<Output = T>) -> Result<T> {
+        let (mut reading, began) = (pin!(reading), Instant::now());
+        let waited = Duration::from_micros(told.waited.load(Ordering::Relaxed));
+        loop {
+            let came = told.came.load(Ordering::Relaxed);
+            let may_wait = self.grace + Duration::from_millis(came.saturating_mul(1000) / SLOWEST_BYTES_PER_SECOND);
+            let read = timeout_at(began + may_wait.saturating_sub(waited), reading.as_mut()).await;
+            let micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+            if let Ok(read) = read {
+                told.waited.fetch_add(micros, Ordering::Relaxed);
+                return Ok(read);
+            }
+            // A piece may be found long after its first bytes came.
+            if told.came.load(Ordering::Relaxed) == came {
+                return Err(Error::new(Kind::Timeout, "The form did not come in time"));
+            }
+        }
+    }
 }
 
 fn must_be_form(headers: &HeaderMap) -> Result<()> {
@@ -176,6 +207,7 @@ impl Stream for Source {
         let Some(piece) = ready!(Pin::new(&mut self.body).poll_next(task)) else { return Poll::Ready(None) };
         let outcome = piece.map_err(|_| Error::bad_request("The body broke off")).and_then(|piece| {
             let size = piece.len();
+            self.told.came.fetch_add(size as u64, Ordering::Relaxed);
             self.left = self.left.checked_sub(size as u64).ok_or_else(too_large)?;
             if self.told.unclaimed.fetch_add(size, Ordering::Relaxed) > UNCLAIMED {
                 return Err(Error::bad_request("The form is malformed"));

@@ -21,6 +21,7 @@ mod tests;
 mod transport;
 mod websocket;
 
+use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,6 +36,12 @@ pub use transport::Transport;
 /// Answers whom a request says it comes from, if it says so in a way that can be believed. It is only asked about
 /// requests for sessions that were claimed ([`Session::claim`]).
 pub type Identify = Arc<dyn Fn(&Parts) -> BoxFuture<'static, Option<i64>> + Send + Sync>;
+
+/// Lets a request begin a session over HTTP, or not. What it returns is kept for as long as the session is.
+pub type Admit = Arc<dyn Fn(&Parts) -> Option<Admission> + Send + Sync>;
+
+/// Something that goes with the session that it was given for.
+pub type Admission = Box<dyn Any + Send + Sync>;
 
 /// How an endpoint behaves.
 #[derive(Clone)]
@@ -65,6 +72,8 @@ pub struct Options {
     pub queue_limit: usize,
     /// Most sessions over HTTP that live at once. One more is answered with 503.
     pub session_limit: usize,
+    /// Who may begin a session over HTTP. Whoever may not is answered with 503, too.
+    pub admit: Option<Admit>,
     /// Which origins may use the endpoint.
     pub origins: Origins,
     /// The URL of the client's script in the iframe page: absolute, or a path that begins with `/`.
@@ -90,6 +99,7 @@ impl Default for Options {
             message_limit: 256 * 1024,
             queue_limit: 256 * 1024,
             session_limit: 20_000,
+            admit: None,
             origins: Origins::SameOrigin,
             client_script: "/sockjs.min.js".to_owned(),
             protocols: Vec::new(),

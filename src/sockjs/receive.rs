@@ -30,7 +30,7 @@ pub(super) async fn receive(endpoint: &Arc<Endpoint>, request: Parts, id: &str, 
         String::new()
     };
     let cookies = endpoint.options.set_cookie.then(|| request.headers.clone());
-    let pipe = match endpoint.pipes.find(id, transport, &endpoint.options) {
+    let pipe = match endpoint.pipes.find(id, transport, &endpoint.options, &request) {
         Found::Full => return reply::empty(StatusCode::SERVICE_UNAVAILABLE),
         Found::Known(pipe) if pipe.transport != transport || !endpoint.owns(&pipe, &request).await => {
             return reply::not_found();

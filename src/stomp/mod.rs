@@ -21,8 +21,9 @@ use futures_util::FutureExt;
 use crate::app::App;
 use crate::auth::{self, bearer};
 use crate::config::Cors;
+use crate::peer::{Client, Shares};
 use crate::socket;
-use crate::sockjs::{self, Opening, Options, Origins};
+use crate::sockjs::{self, Admission, Opening, Options, Origins};
 
 use session::Session;
 use wire::{Agreed, StompWire};
@@ -52,6 +53,8 @@ pub fn router(app: &Arc<App>) -> Router {
 
 fn options(app: &Arc<App>) -> Options {
     let shared = Arc::clone(app);
+    // A session over HTTP has no connection of its own that would be counted.
+    let shares = Shares::new(app.config.limits.connections_per_address);
     Options {
         origins: origins(&app.config.cors),
         client_script: SCRIPT.to_owned(),
@@ -61,6 +64,10 @@ fn options(app: &Arc<App>) -> Options {
         identify: Some(Arc::new(move |request| {
             let (app, token) = (Arc::clone(&shared), token(request));
             async move { app.tokens.verify(&token?).await.ok().map(|claims| claims.user) }.boxed()
+        })),
+        admit: Some(Arc::new(move |request| match request.extensions.get::<Client>() {
+            Some(Client(address)) => shares.take(*address).map(|share| Box::new(share) as Admission),
+            None => Some(Box::new(())),
         })),
         ..Options::default()
     }

@@ -22,7 +22,7 @@ use crate::log;
 use crate::socket::{Frame, Goodbye, PAUSE, Protocol, Received, Turn, is_enough};
 
 /// How long a client may take to connect, to finish a frame, and to close after its DISCONNECT.
-const CONNECT: Duration = Duration::from_secs(30);
+const CONNECT: Duration = Duration::from_secs(10);
 const UNFINISHED: Duration = Duration::from_secs(30);
 const LEAVING: Duration = Duration::from_secs(10);
 /// Bytes of a receipt, at most.

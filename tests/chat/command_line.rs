@@ -368,3 +368,18 @@ async fn check(process: &Process, acknowledged: &Mutex<BTreeMap<i64, String>>, r
     }
     assert_eq!(sent, kept.keys().copied().collect::<Vec<_>>(), "round {round}");
 }
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn the_server_may_open_as_many_files_as_it_may_have_connections_or_says_that_it_may_not() {
+    let home = Home::new().await;
+    let server = home.begin_with_files(300, &["--set", "limits.connections=400"]).await;
+    assert!(server.files() >= 400, "{}", server.files());
+    assert!(!server.logged().contains("limits.connections"), "{}", server.logged());
+    server.terminate().await;
+    // No system allows so many.
+    let server = home.begin_with_files(300, &["--set", "limits.connections=4000000000"]).await;
+    let files = server.files();
+    let said = format!("limits.connections is 4000000000, but this process may open {files} files only");
+    assert!(files > 300 && server.terminate().await.err.contains(&said), "{files}");
+}

@@ -153,3 +153,54 @@ async fn whoever_says_nothing_is_not_waited_for() {
     let [nothing, half, begun] = said;
     assert_eq!(tokio::join!(nothing, half, begun), (true, true, true));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_behind_a_trusted_proxy_has_its_share_and_no_more() {
+    let server = Server::start_with(|config| {
+        config.server.trusted_proxies = vec!["127.0.0.0/8".to_owned()];
+        config.limits.connections_per_address = 2;
+    })
+    .await;
+    let knock = async |address: &str| {
+        let headers = [("Sec-WebSocket-Protocol", "graphql-ws"), ("X-Forwarded-For", address)];
+        GraphqlSocket::knock(server.address, &headers, None).await
+    };
+    let ask = async |address: &str| {
+        let request = reqwest::Client::new().get(server.url("/health/live")).header("x-forwarded-for", address);
+        request.send().await.expect("an answer")
+    };
+    // Whatever a stranger says stands before what the proxy adds.
+    let held = [knock("8.8.8.8").await, knock("1.1.1.1, 8.8.8.8").await];
+    assert!(held.iter().all(Result::is_ok));
+    assert_eq!(knock("9.9.9.9, 8.8.8.8").await.err(), Some(429));
+    let refused = ask("8.8.8.8").await;
+    assert!(refused.headers().contains_key("retry-after") && refused.headers().contains_key("x-request-id"));
+    let refused: serde_json::Value = refused.json().await.expect("the envelope");
+    assert_eq!(refused["code"], "RATE_LIMITED", "{refused}");
+    for neighbour in ["8.8.4.4", "127.0.0.1", "unknown"] {
+        assert_eq!(ask(neighbour).await.status(), 200, "{neighbour}");
+    }
+    drop(held);
+    until("the share was given back", || async { ask("8.8.8.8").await.status() == 200 }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_has_its_share_of_the_sessions_over_http() {
+    let server = Server::start_with(|config| {
+        config.server.trusted_proxies = vec!["127.0.0.1".to_owned()];
+        config.limits.connections_per_address = 3;
+    })
+    .await;
+    let open = async |address: &str| {
+        let url = server.url(&format!("{}/xhr", crate::stomp_client::new_session()));
+        let request = reqwest::Client::new().post(url).header("x-forwarded-for", address);
+        request.send().await.expect("an answer").status().as_u16()
+    };
+    for _ in 0..3 {
+        assert_eq!(open("8.8.8.8").await, 200);
+    }
+    assert_eq!(open("8.8.8.8").await, 503);
+    assert_eq!(open("8.8.4.4").await, 200);
+    // Nobody polls them.
+    until("sessions that are over hold nothing", || async { open("8.8.8.8").await == 200 }).await;
+}

@@ -33,6 +33,7 @@ mod rest_bad_input;
 mod rules;
 mod search;
 mod sockjs_door;
+mod stalled;
 mod stomp_chat;
 mod stomp_connect;
 mod stomp_frames;

@@ -20,7 +20,8 @@ const UNSET: [(&str, &str); 9] = [
     ("auth.audience", "none"),
 ];
 /// What an empty list means.
-const EMPTY: [(&str, &str); 3] = [
+const EMPTY: [(&str, &str); 4] = [
+    ("server.trusted_proxies", "none"),
     ("chat.allowed_file_types", "all types"),
     ("cors.allowed_origins", "same origin only"),
     ("webhooks.endpoints", "none"),

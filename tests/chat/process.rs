@@ -1,5 +1,6 @@
 //! The built program as a process of its own, for what only a command line, a signal or a log can show.
 
+use std::borrow::BorrowMut;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -85,7 +86,28 @@ impl Home {
 
     /// Starts a server on a free port and waits until it says where it listens.
     pub async fn begin(&self, arguments: &[&str]) -> Process {
-        let mut command = self.command(arguments);
+        self.begin_as(self.command(arguments)).await
+    }
+
+    /// As [`Home::begin`], with so many open files until it asks for more.
+    #[cfg(unix)]
+    pub async fn begin_with_files(&self, files: u32, arguments: &[&str]) -> Process {
+        let server = self.command(arguments);
+        let server = server.as_std();
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("ulimit -S -n {files}; exec \"$0\" \"$@\"")]);
+        command.arg(server.get_program()).args(server.get_args()).current_dir(&self.folder).stdin(Stdio::null());
+        for (name, value) in server.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        self.begin_as(command.kill_on_drop(true)).await
+    }
+
+    async fn begin_as(&self, mut command: impl BorrowMut<Command>) -> Process {
+        let command = command.borrow_mut();
         command.args(["--set", "server.bind=127.0.0.1:0", "--set", "limits.messages_per_minute=0"]);
         Process::start(command).await
     }
@@ -123,7 +145,7 @@ pub struct Process {
 }
 
 impl Process {
-    async fn start(mut command: Command) -> Self {
+    async fn start(command: &mut Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
         let (out, err) = (Arc::default(), Arc::default());
         let readers =
@@ -156,6 +178,15 @@ impl Process {
             assert!(ended.is_none() && Instant::now() < until, "not ready: {ended:?} {}", self.logged());
             sleep(Duration::from_millis(10)).await;
         }
+    }
+
+    /// How many files it may open.
+    #[cfg(target_os = "linux")]
+    pub fn files(&self) -> u64 {
+        let id = self.child.id().expect("it runs");
+        let limits = std::fs::read_to_string(format!("/proc/{id}/limits")).expect("Linux tells");
+        let line = limits.lines().find_map(|line| line.strip_prefix("Max open files")).expect("a limit");
+        line.split_whitespace().next().and_then(|soft| soft.parse().ok()).expect("a number")
     }
 
     /// What it printed so far.

@@ -1,0 +1,167 @@
+//! Peers that do not do their part: whoever takes nothing of what waits for them, or sends too little of what they
+//! announced, holds nothing for long (contract §8.8). Here a server has a few seconds' patience
+//! instead of a minute's.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use confab::config::Config;
+use futures_util::stream;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::time::{sleep, timeout};
+
+use crate::server::Server;
+use crate::sockets::{SOON, until};
+use crate::uploads;
+
+/// Something of 60 KB that anybody may have.
+const SCRIPT: &str = "/ws/sockjs-1.6.1.min.js";
+
+fn hasty(config: &mut Config) {
+    config.patience.stall = Duration::from_secs(1);
+    config.patience.upload = Duration::from_secs(1);
+}
+
+/// A connection whose system takes little for it.
+async fn narrow(address: SocketAddr) -> TcpStream {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.set_recv_buffer_size(4096).expect("a small buffer");
+    socket.connect(address).await.expect("the server listens")
+}
+
+/// Asks for a script many times.
+async fn ask(stream: &mut TcpStream, times: usize) {
+    let request = format!("GET {SCRIPT} HTTP/1.1\r\nHost: chat\r\n\r\n");
+    stream.write_all(request.repeat(times).as_bytes()).await.expect("it listens");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn responses_that_nobody_reads_give_their_places_back() {
+    let server = Server::start_with(|config| {
+        hasty(config);
+        config.limits.connections = 4;
+    })
+    .await;
+    let answers = || async { reqwest::get(server.url("/health/live")).await.is_ok() };
+    let mut idle = Vec::new();
+    while answers().await {
+        let mut stream = narrow(server.address).await;
+        ask(&mut stream, 100).await;
+        idle.push(stream);
+    }
+    assert!(idle.len() >= 3);
+    until("the places are free again", answers).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_reads_slowly_but_all_the_time_gets_all_of_it() {
+    let server = Server::start_with(hasty).await;
+    let mut stream = narrow(server.address).await;
+    ask(&mut stream, 8).await;
+    let (mut got, mut chunk) = (0, vec![0; 16 * 1024]);
+    // A peer that is never behind for long, and three times as slow as the server is patient.
+    while got < 8 * 57_000 {
+        got += match timeout(SOON, stream.read(&mut chunk)).await.expect("more comes").expect("no reset") {
+            0 => panic!("closed after {got}"),
+            read => read,
+        };
+        sleep(Duration::from_millis(60)).await;
+    }
+}
+
+/// A client of HTTP/2 that takes so many bytes of each response; its connection answers pings.
+async fn http2(address: SocketAddr, window: u32) -> (h2::client::SendRequest<Bytes>, tokio::task::JoinHandle<()>) {
+    let stream = TcpStream::connect(address).await.expect("the server listens");
+    let mut builder = h2::client::Builder::new();
+    builder.initial_window_size(window);
+    let (client, connection) = builder.handshake::<_, Bytes>(stream).await.expect("it speaks HTTP/2");
+    let running = tokio::spawn(async move {
+        connection.await.ok();
+    });
+    (client, running)
+}
+
+async fn fetch(client: &mut h2::client::SendRequest<Bytes>, path: &str) -> h2::RecvStream {
+    let request = axum::http::Request::get(format!("http://chat{path}")).body(()).expect("a request");
+    let (response, _) = client.send_request(request, true).expect("a stream");
+    let response = timeout(SOON, response).await.expect("an answer").expect("no reset");
+    assert_eq!(response.status(), 200);
+    response.into_body()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_of_http2_that_nobody_reads_is_reset_and_its_neighbours_go_on() {
+    let server = Server::start_with(hasty).await;
+    for window in [0, 1000] {
+        let (client, _running) = http2(server.address, window).await;
+        let mut client = client.ready().await.expect("it is open");
+        let mut unread = fetch(&mut client, SCRIPT).await;
+        let ended = timeout(SOON, async {
+            let mut got = 0;
+            loop {
+                match unread.data().await {
+                    Some(Ok(data)) => got += data.len(),
+                    other => return (got, other.map(|error| error.map(|_| ()))),
+                }
+            }
+        });
+        let (got, end) = ended.await.expect("an end");
+        assert!(matches!(&end, Some(Err(error)) if error.is_reset()), "{window}: {got} {end:?}");
+        if window > 0 {
+            let mut alive = fetch(&mut client, "/health/live").await;
+            assert_eq!(alive.data().await.expect("a body").expect("no reset"), "ok");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_of_http2_that_is_read_slowly_is_read_to_its_end() {
+    let server = Server::start_with(|config| config.patience.stall = Duration::from_secs(3)).await;
+    let (client, _running) = http2(server.address, 2000).await;
+    let mut client = client.ready().await.expect("it is open");
+    let mut body = fetch(&mut client, SCRIPT).await;
+    let mut got = 0;
+    while let Some(data) = timeout(SOON, body.data()).await.expect("more comes") {
+        let size = data.expect("no reset").len();
+        got += size;
+        sleep(Duration::from_millis(100)).await;
+        body.flow_control().release_capacity(size).expect("it was taken");
+    }
+    assert!(got > 50_000, "{got}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_http2_connection_without_streams_gives_its_place_back_although_it_answers_pings() {
+    let server = Server::start_with(|config| config.patience.idle = Duration::from_secs(1)).await;
+    for asks in [false, true] {
+        let (client, running) = http2(server.address, 65_535).await;
+        let mut client = client.ready().await.expect("it is open");
+        if asks {
+            fetch(&mut client, "/health/live").await.data().await;
+        }
+        timeout(SOON, running).await.expect("the server ends it").expect("no panic");
+        drop(client);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_that_trickles_ends_and_one_over_a_slow_line_succeeds() {
+    let server = Server::start_with(hasty).await;
+    let alice = server.person("Alice").await;
+    let paced = |piece: usize, size: usize| {
+        let form = uploads::form(&[uploads::file("a.txt", "text/plain", &vec![b'a'; size])]);
+        let pieces: Vec<Bytes> = form.chunks(piece).map(Bytes::copy_from_slice).collect();
+        let stream = stream::unfold(pieces.into_iter(), |mut pieces| async {
+            sleep(Duration::from_millis(100)).await;
+            pieces.next().map(|piece| (Ok::<_, std::io::Error>(piece), pieces))
+        });
+        alice.post_form(reqwest::Body::wrap_stream(stream))
+    };
+    let trickle = timeout(SOON, paced(1, 1000)).await.expect("an end");
+    assert_eq!((trickle.status, trickle.body["code"].as_str()), (408, Some("TIMEOUT")), "{}", trickle.text);
+    // 128 kbit/s, and four times as long as the server is patient.
+    let slow = paced(1600, 64_000).await;
+    assert_eq!(slow.status, 201, "{}", slow.text);
+}
