@@ -17,6 +17,7 @@ const FLOORS: [&[&str]; 9] = [
         "metrics",
         "origin",
         "page",
+        "peer",
         "signature",
         "socket",
         "sockjs",
