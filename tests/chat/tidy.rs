@@ -140,3 +140,23 @@ fn the_schema_in_the_repository_is_the_one_in_the_code() {
     let kept = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("schema.graphql")).unwrap_or_default();
     assert!(kept == confab::graphql::schema_text(), "print it anew: cargo run -- schema > schema.graphql");
 }
+
+#[test]
+fn each_bound_that_is_written_down_names_a_test_that_there_is() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = fs::read_to_string(root.join("docs/limits.md")).expect("the page of limits");
+    let mut files = Vec::new();
+    for folder in ["src", "tests/chat"] {
+        sources(&root.join(folder), &mut files);
+    }
+    let code: String = files.iter().map(|file| fs::read_to_string(file).expect("UTF-8")).collect();
+    let rows =
+        page.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| what") && !line.contains("---"));
+    let tests: Vec<&str> =
+        rows.map(|row| row.trim_end_matches(" |").rsplit(" | ").next().unwrap_or_default()).collect();
+    assert!(tests.len() > 20, "the table is read");
+    for test in tests {
+        let name = test.trim_matches('`');
+        assert!(code.contains(&format!("fn {name}(")), "there is no test {test}");
+    }
+}
