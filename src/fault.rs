@@ -3,9 +3,10 @@
 //! the feature there is nothing here to switch on.
 
 /// The faults by name. `tests/faults.tsv` says which promise each one breaks and which test notices it.
-pub const NAMES: [&str; 11] = [
+pub const NAMES: [&str; 12] = [
     "announce-before-commit",
     "acknowledge-without-commit",
+    "undone-transaction-trusted",
     "hole-after-failure",
     "cursor-skips-one",
     "temp-id-forgotten",

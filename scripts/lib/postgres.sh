@@ -95,6 +95,18 @@ CONF
   die "PostgreSQL did not start"
 }
 
+# `postgres_crash FOLDER` ends the server as a power cut would; `postgres_restart FOLDER` starts it again at its address.
+postgres_crash() {
+  as_owner "$(postgres_bin)/pg_ctl" stop --mode=immediate --wait --silent --pgdata="$1/server/data" >/dev/null
+}
+
+postgres_restart() {
+  local port
+  port=$(sed -E 's|.*:([0-9]+)/.*|\1|' "$1/url")
+  as_owner "$(postgres_bin)/pg_ctl" start --wait --silent --timeout=60 --pgdata="$1/server/data" \
+    --log="$1/server/log" --options="-p $port" >/dev/null 2>&1
+}
+
 postgres_stop() {
   local folder=$1 bin
   [[ -d $folder/server ]] || return 0

@@ -18,6 +18,7 @@ mod catchup;
 mod connections;
 mod differential;
 mod doors;
+mod faults;
 mod files;
 mod graphql_fields;
 mod graphql_guard;

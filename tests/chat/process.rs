@@ -34,28 +34,49 @@ pub struct Ended {
 
 impl Home {
     pub async fn new() -> Self {
-        let name = format!("confab_test_{}", uuid::Uuid::new_v4().simple());
-        let folder = std::env::temp_dir().join(&name);
+        let mut home = Self::without_database();
+        if let Ok(admin) = std::env::var("CONFAB_TEST_DATABASE") {
+            let name = home.folder.file_name().expect("a name").to_string_lossy().into_owned();
+            execute(&admin, &format!("CREATE DATABASE {name}")).await;
+            home.database = Some((admin, name));
+        }
+        home
+    }
+
+    /// A home on SQLite, whatever the other tests run on.
+    pub fn without_database() -> Self {
+        let folder = std::env::temp_dir().join(format!("confab_test_{}", uuid::Uuid::new_v4().simple()));
         std::fs::create_dir_all(&folder).expect("a folder");
-        let database = match std::env::var("CONFAB_TEST_DATABASE") {
-            Ok(admin) => {
-                execute(&admin, &format!("CREATE DATABASE {name}")).await;
-                Some((admin, name))
-            }
-            Err(_) => None,
-        };
-        Self { folder, database }
+        Self { folder, database: None }
+    }
+
+    /// The address of the database on PostgreSQL.
+    pub fn postgres(&self) -> Option<String> {
+        self.database.as_ref().map(|(admin, name)| with_database(admin, name))
     }
 
     /// The program with these arguments, in this folder and without the settings of whoever runs the tests.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_confab"));
+        self.at_home(Command::new(env!("CARGO_BIN_EXE_confab")), arguments)
+    }
+
+    /// The same, started by a line of the shell that ends in `exec "$0" "$@"` after whatever it does to itself.
+    pub fn command_by(&self, shell: &str, arguments: &[&str]) -> Command {
+        let mut command = Command::new("sh");
+        command.args(["-c", shell, env!("CARGO_BIN_EXE_confab")]);
+        self.at_home(command, arguments)
+    }
+
+    fn at_home(&self, mut command: Command, arguments: &[&str]) -> Command {
         command.args(arguments).current_dir(&self.folder).stdin(Stdio::null()).kill_on_drop(true);
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CONFAB_")) {
             command.env_remove(name);
         }
-        if let Some((admin, name)) = &self.database {
-            command.env("CONFAB_DATABASE__URL", with_database(admin, name));
+        if let Ok(fault) = std::env::var("CONFAB_FAULT") {
+            command.env("CONFAB_FAULT", fault);
+        }
+        if let Some(url) = self.postgres() {
+            command.env("CONFAB_DATABASE__URL", url);
         }
         command
     }
@@ -145,7 +166,8 @@ pub struct Process {
 }
 
 impl Process {
-    async fn start(command: &mut Command) -> Self {
+    /// Starts a server by this command and waits until it says where it listens.
+    pub async fn start(command: &mut Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
         let (out, err) = (Arc::default(), Arc::default());
         let readers =
@@ -170,7 +192,7 @@ impl Process {
         }
     }
 
-    async fn wait_until_ready(&mut self) {
+    pub async fn wait_until_ready(&mut self) {
         let until = Instant::now() + PATIENCE;
         let url = format!("http://{}/health/ready", self.address);
         while !reqwest::get(&url).await.is_ok_and(|answer| answer.status() == 200) {
@@ -212,10 +234,7 @@ impl Process {
 
     /// Asks it to end, as an operator's service manager does, and waits for that.
     pub async fn terminate(mut self) -> Ended {
-        let id = self.child.id().expect("it runs");
-        // The shell's own `kill`: the program of that name is not on every machine.
-        let told = Command::new("sh").args(["-c", &format!("kill -TERM {id}")]).status().await;
-        assert!(told.expect("a shell").success());
+        signal(self.id(), "TERM").await;
         let status = timeout(PATIENCE, self.child.wait()).await.expect("it ends soon").expect("it can be waited for");
         for reader in self.readers.drain(..) {
             reader.await.expect("all was read");
@@ -223,10 +242,21 @@ impl Process {
         Ended { code: status.code(), out: self.said(), err: self.logged() }
     }
 
+    pub fn id(&self) -> u32 {
+        self.child.id().expect("it runs")
+    }
+
     /// Ends it on the spot.
     pub async fn kill(mut self) {
         self.child.kill().await.expect("it can be killed");
     }
+}
+
+/// Sends a signal to a process of ours.
+pub async fn signal(process: u32, name: &str) {
+    // The shell's own `kill`: the program of that name is not on every machine.
+    let told = Command::new("sh").args(["-c", &format!("kill -{name} {process}")]).status().await;
+    assert!(told.expect("a shell").success());
 }
 
 fn keep(mut pipe: impl AsyncRead + Unpin + Send + 'static, into: &Arc<Mutex<String>>) -> JoinHandle<()> {

@@ -1,0 +1,110 @@
+//! A way between the server and its database that breaks on demand: connections end, are reset, stand still, or end just
+//! after a COMMIT was passed on, so that its answer is lost.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::sleep;
+
+/// What happens to the next bytes from the server to the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// They are passed on.
+    Open,
+    /// Every connection ends at its next bytes, and new ones as well.
+    Closed,
+    /// As `Closed`, by a reset.
+    Reset,
+    /// Nothing is passed on.
+    Still,
+    /// The next COMMIT is passed on, and its connection ends before the answer; then the way is open.
+    AnswerLost,
+    /// The next COMMIT is not passed on, and its connection ends; then the way is open.
+    CommitLost,
+}
+
+const WAYS: [Way; 6] = [Way::Open, Way::Closed, Way::Reset, Way::Still, Way::AnswerLost, Way::CommitLost];
+/// What the driver says to commit, as a simple query of PostgreSQL's protocol.
+const COMMIT: &[u8] = b"COMMIT\0";
+
+#[derive(Clone)]
+pub struct Proxy {
+    pub address: SocketAddr,
+    way: Arc<AtomicU8>,
+}
+
+impl Proxy {
+    pub async fn to(database: SocketAddr) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let proxy = Self { address: listener.local_addr().expect("an address"), way: Arc::default() };
+        let running = proxy.clone();
+        tokio::spawn(async move {
+            while let Ok((server, _)) = listener.accept().await {
+                let proxy = running.clone();
+                tokio::spawn(async move {
+                    if let Ok(upstream) = TcpStream::connect(database).await {
+                        proxy.carry(server, upstream).await;
+                    }
+                });
+            }
+        });
+        proxy
+    }
+
+    pub fn set(&self, way: Way) {
+        let place = WAYS.iter().position(|known| *known == way).expect("one of them");
+        self.way.store(place as u8, Ordering::SeqCst);
+    }
+
+    pub fn way(&self) -> Way {
+        WAYS[usize::from(self.way.load(Ordering::SeqCst))]
+    }
+
+    /// Takes the order to break one COMMIT, if there is one and nobody else took it.
+    fn takes(&self, order: Way) -> bool {
+        let place = WAYS.iter().position(|known| *known == order).expect("one of them") as u8;
+        self.way.compare_exchange(place, 0, Ordering::SeqCst, Ordering::SeqCst).is_ok()
+    }
+
+    async fn carry(&self, mut server: TcpStream, mut database: TcpStream) {
+        let (mut asked, mut answered) = (vec![0; 64 * 1024], vec![0; 64 * 1024]);
+        loop {
+            tokio::select! {
+                read = server.read(&mut asked) => {
+                    let Ok(length @ 1..) = read else { return };
+                    let is_commit = asked[..length].ends_with(COMMIT);
+                    while self.way() == Way::Still {
+                        sleep(Duration::from_millis(10)).await;
+                    }
+                    match self.way() {
+                        Way::Closed => return,
+                        Way::Reset => {
+                            server.set_zero_linger().ok();
+                            return;
+                        }
+                        Way::CommitLost if is_commit && self.takes(Way::CommitLost) => return,
+                        Way::AnswerLost if is_commit && self.takes(Way::AnswerLost) => {
+                            database.write_all(&asked[..length]).await.ok();
+                            // The database has answered: it is committed, and nobody will know.
+                            let _lost = database.read(&mut answered).await;
+                            return;
+                        }
+                        _ => {}
+                    }
+                    if database.write_all(&asked[..length]).await.is_err() { return }
+                }
+                read = database.read(&mut answered) => {
+                    let Ok(length @ 1..) = read else { return };
+                    while self.way() == Way::Still {
+                        sleep(Duration::from_millis(10)).await;
+                    }
+                    if server.write_all(&answered[..length]).await.is_err() { return }
+                }
+            }
+        }
+    }
+}
