@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::future::Future;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -145,6 +145,8 @@ impl Fact {
 /// Something that happened, told to those whom [`crate::access::sees`] lets hear it.
 #[derive(Debug)]
 pub struct Event {
+    /// Told of no other event of this process.
+    pub id: u64,
     /// The place in the log; none for what is not durable.
     pub position: Option<i64>,
     pub kind: EventType,
@@ -155,6 +157,9 @@ pub struct Event {
     pub subject: Option<UserId>,
     pub message: Option<MessageId>,
     pub at: DateTime<Utc>,
+    /// Whether the next event of the log comes of the same call and changes the same conversation in the same way: who is
+    /// shown the conversation, and not who came, is told of both with the next one. See [`tie`].
+    pub followed: bool,
     pub fact: Fact,
     forms: Forms,
 }
@@ -177,7 +182,20 @@ impl Event {
             Fact::Receipt(moved) => Some(moved.last_read_message_id),
             _ => None,
         };
-        Self { position: None, kind, conversation, actor, subject, message, at, fact, forms: Forms::default() }
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self {
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            position: None,
+            kind,
+            conversation,
+            actor,
+            subject,
+            message,
+            at,
+            followed: false,
+            fact,
+            forms: Forms::default(),
+        }
     }
 
     /// The same event once more, without what was written of it.
@@ -212,6 +230,20 @@ impl Event {
             self.forms.lock().remove(&key);
         }
         Ok(made)
+    }
+}
+
+/// Marks those among events in the order of the log that are told together with the next one: of people who were added
+/// in one call, all but the last.
+pub fn tie(events: &mut [Event]) {
+    for place in 1..events.len() {
+        let next = &events[place];
+        let event = &events[place - 1];
+        let is_one_call = event.kind == ParticipantAdded
+            && next.kind == ParticipantAdded
+            && (event.conversation, event.actor, event.at) == (next.conversation, next.actor, next.at)
+            && event.position.zip(next.position).is_some_and(|(one, other)| one + 1 == other);
+        events[place - 1].followed = is_one_call;
     }
 }
 

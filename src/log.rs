@@ -20,7 +20,7 @@ use crate::chat::receipts::ReadReceiptMove;
 use crate::chat::{Chat, users};
 use crate::entity::{conversation, event as row, log_state, participant};
 use crate::error::{Error, Kind, Result};
-use crate::event::{Event, EventType, Fact};
+use crate::event::{self, Event, EventType, Fact};
 use crate::fault;
 use crate::id::{ConversationId, MessageId, UserId};
 
@@ -274,5 +274,7 @@ async fn revive(chat: &Chat, rows: Vec<row::Model>) -> Result<Vec<Event>> {
         event.position = Some(row.position);
         Some(event)
     });
-    Ok(events.collect())
+    let mut events: Vec<Event> = events.collect();
+    event::tie(&mut events);
+    Ok(events)
 }

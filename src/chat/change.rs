@@ -17,7 +17,7 @@ use crate::chat::readiness::Readiness;
 use crate::chat::webhooks::{self, Hooks};
 use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::event::{Event, EventType, Fact, Sink};
+use crate::event::{self, Event, EventType, Fact, Sink};
 use crate::fault;
 use crate::id::{ConversationId, MessageId, UserId};
 use crate::limit::Limits;
@@ -299,7 +299,8 @@ async fn one_by_one(batch: &mut Batch, jobs: &[send::Job]) -> Result<Vec<Result<
 /// Writes the log rows, the outbox of webhooks and the counters, and commits. Not everything that changes tells an event,
 /// so a batch without events is committed like any other.
 async fn finish(batch: Batch, head: Head) -> Result<Vec<Event>, DbErr> {
-    let Batch { tx, writer, now, events, endpoints_changed, .. } = batch;
+    let Batch { tx, writer, now, mut events, endpoints_changed, .. } = batch;
+    event::tie(&mut events);
     log::write(&tx, &events).await?;
     let place = webhooks::Place {
         tx: &tx,

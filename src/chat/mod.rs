@@ -50,6 +50,7 @@ pub struct Chat {
     people: users::Known,
     typists: typing::Typists,
     attendance: presence::Attendances,
+    views: conversations::Views,
     /// Ends when the server stops; whatever runs in the background listens to it.
     pub(crate) stopping: CancellationToken,
 }
@@ -129,6 +130,7 @@ impl Chat {
             people: users::Known::default(),
             typists: typing::Typists::default(),
             attendance: presence::Attendances::default(),
+            views: conversations::Views::default(),
             stopping,
         };
         (Arc::new(chat), writer)

@@ -95,16 +95,13 @@ pub(crate) async fn page(cx: &Cx, after: Option<&str>, limit: u64) -> Result<Eve
     Ok(EventPage { events, cursor: head.cursor(stretch.position).to_string(), has_more: !stretch.complete })
 }
 
-/// The event as the viewer sees it; `None` for what is not durable.
-pub(crate) async fn seen(cx: &Cx, head: &log::Head, event: &event::Event) -> Result<Option<Event>> {
-    let announced = match event.fact.shows_conversation() {
-        true => conversations::announcement(cx, event).await?,
-        false => None,
-    };
-    Ok(written(cx, head, event, announced))
-}
-
-fn written(cx: &Cx, head: &log::Head, event: &event::Event, announced: Option<Announcement>) -> Option<Event> {
+/// The event as the viewer sees it, who is told this of the conversation; `None` for what is not durable.
+pub(crate) fn written(
+    cx: &Cx,
+    head: &log::Head,
+    event: &event::Event,
+    announced: Option<Announcement>,
+) -> Option<Event> {
     let (position, conversation_id) = event.position.zip(event.conversation)?;
     let (cursor, kind) = (head.cursor(position).to_string(), event.kind.name());
     match &event.fact {

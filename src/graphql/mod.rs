@@ -1,6 +1,8 @@
 //! The GraphQL door: a schema of thin faces over the chat's own values, behind our own guard, HTTP handler and
 //! socket loop. No rule of chat stands here, and no SQL.
 
+mod alike;
+mod answers;
 mod conversation;
 mod error;
 mod events;
@@ -56,6 +58,7 @@ pub(crate) struct Door {
     pub schema: Schema,
     pub limits: guard::Limits,
     types: Types,
+    answers: answers::Answers,
 }
 
 /// The schema. Suggestions are off: they would tell strangers what they did not ask for.
@@ -79,7 +82,7 @@ pub fn router(app: &Arc<App>) -> Router {
     let schema = schema();
     let (limits, types) = (limits(&app.config.graphql), Types::of(&schema.sdl()));
     let files = app.config.graphql.graphiql;
-    let door = Arc::new(Door { app: Arc::clone(app), schema, limits, types });
+    let door = Arc::new(Door { app: Arc::clone(app), schema, limits, types, answers: answers::Answers::default() });
     let router = Router::new().route("/graphql", any(http::entry));
     let router = if files { router.route("/graphiql/{file}", get(graphiql::file)) } else { router };
     router.with_state(door)

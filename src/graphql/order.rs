@@ -32,13 +32,13 @@ impl Types {
         Self(objects.collect())
     }
 
-    fn field(&self, of: &str, field: &Name) -> Option<&Type> {
+    pub(super) fn field(&self, of: &str, field: &Name) -> Option<&Type> {
         self.0.get(of)?.get(field)
     }
 }
 
 /// What is at the bottom of a type, below all lists.
-fn base(of: &Type) -> &Name {
+pub(super) fn base(of: &Type) -> &Name {
     match &of.base {
         BaseType::Named(name) => name,
         BaseType::List(items) => base(items),

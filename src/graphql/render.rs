@@ -1,5 +1,5 @@
 //! Answers to subscriptions: an event is executed once for everybody who asked the same question, and its bytes are
-//! shared. Whoever asks for something that depends on the viewer has a question of their own.
+//! shared. Of what is a viewer's own, all connections of that viewer share one.
 
 use std::sync::Arc;
 
@@ -8,11 +8,14 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use sha2::{Digest, Sha256};
 
-use super::subscription::{Source, topics};
+use super::alike;
+use super::answers::{AnswerKey, Who};
+use super::subscription::{Happened, Source, topics};
 use super::{Checked, Door, definition, error};
 use crate::chat::Cx;
+use crate::chat::conversations::{self, Change};
 use crate::error::{Error, Kind, Result};
-use crate::event::{Event, EventType, FormKey, Topic};
+use crate::event::{Event, EventType, Topic};
 use crate::id::ConversationId;
 use crate::live::{Interest, Listener};
 use crate::log::{self, Head};
@@ -20,8 +23,11 @@ use crate::log::{self, Head};
 /// A running subscription of one connection.
 pub(crate) struct Question {
     checked: Checked,
-    /// The form of its answers, where everybody who asks the same hears the same.
-    key: Option<FormKey>,
+    /// Names it among all that were asked.
+    question: [u8; 32],
+    /// Whether everybody who asks it and is told of the same hears the same.
+    is_alike: bool,
+    shows: Shows,
     topics: &'static [Topic],
     /// The one conversation that it is about, if there is one.
     conversation: Option<ConversationId>,
@@ -30,6 +36,16 @@ pub(crate) struct Question {
     /// The cursor from which it goes on: everything after it comes again.
     pub resumed: Option<i64>,
     head: Arc<Head>,
+}
+
+/// What its field shows of events about conversations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shows {
+    /// The conversation, whenever it has changed.
+    Conversations,
+    /// Each event of the log, and the conversation where an event is about nothing else.
+    Log,
+    Neither,
 }
 
 /// What an event comes to for a question.
@@ -58,8 +74,11 @@ impl Question {
         let (field, arguments) =
             root(&checked).ok_or_else(|| refuse(Error::bad_request("The subscription is empty")))?;
         let topics = topics(&field).unwrap_or_default();
+        let shows = Shows::of(&field);
+        let definition = definition(&checked.document, checked.operation.operation_name.as_deref());
+        let is_alike = definition.is_some_and(|operation| alike::is_alike(&door.types, &checked.document, operation));
         // Before the check, so that nothing that happens during it is lost: what is committed from now on is told.
-        listener.set_interest(others.and(interest(topics)));
+        listener.set_interest(others.and(interest(topics, shows, is_alike)));
         let started = listener.position();
         let (request, loads) = checked.request(cx);
         let mut responses = door.schema.execute_stream(request.data(Source::Check));
@@ -70,12 +89,21 @@ impl Question {
         }
         let head = log::head(&cx.chat).await.map_err(refuse)?;
         let resumed = arguments.after.map(|after| head.position_of(&after)).transpose().map_err(refuse)?;
-        let (key, told) = (key(&checked), resumed.unwrap_or(started));
-        Ok(Self { checked, key, topics, conversation: arguments.conversation, told, resumed, head: Arc::new(head) })
+        Ok(Self {
+            question: question(&checked),
+            checked,
+            is_alike,
+            shows,
+            topics,
+            conversation: arguments.conversation,
+            told: resumed.unwrap_or(started),
+            resumed,
+            head: Arc::new(head),
+        })
     }
 
     pub fn interest(&self) -> Interest {
-        interest(self.topics)
+        interest(self.topics, self.shows, self.is_alike)
     }
 
     /// What the event comes to, if anything.
@@ -86,12 +114,7 @@ impl Question {
         if event.position.is_some_and(|position| position <= self.told) {
             return Ok(Said::default());
         }
-        let execute = || self.execute(door, cx, Arc::clone(event));
-        let next = match self.key {
-            _ if !self.topics.contains(&event.kind.topic()) => None,
-            Some(key) => event.form(key, execute()).await?,
-            None => execute().await?,
-        };
+        let next = if self.wants(event, cx) { self.answer(door, cx, event).await? } else { None };
         self.told = event.position.unwrap_or(self.told);
         Ok(Said { next, lost: self.is_lost(event, cx).then(crate::access::not_a_participant) })
     }
@@ -105,8 +128,40 @@ impl Question {
         gone && self.conversation.is_some() && event.conversation == self.conversation
     }
 
-    async fn execute(&self, door: &Door, cx: &Cx, event: Arc<Event>) -> Result<Option<Bytes>> {
-        let source = Source::Happened(event, Arc::clone(&self.head));
+    /// Whether the event comes to anything; that it does may still turn out otherwise.
+    fn wants(&self, event: &Event, cx: &Cx) -> bool {
+        let is_elsewhere = self.conversation.is_some() && event.conversation != self.conversation;
+        let is_told_later = event.followed && conversations::change(event, cx.me()) == Some(Change::Updated);
+        self.topics.contains(&event.kind.topic())
+            && !is_elsewhere
+            && !(self.shows == Shows::Conversations && is_told_later)
+    }
+
+    /// What the event comes to, from those who have asked the same or by executing it.
+    async fn answer(&self, door: &Door, cx: &Cx, event: &Arc<Event>) -> Result<Option<Bytes>> {
+        let shows_conversation = match self.shows {
+            Shows::Conversations => true,
+            Shows::Log => event.fact.shows_conversation(),
+            Shows::Neither => false,
+        };
+        let audience = || door.app.hub.audience(event);
+        let told = match shows_conversation {
+            true => conversations::told(cx, event, !self.is_alike, audience).await?.map(Arc::new),
+            false => None,
+        };
+        let own = Who::Viewer(cx.me(), cx.viewer.admin);
+        let who = match &told {
+            _ if !self.is_alike => own,
+            None => Who::Everybody,
+            Some(told) => told.alike().map_or(own, |alike| Who::Alike(alike, told.change())),
+        };
+        let key = AnswerKey { event: event.id, question: self.question, who };
+        let happened = Happened { event: Arc::clone(event), head: Arc::clone(&self.head), told };
+        door.answers.get(key, self.execute(door, cx, happened)).await
+    }
+
+    async fn execute(&self, door: &Door, cx: &Cx, happened: Happened) -> Result<Option<Bytes>> {
+        let source = Source::Happened(happened);
         let (request, loads) = self.checked.request(cx);
         let mut responses = door.schema.execute_stream(request.data(source));
         let Some(response) = loads.along(responses.next()).await else { return Ok(None) };
@@ -119,8 +174,23 @@ impl Question {
 }
 
 /// What wakes a question on these topics. A lost conversation ends a question about it.
-fn interest(topics: &[Topic]) -> Interest {
-    topics.iter().copied().chain([Topic::Conversations]).collect()
+fn interest(topics: &[Topic], shows: Shows, is_alike: bool) -> Interest {
+    let interest: Interest = topics.iter().copied().chain([Topic::Conversations]).collect();
+    match shows {
+        Shows::Neither => interest,
+        _ if is_alike => interest,
+        _ => interest.with_own_views(),
+    }
+}
+
+impl Shows {
+    fn of(field: &str) -> Self {
+        match field {
+            "conversationChanges" => Shows::Conversations,
+            "events" => Shows::Log,
+            _ => Shows::Neither,
+        }
+    }
 }
 
 /// The arguments of a root field that matter to a connection.
@@ -178,63 +248,12 @@ fn first_field<'d>(
     })
 }
 
-/// The fields whose value is the same for everybody who may hear an event: those of the event and of the users that it
-/// names. Anything else is the viewer's own.
-const COMMON: [&str; 41] = [
-    "__typename",
-    "added",
-    "attachments",
-    "avatarUrl",
-    "content",
-    "contentType",
-    "conversationId",
-    "count",
-    "createdAt",
-    "deviceType",
-    "editedAt",
-    "emoji",
-    "expiresAt",
-    "fileId",
-    "fileName",
-    "height",
-    "id",
-    "isDeleted",
-    "isEdited",
-    "joinedAt",
-    "lastReadMessageId",
-    "lastSeenAt",
-    "messageId",
-    "messageType",
-    "metadata",
-    "name",
-    "online",
-    "parentMessageId",
-    "reactionSummary",
-    "readAt",
-    "replyCount",
-    "sender",
-    "senderId",
-    "senderName",
-    "size",
-    "status",
-    "statusMessage",
-    "typing",
-    "user",
-    "userId",
-    "userName",
-];
-const COMMON_ROOTS: [&str; 5] = ["messages", "typing", "presence", "receipts", "reactions"];
-
-/// Names the form of a question that is the same for everybody.
-fn key(checked: &Checked) -> Option<FormKey> {
-    if !is_common(&checked.document) {
-        return None;
-    }
+/// Names a question: the same text, operation and variables.
+fn question(checked: &Checked) -> [u8; 32] {
     let operation = &checked.operation;
     let variables = operation.variables.as_ref().map(|variables| serde_json::to_vec(variables).unwrap_or_default());
     let mut hash = Sha256::new();
     for part in [
-        b"graphql".as_slice(),
         operation.query.as_bytes(),
         operation.operation_name.as_deref().unwrap_or_default().as_bytes(),
         variables.as_deref().unwrap_or_default(),
@@ -242,34 +261,5 @@ fn key(checked: &Checked) -> Option<FormKey> {
         hash.update(part.len().to_be_bytes());
         hash.update(part);
     }
-    Some(hash.finalize().into())
-}
-
-fn is_common(document: &ExecutableDocument) -> bool {
-    let operations = document.operations.iter().map(|(_, operation)| &operation.node.selection_set.node);
-    let fragments = document.fragments.values().map(|fragment| &fragment.node.selection_set.node);
-    operations.chain(fragments).all(is_common_set)
-}
-
-fn is_common_set(set: &SelectionSet) -> bool {
-    set.items.iter().all(|item| match &item.node {
-        Selection::Field(field) => {
-            let name = field.node.name.node.as_str();
-            (COMMON.binary_search(&name).is_ok() || COMMON_ROOTS.contains(&name))
-                && is_common_set(&field.node.selection_set.node)
-        }
-        Selection::InlineFragment(inline) => is_common_set(&inline.node.selection_set.node),
-        // Fragments are looked at by themselves.
-        Selection::FragmentSpread(_) => true,
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_common_fields_are_in_order_so_that_they_can_be_searched() {
-        assert!(COMMON.is_sorted());
-    }
+    hash.finalize().into()
 }

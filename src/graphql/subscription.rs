@@ -8,7 +8,7 @@ use tokio_stream::{Iter, iter};
 
 use super::events;
 use crate::chat::Cx;
-use crate::chat::conversations::{self, Announcement};
+use crate::chat::conversations::{self, Announcement, Told};
 use crate::chat::messages::Message;
 use crate::chat::presence::Presence;
 use crate::chat::reactions::ReactionChange;
@@ -24,7 +24,15 @@ pub(crate) enum Source {
     /// Somebody subscribes: is it theirs to hear?
     Check,
     /// This happened.
-    Happened(Arc<Event>, Arc<Head>),
+    Happened(Happened),
+}
+
+/// What happened, and what its viewer is told of the conversation where the field shows that.
+#[derive(Clone)]
+pub(crate) struct Happened {
+    pub event: Arc<Event>,
+    pub head: Arc<Head>,
+    pub told: Option<Arc<Told>>,
 }
 
 /// None or one: what an event comes to for a question.
@@ -92,18 +100,15 @@ impl Subscription {
         .await
     }
 
-    /// Conversations that are created, changed, left or deleted.
+    /// Conversations that are created, changed, left or deleted, each as it is when it is told. People who are added in
+    /// one call are one change.
     async fn conversation_changes(
         &self,
         ctx: &Context<'_>,
         conversation_id: Option<ConversationId>,
     ) -> Result<Answer<Announcement>> {
-        let cx = ctx.data::<Cx>()?;
-        let change = match here(ctx, conversation_id).await? {
-            Some((event, _)) => conversations::announcement(cx, &event).await?,
-            None => None,
-        };
-        Ok(iter(change))
+        let told = here(ctx, conversation_id).await?.and_then(|happened| happened.told);
+        Ok(iter(told.map(|told| told.announcement())))
     }
 
     /// Everything that the viewer may see and that stands in the log; from the cursor `after`, else from now on.
@@ -117,10 +122,9 @@ impl Subscription {
         // Where to start is the connection's business; here it is only looked at.
         let _ = after;
         let cx = ctx.data::<Cx>()?;
-        let seen = match here(ctx, None).await? {
-            Some((event, head)) => events::seen(cx, &head, &event).await?,
-            None => None,
-        };
+        let seen = here(ctx, None).await?.and_then(|Happened { event, head, told }| {
+            events::written(cx, &head, &event, told.map(|told| told.announcement()))
+        });
         Ok(iter(seen))
     }
 }
@@ -146,15 +150,15 @@ async fn hear<T>(
 ) -> Result<Answer<T>> {
     let heard = here(ctx, conversation).await?;
     let cx = ctx.data::<Cx>()?;
-    Ok(iter(heard.and_then(|(event, _)| pick(cx, &event))))
+    Ok(iter(heard.and_then(|happened| pick(cx, &happened.event))))
 }
 
 /// The event, if it belongs to the conversation that was asked for. For a check, whether that is the viewer's.
-async fn here(ctx: &Context<'_>, conversation: Option<ConversationId>) -> Result<Option<(Arc<Event>, Arc<Head>)>> {
+async fn here(ctx: &Context<'_>, conversation: Option<ConversationId>) -> Result<Option<Happened>> {
     match ctx.data::<Source>()? {
-        Source::Happened(event, head) => {
-            let here = conversation.is_none() || event.conversation == conversation;
-            Ok(here.then(|| (Arc::clone(event), Arc::clone(head))))
+        Source::Happened(happened) => {
+            let here = conversation.is_none() || happened.event.conversation == conversation;
+            Ok(here.then(|| happened.clone()))
         }
         Source::Check => {
             if let Some(conversation) = conversation {

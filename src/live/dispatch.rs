@@ -32,6 +32,7 @@ pub async fn dispatch(chat: Arc<Chat>, hub: Arc<Hub>, mut drain: Drain, stopping
             _ = sweep.tick() => true,
             () = stopping.cancelled() => return,
         };
+        chat.heard(events.iter().map(Arc::as_ref));
         for event in events.drain(..) {
             if let Err(error) = route(&chat, &hub, event).await {
                 tracing::debug!(%error, "an event waits in the log for the next sweep");
@@ -61,6 +62,7 @@ async fn route(chat: &Chat, hub: &Hub, event: Arc<Event>) -> Result<()> {
 async fn fill(chat: &Chat, hub: &Hub, last: i64) -> Result<()> {
     while hub.position() < last {
         let stretch = log::since(chat, hub.position(), STRETCH).await?;
+        chat.heard(&stretch.events);
         for event in stretch.events {
             hub.deliver(&Arc::new(event));
         }

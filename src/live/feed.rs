@@ -51,9 +51,13 @@ impl Feed {
         self.interest.store(interest.0, Ordering::Release);
     }
 
+    pub fn interest(&self) -> Interest {
+        Interest(self.interest.load(Ordering::Acquire))
+    }
+
     /// Queues an event, unless nobody here wants its topic or the connection has had it.
     pub fn push(&self, event: &Arc<Event>) {
-        if !Interest(self.interest.load(Ordering::Acquire)).covers(event.kind.topic()) {
+        if !self.interest().covers(event.kind.topic()) {
             return;
         }
         let mut waiting = self.lock();

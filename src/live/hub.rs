@@ -112,6 +112,17 @@ impl Hub {
         state.position = state.position.max(position);
     }
 
+    /// Those in the conversation of an event who listen here and are shown it as their own.
+    pub fn audience(&self, event: &Event) -> Vec<UserId> {
+        let state = self.lock();
+        let inside = event.conversation.and_then(|id| state.rooms.get(&id)).into_iter().flatten().copied();
+        let is_shown = |user: &UserId| {
+            let feeds = state.people.get(user).map(|person| person.feeds.as_slice());
+            feeds.unwrap_or_default().iter().any(|(_, feed)| feed.interest().has_own_views())
+        };
+        inside.filter(is_shown).collect()
+    }
+
     /// Connections that listen now.
     pub fn listeners(&self) -> usize {
         self.lock().people.values().map(|person| person.feeds.len()).sum()
@@ -269,6 +280,11 @@ impl Listener {
         let position = untold.map_or(position, |untold| position.min(untold - 1));
         // Beyond it nothing was routed: what comes there has still to be heard by whoever else listens here.
         self.feed.rewind(position.min(state.position));
+    }
+
+    /// As [`Hub::audience`].
+    pub fn audience(&self, event: &Event) -> Vec<UserId> {
+        self.hub.audience(event)
     }
 
     /// Where the listening starts: what is routed later has a higher position.

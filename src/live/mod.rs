@@ -14,11 +14,23 @@ use crate::event::Topic;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Interest(u8);
 
+/// Beside the bits of the topics.
+const OWN_VIEWS: u8 = 1 << 7;
+
 impl Interest {
     pub const NOTHING: Self = Self(0);
 
     pub fn with(self, topic: Topic) -> Self {
         Self(self.0 | 1 << topic as u8)
+    }
+
+    /// That of somebody who is shown changed conversations as their own.
+    pub fn with_own_views(self) -> Self {
+        Self(self.0 | OWN_VIEWS)
+    }
+
+    pub fn has_own_views(self) -> bool {
+        self.0 & OWN_VIEWS != 0
     }
 
     pub fn and(self, other: Self) -> Self {

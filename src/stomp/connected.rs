@@ -1,6 +1,6 @@
 //! Somebody who has connected: their subscriptions, and the news that wait for them.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
 use tokio::time::Instant;
@@ -10,8 +10,9 @@ use super::destinations::{self, Queue, Refused};
 use super::frame;
 use super::subscription::{Subscription, body};
 use crate::chat::Cx;
+use crate::chat::conversations::{self, Change};
 use crate::error::{Error, Result};
-use crate::event::Event;
+use crate::event::{Event, Topic};
 use crate::live::{Interest, Listener};
 use crate::log::{self, Head};
 use crate::socket::Frame;
@@ -90,6 +91,29 @@ impl Connected {
         self.update_interest();
     }
 
+    /// Takes news, to be told in order. What the conversations queue tells of a change is the conversation as it is, so
+    /// that of several changes of one which wait together only the newest is told, with its cursor; what makes or ends a
+    /// conversation for this user is always told.
+    pub fn take(&mut self, events: Vec<Arc<Event>>) {
+        self.waiting.extend(events);
+        let mut updated_later = HashSet::new();
+        let mut kept: VecDeque<Arc<Event>> = VecDeque::with_capacity(self.waiting.len());
+        while let Some(event) = self.waiting.pop_back() {
+            let is_told_later = match conversations::change(&event, self.cx.me()) {
+                Some(Change::Updated) => event.followed || !updated_later.insert(event.conversation),
+                Some(_) => {
+                    updated_later.remove(&event.conversation);
+                    false
+                }
+                None => false,
+            };
+            if !is_told_later {
+                kept.push_front(event);
+            }
+        }
+        self.waiting = kept;
+    }
+
     /// Tells an event to every subscription that waits for it; `session` and `messages` make the id of each message.
     ///
     /// # Errors
@@ -99,7 +123,7 @@ impl Connected {
         if !self.subscriptions.iter().any(|known| known.queue == queue && known.wants(event)) {
             return Ok(());
         }
-        let Some(body) = body(&self.cx, event).await? else { return Ok(()) };
+        let Some(body) = body(&self.cx, event, || self.listener.audience(event)).await? else { return Ok(()) };
         let cursor = event.position.map(|position| self.head.cursor(position).to_string());
         let extra: Vec<(&str, &str)> = cursor.iter().map(|cursor| ("cursor", cursor.as_str())).collect();
         for subscription in &mut self.subscriptions {
@@ -117,6 +141,8 @@ impl Connected {
             Queue::Events(topic) => Some(topic),
             Queue::Errors => None,
         });
-        self.listener.set_interest(topics.collect::<Interest>());
+        let interest = topics.collect::<Interest>();
+        let shows = interest.covers(Topic::Conversations);
+        self.listener.set_interest(if shows { interest.with_own_views() } else { interest });
     }
 }

@@ -266,7 +266,7 @@ impl Protocol for Session {
 
     async fn tell(&mut self, events: Vec<Arc<Event>>, out: &mut Vec<Frame>) -> Turn {
         if let State::Connected(connected) = &mut self.state {
-            connected.waiting.extend(events);
+            connected.take(events);
         }
         self.announce(out).await;
         Turn::Go

@@ -10,6 +10,7 @@ use crate::chat::messages::Message;
 use crate::chat::{Cx, conversations};
 use crate::error::Result;
 use crate::event::{Event, Fact, FormKey};
+use crate::id::UserId;
 use crate::socket::Frame;
 
 const JSON: &str = "application/json";
@@ -67,7 +68,7 @@ impl Refused {
 ///
 /// # Errors
 /// `Unavailable` without the database, for what each viewer sees in a way of their own.
-pub(super) async fn body(cx: &Cx, event: &Event) -> Result<Option<Bytes>> {
+pub(super) async fn body(cx: &Cx, event: &Event, audience: impl FnOnce() -> Vec<UserId>) -> Result<Option<Bytes>> {
     let write = |json: serde_json::Result<Vec<u8>>| Ok(json.ok().map(Bytes::from));
     match &event.fact {
         Fact::Message(message) if message.has_two_renderings() && message.sender_id == cx.me() => {
@@ -87,10 +88,7 @@ pub(super) async fn body(cx: &Cx, event: &Event) -> Result<Option<Bytes>> {
         Fact::Typing(typing) => event.form(EVERYBODYS, async { write(serde_json::to_vec(typing)) }).await,
         Fact::Presence { presence, .. } => event.form(EVERYBODYS, async { write(serde_json::to_vec(presence)) }).await,
         Fact::Conversation { .. } | Fact::Participant(_) | Fact::Settings => {
-            match conversations::announcement(cx, event).await? {
-                Some(announced) => write(serde_json::to_vec(&announced)),
-                None => Ok(None),
-            }
+            Ok(conversations::told(cx, event, true, audience).await?.and_then(|told| told.payload()))
         }
     }
 }

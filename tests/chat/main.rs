@@ -25,6 +25,7 @@ mod graphql_guard;
 mod graphql_http;
 mod graphql_socket;
 mod live;
+mod live_cost;
 mod matrix;
 mod model;
 mod operation;

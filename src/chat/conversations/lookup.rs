@@ -54,7 +54,7 @@ pub async fn ids_of(cx: &Cx) -> Result<Vec<ConversationId>> {
 }
 
 /// What became of a conversation, from where its viewer stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, async_graphql::Enum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, async_graphql::Enum)]
 #[serde(rename_all = "lowercase")]
 #[graphql(name = "ConversationChangeType")]
 pub enum Change {
@@ -73,13 +73,8 @@ pub struct Announcement {
     pub change: Change,
 }
 
-/// What the caller is told of an event on the conversations queue: the conversation as it is now, or, to somebody
-/// who is not in it any more, that it was there. `None` for events of another queue.
-pub async fn announcement(cx: &Cx, event: &Event) -> Result<Option<Announcement>> {
-    Ok(announcements(cx, [event]).await?.pop().flatten())
-}
-
-/// As [`announcement`], for many events at once: what is there still is read together.
+/// What one caller is told of each of many events on the conversations queue, as [`super::told`] says: what is there
+/// still is read together.
 pub async fn announcements<'e>(
     cx: &Cx,
     events: impl IntoIterator<Item = &'e Event>,
@@ -106,7 +101,8 @@ pub async fn announcements<'e>(
     Ok(announced)
 }
 
-fn change(event: &Event, me: UserId) -> Option<Change> {
+/// What the event is to somebody on the conversations queue; `None` for events of another queue.
+pub fn change(event: &Event, me: UserId) -> Option<Change> {
     let mine = event.subject == Some(me);
     Some(match event.kind {
         EventType::ConversationCreated => Change::Created,
@@ -123,7 +119,7 @@ fn change(event: &Event, me: UserId) -> Option<Change> {
 }
 
 /// To somebody who is not in it any more it looks as it did then, or, where it has changed since, like nothing.
-async fn left(cx: &Cx, event: &Event, id: ConversationId) -> Result<Conversation> {
+pub(super) async fn left(cx: &Cx, event: &Event, id: ConversationId) -> Result<Conversation> {
     let db = cx.chat.store.reader();
     let row = conversation::Entity::find_by_id(id.get()).one(db).await?.ok_or_else(access::no_conversation)?;
     let pair = [row.direct_low, row.direct_high].into_iter().flatten().map(UserId::stored);

@@ -5,6 +5,7 @@ pub mod lookup;
 pub mod membership;
 pub mod settings;
 pub mod start;
+pub mod views;
 
 use std::collections::HashMap;
 
@@ -24,10 +25,12 @@ use crate::error::{Error, Result};
 use crate::id::{ConversationId, MessageId, UserId};
 
 pub use list::{Listing, Unread, UnreadCount, list, unread};
-pub use lookup::{Announcement, Change, announcement, announcements, get, ids_of, many, must_be_in};
+pub use lookup::{Announcement, Change, announcements, change, get, ids_of, many, must_be_in};
 pub use membership::{add_participants, delete, leave, remove_participant, set_role, transfer_ownership};
 pub use settings::{Setting, UpdateConversation, set, update};
 pub use start::{CreateGroup, create_first_group, create_group, open_direct};
+pub(in crate::chat) use views::Views;
+pub use views::{Told, told};
 
 /// A conversation as its viewer sees it (contract §3, ChatConversationResponse).
 #[derive(Debug, Clone, Serialize)]

@@ -1,0 +1,421 @@
+//! What those who listen see of a conversation that has changed: what is alike for all of them, read and written once for
+//! all, and each viewer's own, read for all of them together. It knows nobody who listens: those are named to it.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Statement};
+use serde::Serialize;
+use tokio::sync::OnceCell;
+use tokio::time::Instant;
+
+use super::lookup::{Announcement, Change, change, left};
+use super::{Conversation, gone, member_ids, named};
+use crate::access::Member;
+use crate::chat::messages;
+use crate::chat::participants::Participant;
+use crate::chat::{Chat, Cx};
+use crate::entity::conversation;
+use crate::error::Result;
+use crate::event::Event;
+use crate::id::{ConversationId, MessageId, UserId};
+
+/// How long a view may be shown: what is not told in the log, such as a new name of a user, is that old at most.
+const FRESH: Duration = Duration::from_secs(2);
+/// Views that are kept, and participants in all of them together, at most; the newest is kept whatever its size.
+const MOST_VIEWS: usize = 256;
+const MOST_PARTICIPANTS: usize = 50_000;
+/// Viewers whose unread messages are counted with one statement; a statement has one of these numbers of places, so that
+/// there are few different ones.
+const COUNTED: [usize; 4] = [1, 10, 100, 1_000];
+
+/// The views that are shown at present. Bounded by [`MOST_VIEWS`] and [`MOST_PARTICIPANTS`].
+#[derive(Default)]
+pub(in crate::chat) struct Views {
+    /// The newest position of the log that is known to be committed.
+    heard: AtomicI64,
+    slots: Mutex<HashMap<ConversationId, Slot>>,
+}
+
+/// A conversation whose view is, or was, shown.
+struct Slot {
+    /// The position of the newest event of this conversation.
+    newest: i64,
+    present: Arc<Load<Option<Arc<Shared>>>>,
+    /// What is told of its deletion, and at which position that stands.
+    deleted: Option<(i64, Arc<Load<Arc<Conversation>>>)>,
+}
+
+/// Something that is loaded once for all who want it now; when that fails, it fails for all of those.
+struct Load<T> {
+    /// It shows everything up to this position, and maybe more.
+    as_of: i64,
+    begun: Instant,
+    size: AtomicUsize,
+    loaded: OnceCell<Result<T>>,
+}
+
+/// What is alike for all who are in an open conversation, and what is their own.
+struct Shared {
+    /// Told of no other view of this process.
+    id: u64,
+    alike: Conversation,
+    own: HashMap<UserId, Settings>,
+    /// What those have not read whose messages were counted.
+    unread: HashMap<UserId, i64>,
+    written: OnceLock<Option<Written>>,
+}
+
+struct Settings {
+    muted: bool,
+    pinned: bool,
+    archived: bool,
+}
+
+/// The payload of everybody, around the place of a viewer's own.
+struct Written {
+    before: Vec<u8>,
+    after: Vec<u8>,
+}
+
+/// A viewer's own part of the payload, in its order.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Own {
+    unread_count: i64,
+    muted: bool,
+    pinned: bool,
+    archived: bool,
+}
+
+/// What one viewer is told of an event about a conversation.
+pub struct Told {
+    change: Change,
+    sight: Sight,
+}
+
+enum Sight {
+    Member {
+        shared: Arc<Shared>,
+        viewer: UserId,
+        unread: i64,
+    },
+    /// The conversation is deleted, which looks the same to all who were in it.
+    Deleted(Arc<Conversation>),
+    /// The viewer is not in it any more.
+    Gone(Box<Conversation>),
+}
+
+/// What a viewer is told of an event on the conversations queue: the conversation as it is now, or, to somebody who is
+/// not in it any more, that it was there. `None` for events of another queue. However many are told of it, that takes a
+/// fixed number of statements and one for each thousand of them: `audience` names those who are told their own part, too,
+/// which `own` says of this one.
+///
+/// # Errors
+/// `Unavailable` without the database.
+pub async fn told(cx: &Cx, event: &Event, own: bool, audience: impl FnOnce() -> Vec<UserId>) -> Result<Option<Told>> {
+    let Some((id, change)) = event.conversation.zip(change(event, cx.me())) else { return Ok(None) };
+    let sight = match change {
+        Change::Left => Sight::Gone(Box::new(left(cx, event, id).await?)),
+        Change::Deleted => Sight::Deleted(deleted(cx, event, id).await?),
+        Change::Created | Change::Updated => match shared(cx, event, id, audience).await? {
+            Some(shared) if shared.own.contains_key(&cx.me()) => {
+                let unread = match shared.unread.get(&cx.me()) {
+                    Some(unread) => *unread,
+                    None if !own => 0,
+                    None => count(cx.chat.store.reader(), id, &[cx.me()]).await?.remove(&cx.me()).unwrap_or(0),
+                };
+                Sight::Member { shared, viewer: cx.me(), unread }
+            }
+            _ => Sight::Gone(Box::new(left(cx, event, id).await?)),
+        },
+    };
+    Ok(Some(Told { change, sight }))
+}
+
+async fn deleted(cx: &Cx, event: &Event, id: ConversationId) -> Result<Arc<Conversation>> {
+    let load = cx.chat.views.deleted(id, event.position.unwrap_or(0));
+    load.loaded.get_or_init(|| async { Ok(Arc::new(left(cx, event, id).await?)) }).await.clone()
+}
+
+async fn shared(
+    cx: &Cx,
+    event: &Event,
+    id: ConversationId,
+    audience: impl FnOnce() -> Vec<UserId>,
+) -> Result<Option<Arc<Shared>>> {
+    let load = cx.chat.views.present(id, event.position.unwrap_or(0));
+    let loaded = load.loaded.get_or_init(|| async {
+        let shared = Shared::load(&cx.chat, id, audience).await?;
+        load.size.store(shared.as_ref().map_or(0, |shared| shared.own.len()), Ordering::Relaxed);
+        Ok(shared.map(Arc::new))
+    });
+    loaded.await.clone()
+}
+
+impl Chat {
+    /// These events are committed: what is shown from now on shows them. To be called before anybody is told of them.
+    pub fn heard<'e>(&self, events: impl IntoIterator<Item = &'e Event>) {
+        let durable =
+            events.into_iter().filter_map(|event| event.position.map(|position| (position, event.conversation)));
+        let durable: Vec<_> = durable.collect();
+        let Some(newest) = durable.iter().map(|(position, _)| *position).max() else { return };
+        self.views.heard.fetch_max(newest, Ordering::AcqRel);
+        let mut slots = self.views.lock();
+        for (position, conversation) in durable {
+            if let Some(slot) = conversation.and_then(|id| slots.get_mut(&id)) {
+                slot.newest = slot.newest.max(position);
+            }
+        }
+    }
+}
+
+impl Views {
+    /// The view of a conversation that shows everything up to `position` and all that is known to have happened since.
+    fn present(&self, id: ConversationId, position: i64) -> Arc<Load<Option<Arc<Shared>>>> {
+        let mut slots = self.lock();
+        let as_of = position.max(self.heard.load(Ordering::Acquire));
+        if let Some(slot) = slots.get_mut(&id) {
+            if !slot.present.serves(position.max(slot.newest)) {
+                slot.present = Arc::new(Load::new(as_of));
+            }
+            return Arc::clone(&slot.present);
+        }
+        Arc::clone(&make_room(&mut slots).entry(id).or_insert(Slot::new(as_of)).present)
+    }
+
+    /// What is told of a deletion at `position`.
+    fn deleted(&self, id: ConversationId, position: i64) -> Arc<Load<Arc<Conversation>>> {
+        let mut slots = self.lock();
+        let slot = make_room(&mut slots).entry(id).or_insert(Slot::new(position));
+        match &slot.deleted {
+            Some((at, load)) if *at == position && load.serves(position) => Arc::clone(load),
+            _ => {
+                let load = Arc::new(Load::new(position));
+                slot.deleted = Some((position, Arc::clone(&load)));
+                load
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<ConversationId, Slot>> {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Forgets the oldest views where there are too many of them.
+fn make_room(slots: &mut HashMap<ConversationId, Slot>) -> &mut HashMap<ConversationId, Slot> {
+    let size = |slot: &Slot| slot.present.size.load(Ordering::Relaxed);
+    let mut participants: usize = slots.values().map(size).sum();
+    if slots.len() >= MOST_VIEWS || participants > MOST_PARTICIPANTS {
+        slots.retain(|_, slot| slot.present.begun.elapsed() < FRESH);
+        participants = slots.values().map(size).sum();
+    }
+    while slots.len() >= MOST_VIEWS || participants > MOST_PARTICIPANTS {
+        let Some(oldest) = slots.iter().min_by_key(|(_, slot)| slot.present.begun).map(|(id, _)| *id) else { break };
+        participants -= slots.remove(&oldest).map_or(0, |slot| size(&slot));
+    }
+    slots
+}
+
+impl Slot {
+    fn new(as_of: i64) -> Self {
+        Self { newest: 0, present: Arc::new(Load::new(as_of)), deleted: None }
+    }
+}
+
+impl<T> Load<T> {
+    fn new(as_of: i64) -> Self {
+        Self { as_of, begun: Instant::now(), size: AtomicUsize::new(0), loaded: OnceCell::new() }
+    }
+
+    fn serves(&self, position: i64) -> bool {
+        let failed = self.loaded.get().is_some_and(Result::is_err);
+        self.as_of >= position && self.begun.elapsed() < FRESH && !failed
+    }
+}
+
+impl Shared {
+    /// Reads an open conversation. Who is in it is read last: whoever is still in it then may see what was read before.
+    async fn load(chat: &Chat, id: ConversationId, audience: impl FnOnce() -> Vec<UserId>) -> Result<Option<Self>> {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let db = chat.store.reader();
+        let row = conversation::Entity::find_by_id(id.get()).filter(conversation::Column::ClosedAt.is_null());
+        let Some(row) = row.one(db).await? else { return Ok(None) };
+        let last: Vec<i64> = row.last_message_id.into_iter().collect();
+        let last = messages::load_by_ids(db, &chat.links, &last)
+            .await?
+            .remove(&MessageId::stored(row.last_message_id.unwrap_or(0)));
+        let audience = audience();
+        let mut unread: HashMap<UserId, i64> = audience.iter().map(|viewer| (*viewer, 0)).collect();
+        unread.extend(count(db, id, &audience).await?);
+        let rows = member_ids(db, id).await?;
+        let users = named(db, &rows).await?;
+        let people = rows.iter().map(|row| Participant::of(row, &users)).collect();
+        let own = rows.into_iter().map(|row| {
+            let settings = Settings { muted: row.muted, pinned: row.pinned, archived: row.archived };
+            (UserId::stored(row.user_id), settings)
+        });
+        let own = own.collect();
+        let nobody = UserId::stored(0);
+        let member = Member { me: gone(&row, nobody), conversation: row };
+        let alike = Conversation::of(member, nobody, people, last, 0);
+        let id = NEXT.fetch_add(1, Ordering::Relaxed);
+        Ok(Some(Self { id, alike, own, unread, written: OnceLock::new() }))
+    }
+
+    /// The conversation as somebody sees it who is in it.
+    fn seen_by(&self, viewer: UserId, unread_count: i64) -> Conversation {
+        let mut seen = self.alike.clone();
+        seen.unread_count = unread_count;
+        if let Some(own) = self.own.get(&viewer) {
+            (seen.muted, seen.pinned, seen.archived) = (own.muted, own.pinned, own.archived);
+        }
+        if let Some((name, avatar)) =
+            seen.other(viewer).map(|other| (other.user_name.clone(), other.avatar_url.clone()))
+        {
+            (seen.name, seen.avatar_url) = (Some(name), avatar);
+        }
+        seen.last_message = seen.last_message.map(|message| message.for_viewer(viewer));
+        seen
+    }
+
+    /// Whether what the viewer sees differs from what others see in more than the viewer's own part.
+    fn differs_for(&self, viewer: UserId) -> bool {
+        let is_direct = self.alike.kind == conversation::ConversationType::Direct;
+        is_direct
+            || self
+                .alike
+                .last_message
+                .as_ref()
+                .is_some_and(|last| last.has_two_renderings() && last.sender_id == viewer)
+    }
+
+    /// The payload for somebody for whom nothing but the own part differs.
+    fn write(&self, viewer: UserId, unread_count: i64) -> Option<Vec<u8>> {
+        let written = self.written.get_or_init(|| {
+            let mut everybodys = self.alike.clone();
+            everybodys.last_message = everybodys.last_message.map(|message| message.for_viewer(UserId::stored(0)));
+            split(&serde_json::to_vec(&everybodys).ok()?)
+        });
+        let (written, own) = (written.as_ref()?, self.own.get(&viewer)?);
+        let own = Own { unread_count, muted: own.muted, pinned: own.pinned, archived: own.archived };
+        Some([written.before.as_slice(), &inside(&own)?, &written.after].concat())
+    }
+}
+
+/// Parts the payload of nobody in particular around its viewer's part. That stands behind everything that users write
+/// but names of types, in which there are no quotation marks: so the last place that looks like it is it.
+fn split(payload: &[u8]) -> Option<Written> {
+    let own = inside(&Own { unread_count: 0, muted: false, pinned: false, archived: false })?;
+    let place = payload.windows(own.len()).rposition(|window| window == own)?;
+    Some(Written { before: payload[..place].to_vec(), after: payload[place + own.len()..].to_vec() })
+}
+
+/// A value's JSON without its braces.
+fn inside(own: &Own) -> Option<Vec<u8>> {
+    let json = serde_json::to_vec(own).ok()?;
+    Some(json.get(1..json.len().checked_sub(1)?)?.to_vec())
+}
+
+impl Told {
+    pub fn change(&self) -> Change {
+        self.change
+    }
+
+    /// What all are told alike for whom this is the same, apart from the viewer's own part; none where a viewer is told
+    /// something apart.
+    pub fn alike(&self) -> Option<u64> {
+        match &self.sight {
+            Sight::Member { shared, viewer, .. } => (!shared.differs_for(*viewer)).then_some(shared.id),
+            Sight::Deleted(_) => Some(u64::MAX),
+            Sight::Gone(_) => None,
+        }
+    }
+
+    /// The conversation, as the viewer sees it, and what became of it.
+    pub fn announcement(&self) -> Announcement {
+        let conversation = match &self.sight {
+            Sight::Member { shared, viewer, unread } => shared.seen_by(*viewer, *unread),
+            Sight::Deleted(conversation) => Conversation::clone(conversation),
+            Sight::Gone(conversation) => Conversation::clone(conversation),
+        };
+        Announcement { conversation, change: self.change }
+    }
+
+    /// The announcement as JSON: the payload of the conversations queue.
+    pub fn payload(&self) -> Option<Bytes> {
+        if let Sight::Member { shared, viewer, unread } = &self.sight
+            && !shared.differs_for(*viewer)
+        {
+            let mut payload = shared.write(*viewer, *unread)?;
+            payload.pop();
+            payload.extend_from_slice(b",\"event\":");
+            serde_json::to_writer(&mut payload, &self.change).ok()?;
+            payload.push(b'}');
+            return Some(payload.into());
+        }
+        serde_json::to_vec(&self.announcement()).ok().map(Bytes::from)
+    }
+}
+
+/// What each of the viewers has not read in a conversation; those without any are left out. One statement for each
+/// thousand of them.
+async fn count(db: &impl ConnectionTrait, id: ConversationId, viewers: &[UserId]) -> Result<HashMap<UserId, i64>> {
+    let mut counted = HashMap::new();
+    for viewers in viewers.chunks(COUNTED[COUNTED.len() - 1]) {
+        let size = COUNTED.into_iter().find(|size| *size >= viewers.len()).unwrap_or(viewers.len());
+        let places: Vec<String> = (2..size + 2).map(|place| format!("${place}")).collect();
+        let sql = format!(
+            "SELECT p.user_id, COUNT(*) AS unread FROM chat_participants p \
+             JOIN chat_messages m ON m.conversation_id = p.conversation_id AND m.id > COALESCE(p.last_read_message_id, 0) \
+             AND m.sender_id <> p.user_id AND NOT m.is_deleted \
+             WHERE p.conversation_id = $1 AND p.user_id IN ({}) GROUP BY p.user_id",
+            places.join(", ")
+        );
+        let rest = std::iter::repeat_n(viewers.last(), size - viewers.len()).flatten();
+        let values = std::iter::once(id.get()).chain(viewers.iter().chain(rest).map(|viewer| viewer.get()));
+        let values = values.map(sea_orm::Value::from);
+        for row in db.query_all_raw(Statement::from_sql_and_values(db.get_database_backend(), sql, values)).await? {
+            counted.insert(UserId::stored(row.try_get("", "user_id")?), row.try_get("", "unread")?);
+        }
+    }
+    Ok(counted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn views_that_are_kept_are_bounded_and_the_newest_stays() {
+        let views = Views::default();
+        for number in 1..=1_000 {
+            views.present(ConversationId::stored(number), 1).size.store(10, Ordering::Relaxed);
+        }
+        assert_eq!(views.lock().len(), MOST_VIEWS);
+        assert!(views.lock().contains_key(&ConversationId::stored(1_000)));
+        for number in 2_001..=2_004 {
+            views.present(ConversationId::stored(number), 1).size.store(30_000, Ordering::Relaxed);
+        }
+        let sizes: usize = views.lock().values().map(|slot| slot.present.size.load(Ordering::Relaxed)).sum();
+        assert!(sizes <= MOST_PARTICIPANTS + 30_000, "{sizes}");
+        assert!(views.lock().contains_key(&ConversationId::stored(2_004)));
+    }
+
+    #[test]
+    fn a_view_is_shared_until_something_happens_in_its_conversation() {
+        let (views, id) = (Views::default(), ConversationId::stored(1));
+        views.heard.store(5, Ordering::Relaxed);
+        let first = views.present(id, 3);
+        assert!(Arc::ptr_eq(&first, &views.present(id, 5)), "it shows what is known to have happened");
+        views.lock().get_mut(&id).unwrap().newest = 6;
+        views.heard.store(6, Ordering::Relaxed);
+        let second = views.present(id, 3);
+        assert!(!Arc::ptr_eq(&first, &second), "what is replayed shows the present");
+        assert!(!Arc::ptr_eq(&second, &views.present(id, 9)), "this node has not heard of 9 yet");
+    }
+}
