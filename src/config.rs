@@ -164,6 +164,9 @@ pub struct Limits {
     pub messages_per_minute: u32,
     pub uploads_per_minute: u32,
     pub reactions_per_minute: u32,
+    /// Groups created, direct conversations opened and calls that add people, together.
+    pub creations_per_minute: u32,
+    pub searches_per_minute: u32,
     /// Open TCP connections of this node.
     pub connections: u32,
     /// Open connections, and requests through a trusted proxy, of one public address; an IPv6 address counts by its /64.
@@ -305,6 +308,8 @@ impl Default for Limits {
             messages_per_minute: 30,
             uploads_per_minute: 10,
             reactions_per_minute: 60,
+            creations_per_minute: 30,
+            searches_per_minute: 60,
             connections: 20_000,
             connections_per_address: 1_000,
             connections_per_user: 100,

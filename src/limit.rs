@@ -1,10 +1,9 @@
-//! How often somebody may do something: one place for all doors, counted for each user (contract §10).
+//! How often somebody may do something: one place for all doors, counted for each user (contract §10, §13).
 //! It knows no door and keeps nothing beyond a restart.
 
-use std::num::NonZeroU32;
-
-use governor::clock::{Clock, DefaultClock};
-use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 
 use crate::config;
 use crate::error::{Error, Result};
@@ -13,63 +12,210 @@ use crate::id::UserId;
 /// What is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Limited {
+    /// Sending and editing.
     Messages,
     Uploads,
     Reactions,
+    /// Creating a group, opening a direct conversation, adding people: a call is one, however many it names.
+    Creations,
+    Searches,
 }
 
-/// The buckets of all users. A limit of 0 is none.
+/// A limit of n lets n through in whatever 60 seconds, at once or spread. 0 is no limit.
 pub struct Limits {
-    buckets: [Option<DefaultKeyedRateLimiter<UserId>>; 3],
-    clock: DefaultClock,
+    allowances: [Option<Allowance>; 5],
+    started: Instant,
 }
+
+/// What one limit has let through, user by user.
+struct Allowance {
+    most: u32,
+    users: Mutex<HashMap<UserId, Minute>>,
+}
+
+/// What a user did in the last minute: at most 601 entries, whatever the limit.
+#[derive(Default)]
+struct Minute {
+    /// Oldest first.
+    passed: VecDeque<Burst>,
+    total: u32,
+}
+
+/// Arrivals within a tenth of a second of the first of them, which are forgotten together. Milliseconds since the start.
+struct Burst {
+    first: u64,
+    last: u64,
+    count: u32,
+}
+
+const MINUTE: u64 = 60_000;
+const BURST: u64 = 100;
 
 impl Limits {
     pub fn new(settings: &config::Limits) -> Self {
-        let a_minute = [settings.messages_per_minute, settings.uploads_per_minute, settings.reactions_per_minute];
-        let buckets =
-            a_minute.map(|most| NonZeroU32::new(most).map(|most| RateLimiter::keyed(Quota::per_minute(most))));
-        Self { buckets, clock: DefaultClock::default() }
+        let a_minute = [
+            settings.messages_per_minute,
+            settings.uploads_per_minute,
+            settings.reactions_per_minute,
+            settings.creations_per_minute,
+            settings.searches_per_minute,
+        ];
+        let allowances = a_minute.map(|most| (most > 0).then(|| Allowance { most, users: Mutex::default() }));
+        Self { allowances, started: Instant::now() }
     }
 
-    /// Takes one from the user's bucket.
+    /// Takes one of what the user may do in a minute.
     ///
     /// # Errors
-    /// `RateLimited`, with the whole seconds until there is one again, at least 1.
+    /// `RateLimited`, with the whole seconds until there is one again, from 1 to 60. A refusal takes nothing.
     pub fn take(&self, user: UserId, what: Limited) -> Result<()> {
-        let Some(bucket) = &self.buckets[what as usize] else { return Ok(()) };
-        bucket.check_key(&user).map_err(|not_until| {
-            let wait = not_until.wait_time_from(self.clock.now());
-            Error::rate_limited((wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).max(1))
-        })
+        self.take_at(user, what, self.milliseconds())
     }
 
-    /// Forgets the buckets that are full again. To be called now and then, since they never shrink by themselves.
+    fn milliseconds(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn take_at(&self, user: UserId, what: Limited, now: u64) -> Result<()> {
+        let Some(allowance) = &self.allowances[what as usize] else { return Ok(()) };
+        let taken = allowance.lock().entry(user).or_default().take(allowance.most, now);
+        taken.map_err(|wait| Error::rate_limited(wait.div_ceil(1_000).max(1)))
+    }
+
+    /// Forgets those who did nothing for a minute. To be called now and then.
     pub fn forget_idle(&self) {
-        for bucket in self.buckets.iter().flatten() {
-            bucket.retain_recent();
-            bucket.shrink_to_fit();
+        self.forget_idle_at(self.milliseconds());
+    }
+
+    fn forget_idle_at(&self, now: u64) {
+        for allowance in self.allowances.iter().flatten() {
+            let mut users = allowance.lock();
+            users.retain(|_, minute| {
+                minute.forget(now);
+                minute.total > 0
+            });
+            users.shrink_to_fit();
+        }
+    }
+}
+
+impl Allowance {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<UserId, Minute>> {
+        self.users.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Minute {
+    /// Lets one more through, unless that is more than `most`; then it says how many milliseconds to wait.
+    fn take(&mut self, most: u32, now: u64) -> Result<(), u64> {
+        self.forget(now);
+        if let Some(oldest) = self.passed.front().filter(|_| self.total >= most) {
+            return Err((oldest.last + MINUTE).saturating_sub(now));
+        }
+        match self.passed.back_mut().filter(|newest| now < newest.first + BURST) {
+            Some(newest) => {
+                // Two callers may come here in another order than they looked at the clock.
+                newest.last = newest.last.max(now);
+                newest.count += 1;
+            }
+            None => self.passed.push_back(Burst { first: now, last: now, count: 1 }),
+        }
+        self.total += 1;
+        Ok(())
+    }
+
+    fn forget(&mut self, now: u64) {
+        while let Some(gone) = self.passed.pop_front_if(|oldest| oldest.last + MINUTE <= now) {
+            self.total -= gone.count;
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    fn alice() -> UserId {
+        UserId::stored(1)
+    }
+
+    fn limits(messages_per_minute: u32) -> Limits {
+        Limits::new(&config::Limits { messages_per_minute, reactions_per_minute: 0, ..Default::default() })
+    }
 
     #[test]
     fn the_thirty_first_message_of_a_minute_waits_and_neighbours_do_not() {
-        let limits =
-            Limits::new(&config::Limits { messages_per_minute: 30, reactions_per_minute: 0, ..Default::default() });
-        let (alice, bob) = (UserId::stored(1), UserId::stored(2));
+        let limits = limits(30);
         for _ in 0..30 {
-            assert_eq!(limits.take(alice, Limited::Messages), Ok(()));
+            assert_eq!(limits.take(alice(), Limited::Messages), Ok(()));
         }
-        let refused = limits.take(alice, Limited::Messages).unwrap_err();
-        assert!(refused.retry_after.is_some_and(|seconds| (1..=2).contains(&seconds)), "{refused:?}");
-        assert_eq!(limits.take(bob, Limited::Messages), Ok(()));
+        let refused = limits.take(alice(), Limited::Messages).unwrap_err();
+        assert!(refused.retry_after.is_some_and(|seconds| (50..=60).contains(&seconds)), "{refused:?}");
+        assert_eq!(limits.take(UserId::stored(2), Limited::Messages), Ok(()));
+        assert_eq!(limits.take(alice(), Limited::Searches), Ok(()));
         for _ in 0..1000 {
-            assert_eq!(limits.take(alice, Limited::Reactions), Ok(()));
+            assert_eq!(limits.take(alice(), Limited::Reactions), Ok(()));
+        }
+    }
+
+    #[test]
+    fn whoever_asks_all_the_time_gets_no_more_than_the_limit() {
+        let limits = limits(30);
+        let passed = |from: u64, until: u64| {
+            (from..until).filter(|at| limits.take_at(alice(), Limited::Messages, *at).is_ok()).count()
+        };
+        assert_eq!(passed(0, 58_000), 30);
+        assert_eq!(passed(58_000, 60_000), 0);
+        assert_eq!(passed(60_000, 62_000), 30);
+    }
+
+    #[test]
+    fn what_is_kept_of_a_user_is_bounded_and_goes_after_a_minute() {
+        let limits = limits(1_000_000);
+        for at in 0..200_000 {
+            limits.take_at(alice(), Limited::Messages, at).unwrap();
+        }
+        let kept = |limits: &Limits| {
+            let users = limits.allowances[0].as_ref().unwrap().lock();
+            users.get(&alice()).map(|minute| minute.passed.len())
+        };
+        assert!(kept(&limits).is_some_and(|entries| entries <= 601), "{:?}", kept(&limits));
+        limits.forget_idle_at(259_000);
+        assert!(kept(&limits).is_some());
+        limits.forget_idle_at(261_000);
+        assert_eq!(kept(&limits), None);
+    }
+
+    proptest! {
+        #[test]
+        fn no_minute_lets_more_through_than_the_limit_and_none_is_refused_without_need(
+            most in 1_u32..40,
+            pauses in prop::collection::vec(prop_oneof![0_u64..50, 0_u64..3_000, 0_u64..70_000], 1..400),
+        ) {
+            let limits = limits(most);
+            let (mut now, mut passed) = (0_u64, Vec::<u64>::new());
+            for pause in pauses {
+                now += pause;
+                let within = |milliseconds: u64| passed.iter().filter(|then| now - **then < milliseconds).count();
+                match limits.take_at(alice(), Limited::Messages, now) {
+                    Ok(()) => {
+                        prop_assert!(within(60_000) < most as usize);
+                        passed.push(now);
+                    }
+                    Err(refused) => {
+                        prop_assert!(within(60_200) >= most as usize);
+                        let wait = refused.retry_after.expect("it says how long to wait");
+                        prop_assert!((1..=60).contains(&wait));
+                        // To wait as long as that is enough, and a second less would not have been.
+                        let then = now + wait * 1_000;
+                        let still = passed.iter().filter(|past| then - **past < 60_000).count();
+                        prop_assert!(still < most as usize);
+                        prop_assert!(within(60_200 - (wait - 1) * 1_000) >= most as usize);
+                    }
+                }
+            }
         }
     }
 }

@@ -207,7 +207,8 @@ async fn serve(config: Config, with_demo: bool) -> anyhow::Result<()> {
 async fn furnish(config: &Config) -> anyhow::Result<()> {
     let mut config = config.clone();
     config.chat = Chat::default();
-    config.limits = Limits { messages_per_minute: 0, reactions_per_minute: 0, ..config.limits };
+    config.limits =
+        Limits { messages_per_minute: 0, reactions_per_minute: 0, creations_per_minute: 0, ..config.limits };
     let app = App::open(config).await?;
     let furnished = demo::furnish(&app).await;
     app.close().await;

@@ -9,6 +9,7 @@ use crate::chat::messages::{self, Message};
 use crate::entity::message;
 use crate::error::Result;
 use crate::id::ConversationId;
+use crate::limit::Limited;
 use crate::page::{Page, Window};
 use crate::store;
 use crate::text;
@@ -33,9 +34,11 @@ pub struct Found {
 /// A stretch of what was found, by ids; always newest first.
 ///
 /// # Errors
-/// `BadRequest` for a query out of form, `NotFound` and `Forbidden` for a conversation that is not the caller's.
+/// `BadRequest` for a query out of form, `NotFound` and `Forbidden` for a conversation that is not the caller's,
+/// `RateLimited`.
 pub async fn messages(cx: &Cx, search: Search, window: Window, limit: u64) -> Result<Page<Found>> {
     let words = text::query_words(&search.query)?;
+    cx.chat.limits.take(cx.me(), Limited::Searches)?;
     let db = cx.chat.store.reader();
     if let Some(conversation) = search.conversation {
         access::member(db, cx.me(), conversation).await?;

@@ -1,5 +1,6 @@
 //! Who is typing: told as it happens, ended by itself after a few seconds or by the typist's next message.
-//! A row is written at the start and removed at the end; refreshes are told but not written (contract §11).
+//! A row is written at the start and removed at the end; refreshes are told but not written (contract §11). That somebody
+//! types is told once a second at most, and each time that it was told its end is told, too (contract §13).
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -30,18 +31,40 @@ pub struct TypingIndicator {
     pub expires_at: Option<DateTime<Utc>>,
 }
 
-/// Who is typing on this node.
+/// Who is typing on this node, and who was a moment ago: an entry is there for as long as its [`watch`].
 #[derive(Default)]
 pub(super) struct Typists(Mutex<HashMap<(ConversationId, UserId), Typist>>);
 
 struct Typist {
     name: String,
+    /// When it ends by itself.
     until: Instant,
+    /// When it was last told that they type, or would have been in a smaller group.
+    told: Instant,
+    state: State,
     /// Whether the group is too large to be told.
     quiet: bool,
 }
 
-/// Says that the caller types, or has stopped.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// The others know that they type.
+    Typing,
+    /// They began anew so soon after an end that it is not told yet.
+    Waiting,
+    Ended,
+}
+
+/// How often it is told that somebody types in a conversation.
+const PACE: Duration = Duration::from_secs(1);
+
+impl Typists {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<(ConversationId, UserId), Typist>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Says that the caller types, or has stopped. To say so again within a second is no error and is told to nobody.
 ///
 /// # Errors
 /// `NotFound`, `Forbidden`.
@@ -53,51 +76,109 @@ pub async fn set(cx: &Cx, conversation: ConversationId, typing: bool) -> Result<
     }
     let quiet =
         usize::try_from(member.conversation.participant_count).unwrap_or(0) > cx.chat.config.chat.quiet_group_size;
-    let ttl = Duration::from_secs(cx.chat.config.chat.typing_indicator_ttl_seconds);
-    let typist = Typist { name: cx.viewer.name.clone(), until: Instant::now() + ttl, quiet };
-    let expires_at = super::now() + TimeDelta::from_std(ttl).unwrap_or(TimeDelta::MAX);
-    if !quiet {
-        tell(&cx.chat, conversation, cx.me(), cx.viewer.name.clone(), Some(expires_at));
-    }
     let key = (conversation, cx.me());
-    let refreshed = cx.chat.typists.lock().insert(key, typist).is_some();
-    if !refreshed {
-        tokio::spawn(watch(Arc::clone(&cx.chat), key));
-        write(&cx.chat, key, expires_at).await?;
-    }
-    Ok(())
+    let now = Instant::now();
+    let until = now + ttl(&cx.chat);
+    let told_before = {
+        let mut all = cx.chat.typists.lock();
+        match all.get_mut(&key) {
+            None => {
+                let name = cx.viewer.name.clone();
+                all.insert(key, Typist { name, until, told: now, state: State::Typing, quiet });
+                tokio::spawn(watch(Arc::clone(&cx.chat), key));
+                State::Ended
+            }
+            Some(typist) => {
+                typist.until = until;
+                if now < typist.told + PACE {
+                    if typist.state == State::Ended {
+                        typist.state = State::Waiting;
+                    }
+                    return Ok(());
+                }
+                typist.told = now;
+                typist.quiet = quiet;
+                std::mem::replace(&mut typist.state, State::Typing)
+            }
+        }
+    };
+    begin(&cx.chat, key, cx.viewer.name.clone(), quiet, told_before != State::Typing).await
 }
 
-impl Typists {
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<(ConversationId, UserId), Typist>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+fn ttl(chat: &Chat) -> Duration {
+    Duration::from_secs(chat.config.chat.typing_indicator_ttl_seconds)
 }
 
-/// Ends it, if it has not ended yet, and says so.
+/// Tells that somebody types; `anew` where they did not a moment ago.
+async fn begin(chat: &Chat, key: (ConversationId, UserId), name: String, quiet: bool, anew: bool) -> Result<()> {
+    let expires_at = super::now() + TimeDelta::from_std(ttl(chat)).unwrap_or(TimeDelta::MAX);
+    if !quiet {
+        tell(chat, key.0, key.1, name, Some(expires_at));
+    }
+    if anew { write(chat, key, expires_at).await } else { Ok(()) }
+}
+
+/// Ends it, if it has not ended yet, and says so to those who know of it.
 pub(super) async fn ended(chat: &Arc<Chat>, conversation: ConversationId, user: UserId) {
-    let Some(typist) = chat.typists.lock().remove(&(conversation, user)) else { return };
-    if !typist.quiet {
-        tell(chat, conversation, user, typist.name, None);
+    let known = {
+        let mut all = chat.typists.lock();
+        let Some(typist) = all.get_mut(&(conversation, user)) else { return };
+        let before = std::mem::replace(&mut typist.state, State::Ended);
+        (before == State::Typing).then(|| (typist.name.clone(), typist.quiet))
+    };
+    let Some((name, quiet)) = known else { return };
+    if !quiet {
+        tell(chat, conversation, user, name, None);
     }
     if let Err(error) = erase(chat, conversation, user).await {
         tracing::debug!(%error, "a row of somebody who typed stays until the next start");
     }
 }
 
-/// Waits until the typist has been silent for the time to live.
+/// What is to be done about somebody who types.
+enum Turn {
+    Sleep(Instant),
+    Tell { name: String, quiet: bool },
+    End,
+    Forget,
+}
+
+/// Tells what had to wait, ends it when the typist has been silent for the time to live, and forgets it.
 async fn watch(chat: Arc<Chat>, key: (ConversationId, UserId)) {
     loop {
-        let until = match chat.typists.lock().get(&key) {
-            Some(typist) => typist.until,
-            None => return,
-        };
-        if until <= Instant::now() {
-            return ended(&chat, key.0, key.1).await;
+        match turn(&chat.typists, key) {
+            Turn::Sleep(until) => tokio::select! {
+                () = tokio::time::sleep_until(until) => {}
+                () = chat.stopping.cancelled() => return,
+            },
+            Turn::Tell { name, quiet } => {
+                if let Err(error) = begin(&chat, key, name, quiet, true).await {
+                    tracing::debug!(%error, "somebody types of whom there is no row");
+                }
+            }
+            Turn::End => ended(&chat, key.0, key.1).await,
+            Turn::Forget => return,
         }
-        tokio::select! {
-            () = tokio::time::sleep_until(until) => {}
-            () = chat.stopping.cancelled() => return,
+    }
+}
+
+fn turn(typists: &Typists, key: (ConversationId, UserId)) -> Turn {
+    let mut all = typists.lock();
+    let now = Instant::now();
+    let Some(typist) = all.get_mut(&key) else { return Turn::Forget };
+    let next = typist.told + PACE;
+    match typist.state {
+        State::Typing | State::Waiting if typist.until <= now => Turn::End,
+        // It may be said at any time that it has ended, and then that it begins anew.
+        State::Typing => Turn::Sleep(typist.until.min(now + PACE)),
+        _ if now < next => Turn::Sleep(next),
+        State::Waiting => {
+            (typist.told, typist.state) = (now, State::Typing);
+            Turn::Tell { name: typist.name.clone(), quiet: typist.quiet }
+        }
+        State::Ended => {
+            all.remove(&key);
+            Turn::Forget
         }
     }
 }

@@ -178,6 +178,8 @@ fn good_values_are_taken() {
         "stomp.heartbeat_ms=0",
         "chat.quiet_group_size=0",
         "limits.messages_per_minute=0",
+        "limits.creations_per_minute=0",
+        "limits.searches_per_minute=0",
         "database.url=postgresql:///chat?host=/run/postgresql",
         "storage.url=s3://bucket/prefix",
         "auth.jwks=/etc/confab/keys.json",

@@ -130,6 +130,7 @@ impl Home {
     async fn begin_as(&self, mut command: impl BorrowMut<Command>) -> Process {
         let command = command.borrow_mut();
         command.args(["--set", "server.bind=127.0.0.1:0", "--set", "limits.messages_per_minute=0"]);
+        command.args(["--set", "limits.creations_per_minute=0", "--set", "limits.searches_per_minute=0"]);
         Process::start(command).await
     }
 }

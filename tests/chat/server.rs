@@ -57,6 +57,8 @@ impl Server {
         config.limits.messages_per_minute = 0;
         config.limits.uploads_per_minute = 0;
         config.limits.reactions_per_minute = 0;
+        config.limits.creations_per_minute = 0;
+        config.limits.searches_per_minute = 0;
         let database = match postgres {
             Some(admin) => {
                 execute(&admin, &format!("CREATE DATABASE {name}")).await;
@@ -96,6 +98,11 @@ impl Server {
     /// How many statements the running server has asked its database so far.
     pub fn statements(&self) -> u64 {
         self.app.upgrade().expect("the server runs").statements()
+    }
+
+    /// How many of them its writer ran.
+    pub fn written(&self) -> u64 {
+        self.app.upgrade().expect("the server runs").written()
     }
 
     /// Stops the server gracefully and keeps its data.

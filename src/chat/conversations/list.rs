@@ -11,6 +11,7 @@ use crate::entity::conversation::{self, ConversationType};
 use crate::entity::participant;
 use crate::error::{Error, Result};
 use crate::id::ConversationId;
+use crate::limit::Limited;
 use crate::page::{self, Page};
 
 /// Which of the caller's conversations: pinned first, then latest activity first (contract §4).
@@ -47,7 +48,8 @@ pub struct Unread {
 /// A page of the caller's conversations.
 ///
 /// # Errors
-/// `BadRequest` for a cursor that is none, or a search unless it has 1 to 200 characters after trimming.
+/// `BadRequest` for a cursor that is none, or a search unless it has 1 to 200 characters after trimming; `RateLimited` for
+/// too many searches.
 pub async fn list(cx: &Cx, listing: Listing, limit: u64) -> Result<Page<Conversation>> {
     let mut rows = access::memberships(cx.me());
     if let Some(archived) = listing.archived {
@@ -80,6 +82,7 @@ async fn found(cx: &Cx, search: &str) -> Result<Vec<i64>> {
     if search.is_empty() || search.chars().count() > 200 {
         return Err(Error::bad_request("query must have 1 to 200 characters"));
     }
+    cx.chat.limits.take(cx.me(), Limited::Searches)?;
     let groups: Vec<(i64, Option<String>, Option<String>)> = access::memberships(cx.me())
         .select_only()
         .column(conversation::Column::Id)
