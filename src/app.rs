@@ -73,6 +73,11 @@ impl App {
         self.store.statements()
     }
 
+    /// How many of them the writer ran: what changes nothing adds none.
+    pub fn written(&self) -> u64 {
+        self.store.written()
+    }
+
     /// Who a token speaks for.
     ///
     /// # Errors

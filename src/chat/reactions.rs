@@ -81,22 +81,20 @@ const MOST_EMOJIS: usize = 50;
 pub async fn react(cx: &Cx, id: MessageId, emoji: &str, how: React) -> Result<ReactionResult> {
     let emoji = text::emoji(emoji)?;
     cx.chat.limits.take(cx.me(), Limited::Reactions)?;
+    let db = cx.chat.store.reader();
     let (me, name) = (cx.me(), cx.viewer.name.clone());
+    let (_, mine) = reactable(db, id, me, &emoji).await?;
+    let added = how.applied_to(mine.is_some());
+    if added == mine.is_some() {
+        let reaction_summary = summaries(db, &[id.get()]).await?.remove(&id.get()).unwrap_or_default();
+        return Ok(ReactionResult { emoji, added, reaction_summary, message_id: id });
+    }
     cx.chat
         .change(move |batch| {
             Box::pin(async move {
-                let (row, member) = find(&batch.tx, me, id).await?;
-                if !member.conversation.allow_reactions {
-                    return Err(Error::forbidden("Reactions are switched off in this conversation"));
-                }
-                must_stand(&row)?;
-                let mine = mine(batch, id, me, &emoji).await?;
-                let add = match how {
-                    React::Add => true,
-                    React::Remove => false,
-                    React::Toggle => mine.is_none(),
-                };
-                match (&mine, add) {
+                let (row, mine) = reactable(&batch.tx, id, me, &emoji).await?;
+                let added = how.applied_to(mine.is_some());
+                match (&mine, added) {
                     (None, true) => insert(batch, id, me, &emoji).await?,
                     (Some(row), false) => {
                         reaction::Entity::delete_by_id(row.id).exec(&batch.tx).await?;
@@ -104,21 +102,43 @@ pub async fn react(cx: &Cx, id: MessageId, emoji: &str, how: React) -> Result<Re
                     _ => {}
                 }
                 let summary = summaries(&batch.tx, &[id.get()]).await?.remove(&id.get()).unwrap_or_default();
-                if mine.is_some() != add {
-                    announce(batch, &row, me, name, &emoji, add, summary.clone());
+                if mine.is_some() != added {
+                    announce(batch, &row, me, name, &emoji, added, summary.clone());
                 }
-                Ok(ReactionResult { emoji, added: add, reaction_summary: summary, message_id: id })
+                Ok(ReactionResult { emoji, added, reaction_summary: summary, message_id: id })
             })
         })
         .await
 }
 
-async fn mine(batch: &Batch, id: MessageId, me: UserId, emoji: &str) -> Result<Option<reaction::Model>> {
-    let row = reaction::Entity::find()
+impl React {
+    /// Whether the reaction is there afterwards.
+    fn applied_to(self, there: bool) -> bool {
+        match self {
+            React::Add => true,
+            React::Remove => false,
+            React::Toggle => !there,
+        }
+    }
+}
+
+/// A message that takes reactions from `me`, and theirs with this emoji.
+async fn reactable(
+    db: &impl ConnectionTrait,
+    id: MessageId,
+    me: UserId,
+    emoji: &str,
+) -> Result<(message::Model, Option<reaction::Model>)> {
+    let (row, member) = find(db, me, id).await?;
+    if !member.conversation.allow_reactions {
+        return Err(Error::forbidden("Reactions are switched off in this conversation"));
+    }
+    must_stand(&row)?;
+    let mine = reaction::Entity::find()
         .filter(reaction::Column::MessageId.eq(id.get()))
         .filter(reaction::Column::UserId.eq(me.get()))
         .filter(reaction::Column::Emoji.eq(emoji));
-    Ok(row.one(&batch.tx).await?)
+    Ok((row, mine.one(db).await?))
 }
 
 async fn insert(batch: &Batch, id: MessageId, me: UserId, emoji: &str) -> Result<()> {

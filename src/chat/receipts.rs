@@ -51,44 +51,53 @@ pub struct ReadState {
     pub unread_count: i64,
 }
 
-/// Moves the caller's marker up to `up_to`, or to the newest message. It never moves back.
+/// Moves the caller's marker up to `up_to`, or to the newest message. It never moves back, and where it does not move the
+/// writer is not asked.
 ///
 /// # Errors
 /// `NotFound` for a message of another conversation, `Forbidden` outside the conversation.
 pub async fn mark_read(cx: &Cx, id: ConversationId, up_to: Option<MessageId>) -> Result<ReadState> {
+    let db = cx.chat.store.reader();
     let (me, name) = (cx.me(), cx.viewer.name.clone());
-    cx.chat
-        .change(move |batch| {
-            Box::pin(async move {
-                let member = access::member(&batch.tx, me, id).await?;
-                let target = match up_to {
-                    None => member.conversation.last_message_id,
-                    Some(message) => Some(in_it(batch, &member, message).await?),
-                };
-                let before = member.me.last_read_message_id;
-                let is_move =
-                    |target: &i64| before.is_none_or(|before| *target > before || fault::is_on("marker-moves-back"));
-                if let Some(target) = target.filter(is_move) {
-                    move_marker(batch, member.me, target).await?;
-                    let moved = ReadReceiptMove {
-                        conversation_id: id,
-                        user_id: me,
-                        user_name: name,
-                        last_read_message_id: MessageId::stored(target),
-                        read_at: batch.now,
-                    };
-                    batch.log(EventType::ReceiptMoved, id, me, Fact::Receipt(moved));
-                }
-                state(batch, me, id).await
-            })
+    let member = access::member(db, me, id).await?;
+    // A message stays in its conversation for ever: where it was found once it need not be looked for again.
+    if let Some(message) = up_to {
+        must_be_in(db, &member, message).await?;
+    }
+    if ahead(&member, up_to).is_none() {
+        return state(cx, member).await;
+    }
+    let moved = cx.chat.change(move |batch| {
+        Box::pin(async move {
+            let member = access::member(&batch.tx, me, id).await?;
+            let Some(target) = ahead(&member, up_to) else { return Ok(()) };
+            move_marker(batch, member.me, target).await?;
+            let moved = ReadReceiptMove {
+                conversation_id: id,
+                user_id: me,
+                user_name: name,
+                last_read_message_id: MessageId::stored(target),
+                read_at: batch.now,
+            };
+            batch.log(EventType::ReceiptMoved, id, me, Fact::Receipt(moved));
+            Ok(())
         })
-        .await
+    });
+    moved.await?;
+    state(cx, access::member(db, me, id).await?).await
 }
 
-async fn in_it(batch: &Batch, member: &Member, message: MessageId) -> Result<i64> {
-    let row = message::Entity::find_by_id(message.get()).one(&batch.tx).await?;
-    let row = row.filter(|row| row.conversation_id == member.conversation.id).ok_or_else(not_found)?;
-    Ok(row.id)
+/// Where the marker is to stand, if that is ahead of where it stands.
+fn ahead(member: &Member, up_to: Option<MessageId>) -> Option<i64> {
+    let target = up_to.map(MessageId::get).or(member.conversation.last_message_id);
+    let before = member.me.last_read_message_id;
+    target.filter(|target| before.is_none_or(|before| *target > before || fault::is_on("marker-moves-back")))
+}
+
+async fn must_be_in(db: &impl ConnectionTrait, member: &Member, message: MessageId) -> Result<()> {
+    let row = message::Entity::find_by_id(message.get()).one(db).await?;
+    row.filter(|row| row.conversation_id == member.conversation.id).ok_or_else(not_found)?;
+    Ok(())
 }
 
 async fn move_marker(batch: &Batch, me: participant::Model, target: i64) -> Result<()> {
@@ -115,15 +124,18 @@ async fn move_marker(batch: &Batch, me: participant::Model, target: i64) -> Resu
     Ok(())
 }
 
-async fn state(batch: &Batch, me: UserId, id: ConversationId) -> Result<ReadState> {
-    let member = access::member(&batch.tx, me, id).await?;
+/// Where the member's marker stands, and what is unread there: that may be much to count, so it is never done while
+/// others wait to write.
+async fn state(cx: &Cx, member: Member) -> Result<ReadState> {
+    let db = cx.chat.store.reader();
+    let id = member.conversation_id();
     let last = read_receipt::Entity::find()
         .filter(read_receipt::Column::ConversationId.eq(id.get()))
-        .filter(read_receipt::Column::UserId.eq(me.get()))
+        .filter(read_receipt::Column::UserId.eq(cx.me().get()))
         .filter(read_receipt::Column::MessageId.eq(member.me.last_read_message_id))
-        .one(&batch.tx)
+        .one(db)
         .await?;
-    let unread = unread_counts(&batch.tx, me, Some(&[id.get()])).await?;
+    let unread = unread_counts(db, cx.me(), Some(&[id.get()])).await?;
     Ok(ReadState {
         conversation_id: id,
         last_read_message_id: member.me.last_read_message_id.map(MessageId::stored),

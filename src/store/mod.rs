@@ -34,6 +34,7 @@ pub struct Store {
     /// On SQLite, what is known of the writer's connection.
     witness: Option<Arc<Witness>>,
     statements: Arc<AtomicU64>,
+    written: Arc<AtomicU64>,
 }
 
 /// Connections that read at the same time. Eight serve PostgreSQL as well as 32 do; SQLite has a thread for each.
@@ -129,19 +130,27 @@ impl Store {
     }
 
     fn counting(mut reader: DatabaseConnection, mut writer: DatabaseConnection, witness: Option<Arc<Witness>>) -> Self {
-        let statements = Arc::new(AtomicU64::new(0));
-        for pool in [&mut reader, &mut writer] {
-            let statements = Arc::clone(&statements);
-            pool.set_metric_callback(move |_| {
-                statements.fetch_add(1, Ordering::Relaxed);
-            });
-        }
-        Self { reader, writer, witness, statements }
+        let (statements, written) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+        let (all, read) = (Arc::clone(&statements), Arc::clone(&statements));
+        reader.set_metric_callback(move |_| {
+            read.fetch_add(1, Ordering::Relaxed);
+        });
+        let by_writer = Arc::clone(&written);
+        writer.set_metric_callback(move |_| {
+            all.fetch_add(1, Ordering::Relaxed);
+            by_writer.fetch_add(1, Ordering::Relaxed);
+        });
+        Self { reader, writer, witness, statements, written }
     }
 
     /// How many statements were run so far: what a list costs must not grow with the list.
     pub fn statements(&self) -> u64 {
         self.statements.load(Ordering::Relaxed)
+    }
+
+    /// How many of them the writer ran, for which everybody who writes has to wait.
+    pub fn written(&self) -> u64 {
+        self.written.load(Ordering::Relaxed)
     }
 
     /// The pool for reading. On SQLite it cannot write.

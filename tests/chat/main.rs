@@ -13,6 +13,7 @@ mod uploads;
 
 mod attendance;
 mod budget;
+mod bulk;
 mod canary;
 mod catchup;
 mod connections;

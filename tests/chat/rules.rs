@@ -10,6 +10,7 @@ mod reactions;
 mod reading;
 mod repeats;
 mod roles;
+mod writer;
 
 use serde_json::Value as Json;
 

@@ -1,9 +1,13 @@
 //! Joining, leaving and roles: who is in a group, and who may say so.
 
+use chrono::{DateTime, Utc};
+use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::sea_query::Expr;
-use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, ModelTrait, QueryFilter};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, ModelTrait, QueryFilter, QueryOrder, QuerySelect,
+};
 
-use super::{Conversation, load_one, member_ids, named};
+use super::{Conversation, get, load_one, named};
 use crate::access::{self, Action, Member};
 use crate::chat::change::Batch;
 use crate::chat::participants::Participant;
@@ -13,47 +17,98 @@ use crate::entity::{conversation, message};
 use crate::error::{Error, Result};
 use crate::event::{EventType, Fact};
 use crate::id::{ConversationId, UserId};
+use crate::limit::Limited;
 
 /// Adds users to a group. Somebody who is in already is no error. They start with everything read.
 ///
 /// # Errors
 /// `Forbidden` unless OWNER or ADMIN, `NotFound` for a user that nobody has seen, `BadRequest` in a direct
-/// conversation or for more than 256.
+/// conversation or for more than 256, `RateLimited`.
 pub async fn add_participants(cx: &Cx, id: ConversationId, users: Vec<UserId>) -> Result<Conversation> {
     users::at_most(users.len())?;
     if users.is_empty() {
         return Err(Error::bad_request("Name at least one user to add"));
     }
-    let me = cx.me();
-    cx.chat
-        .change(move |batch| {
-            Box::pin(async move {
-                let member = access::member(&batch.tx, me, id).await?;
-                member.must_be_group("Nobody can be added to a direct conversation")?;
-                member.may(Action::AddParticipants)?;
-                let known = users::must_exist(&batch.tx, &users).await?;
-                let present: Vec<i64> = member_ids(&batch.tx, id).await?.into_iter().map(|row| row.user_id).collect();
-                let users = crate::chat::distinct(users.into_iter().filter(|user| !present.contains(&user.get())));
-                for user in users {
-                    let row = participant::ActiveModel {
-                        conversation_id: Set(id.get()),
-                        user_id: Set(user.get()),
-                        role: Set(Role::Member),
-                        joined_at: Set(batch.now),
-                        last_read_message_id: Set(member.conversation.last_message_id),
-                        muted: Set(false),
-                        pinned: Set(false),
-                        archived: Set(false),
-                        ..Default::default()
-                    };
-                    let row = row.insert(&batch.tx).await?;
-                    let fact = Fact::Participant(Box::new(Participant::of(&row, &known)));
-                    batch.log(EventType::ParticipantAdded, id, me, fact);
-                }
-                view(batch, me, id).await
-            })
+    let (db, me) = (cx.chat.store.reader(), cx.me());
+    cx.chat.limits.take(me, Limited::Creations)?;
+    let users = crate::chat::distinct(users);
+    let member = may_add(db, me, id).await?;
+    // Nobody who was seen is ever forgotten, so they need not be looked for again.
+    let known = users::must_exist(db, &users).await?;
+    if strangers(db, id, &users).await?.is_empty() {
+        return load_one(db, &cx.chat.links, me, member).await;
+    }
+    let added = cx.chat.change(move |batch| {
+        Box::pin(async move {
+            let member = may_add(&batch.tx, me, id).await?;
+            let rows: Vec<participant::Model> = strangers(&batch.tx, id, &users)
+                .await?
+                .into_iter()
+                .map(|user| newcomer(&member.conversation, user, batch.now))
+                .collect();
+            if rows.is_empty() {
+                return Ok(());
+            }
+            let insert = participant::Entity::insert_many(rows.iter().map(unsaved));
+            insert.exec_without_returning(&batch.tx).await?;
+            for row in &rows {
+                let fact = Fact::Participant(Box::new(Participant::of(row, &known)));
+                batch.log(EventType::ParticipantAdded, id, me, fact);
+            }
+            Ok(())
         })
-        .await
+    });
+    added.await?;
+    get(cx, id).await
+}
+
+async fn may_add(db: &impl ConnectionTrait, me: UserId, id: ConversationId) -> Result<Member> {
+    let member = access::member(db, me, id).await?;
+    member.must_be_group("Nobody can be added to a direct conversation")?;
+    member.may(Action::AddParticipants)?;
+    Ok(member)
+}
+
+/// Those among `users` who are not in the conversation.
+async fn strangers(db: &impl ConnectionTrait, id: ConversationId, users: &[UserId]) -> Result<Vec<UserId>> {
+    let present: Vec<i64> = participant::Entity::find()
+        .select_only()
+        .column(participant::Column::UserId)
+        .filter(participant::Column::ConversationId.eq(id.get()))
+        .filter(participant::Column::UserId.is_in(users.iter().map(|user| user.get())))
+        .into_tuple()
+        .all(db)
+        .await?;
+    Ok(users.iter().copied().filter(|user| !present.contains(&user.get())).collect())
+}
+
+/// The row of somebody who is about to come in, but for its id.
+fn newcomer(conversation: &conversation::Model, user: UserId, now: DateTime<Utc>) -> participant::Model {
+    participant::Model {
+        id: 0,
+        conversation_id: conversation.id,
+        user_id: user.get(),
+        role: Role::Member,
+        joined_at: now,
+        last_read_message_id: conversation.last_message_id,
+        muted: false,
+        pinned: false,
+        archived: false,
+    }
+}
+
+fn unsaved(row: &participant::Model) -> participant::ActiveModel {
+    participant::ActiveModel {
+        id: NotSet,
+        conversation_id: Set(row.conversation_id),
+        user_id: Set(row.user_id),
+        role: Set(row.role),
+        joined_at: Set(row.joined_at),
+        last_read_message_id: Set(row.last_read_message_id),
+        muted: Set(row.muted),
+        pinned: Set(row.pinned),
+        archived: Set(row.archived),
+    }
 }
 
 /// Removes somebody from a group; to remove oneself is to leave.
@@ -71,7 +126,7 @@ pub async fn remove_participant(cx: &Cx, id: ConversationId, user: UserId) -> Re
             Box::pin(async move {
                 let member = access::member(&batch.tx, me, id).await?;
                 member.must_be_group("Nobody can be removed from a direct conversation")?;
-                let row = in_it(batch, id, user).await?;
+                let row = in_it(&batch.tx, id, user).await?;
                 member.may(match row.role {
                     Role::Owner => Action::RemoveOwner,
                     Role::Admin => Action::RemoveAdmin,
@@ -97,18 +152,28 @@ pub async fn leave(cx: &Cx, id: ConversationId) -> Result<()> {
                 member.must_be_group("A direct conversation cannot be left, archive it instead")?;
                 let was_owner = member.me.role == Role::Owner;
                 drop_out(batch, me, member.me).await?;
-                let rest = member_ids(&batch.tx, id).await?;
-                if rest.is_empty() {
+                if member.conversation.participant_count <= 1 {
                     return close(batch, me, member.conversation).await;
                 }
-                let heir = rest.iter().find(|row| row.role == Role::Admin).or(rest.first()).cloned();
-                match heir.filter(|_| was_owner) {
-                    Some(heir) => give_role(batch, me, heir, Role::Owner).await,
-                    None => Ok(()),
+                match was_owner {
+                    true => give_role(batch, me, heir(batch, id).await?, Role::Owner).await,
+                    false => Ok(()),
                 }
             })
         })
         .await
+}
+
+/// Who comes after an OWNER that has left.
+async fn heir(batch: &Batch, id: ConversationId) -> Result<participant::Model> {
+    let rest = participant::Entity::find()
+        .filter(participant::Column::ConversationId.eq(id.get()))
+        .order_by_asc(participant::Column::Id);
+    let admin = rest.clone().filter(participant::Column::Role.eq(Role::Admin)).one(&batch.tx).await?;
+    match admin {
+        Some(admin) => Ok(admin),
+        None => rest.one(&batch.tx).await?.ok_or_else(Error::internal),
+    }
 }
 
 /// Deletes a group for everybody.
@@ -135,21 +200,26 @@ pub async fn delete(cx: &Cx, id: ConversationId) -> Result<()> {
 /// `Forbidden` unless OWNER, `NotFound` for somebody who is not in it, `BadRequest` in a direct conversation.
 pub async fn transfer_ownership(cx: &Cx, id: ConversationId, user: UserId) -> Result<Conversation> {
     let me = cx.me();
-    cx.chat
-        .change(move |batch| {
+    may_transfer(cx.chat.store.reader(), me, id).await?;
+    if user != me {
+        let transferred = cx.chat.change(move |batch| {
             Box::pin(async move {
-                let member = access::member(&batch.tx, me, id).await?;
-                member.must_be_group("A direct conversation has no owner")?;
-                member.may(Action::TransferOwnership)?;
-                let heir = in_it(batch, id, user).await?;
-                if user != me {
-                    give_role(batch, me, member.me, Role::Admin).await?;
-                    give_role(batch, me, heir, Role::Owner).await?;
-                }
-                view(batch, me, id).await
+                let member = may_transfer(&batch.tx, me, id).await?;
+                let heir = in_it(&batch.tx, id, user).await?;
+                give_role(batch, me, member.me, Role::Admin).await?;
+                give_role(batch, me, heir, Role::Owner).await
             })
-        })
-        .await
+        });
+        transferred.await?;
+    }
+    get(cx, id).await
+}
+
+async fn may_transfer(db: &impl ConnectionTrait, me: UserId, id: ConversationId) -> Result<Member> {
+    let member = access::member(db, me, id).await?;
+    member.must_be_group("A direct conversation has no owner")?;
+    member.may(Action::TransferOwnership)?;
+    Ok(member)
 }
 
 /// Makes somebody ADMIN or MEMBER.
@@ -159,35 +229,41 @@ pub async fn transfer_ownership(cx: &Cx, id: ConversationId, user: UserId) -> Re
 /// transferred), for one's own role, or in a direct conversation.
 pub async fn set_role(cx: &Cx, id: ConversationId, user: UserId, role: Role) -> Result<Conversation> {
     let me = cx.me();
-    cx.chat
-        .change(move |batch| {
+    if may_set_role(cx.chat.store.reader(), me, id, user, role).await?.role != role {
+        let set = cx.chat.change(move |batch| {
             Box::pin(async move {
-                let member = access::member(&batch.tx, me, id).await?;
-                member.must_be_group("A direct conversation has no roles")?;
-                member.may(Action::SetRole)?;
-                let row = in_it(batch, id, user).await?;
-                if role == Role::Owner || user == me {
-                    return Err(Error::bad_request("Ownership is handed over with transferOwnership"));
-                }
-                if row.role != role {
-                    give_role(batch, me, row, role).await?;
-                }
-                view(batch, me, id).await
+                let row = may_set_role(&batch.tx, me, id, user, role).await?;
+                if row.role == role { Ok(()) } else { give_role(batch, me, row, role).await }
             })
-        })
-        .await
+        });
+        set.await?;
+    }
+    get(cx, id).await
 }
 
-async fn view(batch: &Batch, me: UserId, id: ConversationId) -> Result<Conversation> {
-    let member: Member = access::member(&batch.tx, me, id).await?;
-    load_one(&batch.tx, &batch.writer.links, me, member).await
+/// The row of somebody whose role the caller may change to `role`.
+async fn may_set_role(
+    db: &impl ConnectionTrait,
+    me: UserId,
+    id: ConversationId,
+    user: UserId,
+    role: Role,
+) -> Result<participant::Model> {
+    let member = access::member(db, me, id).await?;
+    member.must_be_group("A direct conversation has no roles")?;
+    member.may(Action::SetRole)?;
+    let row = in_it(db, id, user).await?;
+    if role == Role::Owner || user == me {
+        return Err(Error::bad_request("Ownership is handed over with transferOwnership"));
+    }
+    Ok(row)
 }
 
-async fn in_it(batch: &Batch, id: ConversationId, user: UserId) -> Result<participant::Model> {
+async fn in_it(db: &impl ConnectionTrait, id: ConversationId, user: UserId) -> Result<participant::Model> {
     let row = participant::Entity::find()
         .filter(participant::Column::ConversationId.eq(id.get()))
         .filter(participant::Column::UserId.eq(user.get()))
-        .one(&batch.tx)
+        .one(db)
         .await?;
     row.ok_or_else(|| Error::not_found(format!("User {user} is not in this conversation")))
 }

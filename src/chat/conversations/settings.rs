@@ -3,8 +3,8 @@
 use sea_orm::{ActiveModelTrait, ActiveValue::Set};
 use serde::Deserialize;
 
-use super::{Conversation, Described, load_one};
-use crate::access::{self, Action};
+use super::{Conversation, Described, get, load_one};
+use crate::access::{self, Action, Member};
 use crate::chat::Cx;
 use crate::entity::{conversation, participant};
 use crate::error::Result;
@@ -27,7 +27,7 @@ pub struct UpdateConversation {
     pub allowed_file_types: Option<Vec<String>>,
 }
 
-/// Changes a group for everybody.
+/// Changes a group for everybody. What is so already is told to nobody.
 ///
 /// # Errors
 /// `Forbidden` unless OWNER or ADMIN, `BadRequest` for what is out of form or in a direct conversation.
@@ -40,37 +40,56 @@ pub async fn update(cx: &Cx, id: ConversationId, input: UpdateConversation) -> R
         input.allowed_file_types.clone(),
     )?;
     let avatar_url = input.avatar_url.as_deref().map(text::avatar_url).transpose()?;
-    let me = cx.me();
-    cx.chat
-        .change(move |batch| {
-            Box::pin(async move {
-                let member = access::member(&batch.tx, me, id).await?;
-                member.must_be_group("A direct conversation has no settings of its own")?;
-                member.may(Action::EditSettings)?;
-                let old = &member.conversation;
-                let row = conversation::ActiveModel {
-                    id: Set(old.id),
-                    name: Set(described.name.or(old.name.clone())),
-                    description: Set(described.description.or(old.description.clone())),
-                    avatar_url: Set(avatar_url.or(old.avatar_url.clone())),
-                    allow_reactions: Set(input.allow_reactions.unwrap_or(old.allow_reactions)),
-                    allow_replies: Set(input.allow_replies.unwrap_or(old.allow_replies)),
-                    allow_file_uploads: Set(input.allow_file_uploads.unwrap_or(old.allow_file_uploads)),
-                    max_file_size_mb: Set(described.max_file_size_mb.unwrap_or(old.max_file_size_mb)),
-                    allowed_file_types: Set(match described.allowed_file_types {
-                        Some(types) => Some(types.into()),
-                        None => old.allowed_file_types.clone(),
-                    }),
-                    updated_at: Set(batch.now),
-                    ..Default::default()
-                };
-                row.update(&batch.tx).await?;
-                batch.log(EventType::ConversationUpdated, id, me, Fact::Conversation { participants: Vec::new() });
-                let member = access::member(&batch.tx, me, id).await?;
-                load_one(&batch.tx, &batch.writer.links, me, member).await
-            })
+    let asked = UpdateConversation { avatar_url, ..input };
+    let (db, me) = (cx.chat.store.reader(), cx.me());
+    let member = access::member(db, me, id).await?;
+    if row_to_be(&member, &described, &asked)? == member.conversation {
+        return load_one(db, &cx.chat.links, me, member).await;
+    }
+    let updated = cx.chat.change(move |batch| {
+        Box::pin(async move {
+            let member = access::member(&batch.tx, me, id).await?;
+            let row = row_to_be(&member, &described, &asked)?;
+            if row == member.conversation {
+                return Ok(());
+            }
+            let row = conversation::ActiveModel {
+                id: Set(row.id),
+                name: Set(row.name),
+                description: Set(row.description),
+                avatar_url: Set(row.avatar_url),
+                allow_reactions: Set(row.allow_reactions),
+                allow_replies: Set(row.allow_replies),
+                allow_file_uploads: Set(row.allow_file_uploads),
+                max_file_size_mb: Set(row.max_file_size_mb),
+                allowed_file_types: Set(row.allowed_file_types),
+                updated_at: Set(batch.now),
+                ..Default::default()
+            };
+            row.update(&batch.tx).await?;
+            batch.log(EventType::ConversationUpdated, id, me, Fact::Conversation { participants: Vec::new() });
+            Ok(())
         })
-        .await
+    });
+    updated.await?;
+    get(cx, id).await
+}
+
+/// The group's row with what is asked for in it, for a member who may say so.
+fn row_to_be(member: &Member, described: &Described, asked: &UpdateConversation) -> Result<conversation::Model> {
+    member.must_be_group("A direct conversation has no settings of its own")?;
+    member.may(Action::EditSettings)?;
+    let mut row = member.conversation.clone();
+    let described = described.clone();
+    row.name = described.name.or(row.name);
+    row.description = described.description.or(row.description);
+    row.avatar_url = asked.avatar_url.clone().or(row.avatar_url);
+    row.allow_reactions = asked.allow_reactions.unwrap_or(row.allow_reactions);
+    row.allow_replies = asked.allow_replies.unwrap_or(row.allow_replies);
+    row.allow_file_uploads = asked.allow_file_uploads.unwrap_or(row.allow_file_uploads);
+    row.max_file_size_mb = described.max_file_size_mb.unwrap_or(row.max_file_size_mb);
+    row.allowed_file_types = described.allowed_file_types.map(Into::into).or(row.allowed_file_types);
+    Ok(row)
 }
 
 /// One of the viewer's own settings of a conversation.
@@ -81,29 +100,43 @@ pub enum Setting {
     Archived,
 }
 
+impl Setting {
+    fn of(self, row: &participant::Model) -> bool {
+        match self {
+            Setting::Muted => row.muted,
+            Setting::Pinned => row.pinned,
+            Setting::Archived => row.archived,
+        }
+    }
+}
+
 /// Sets one of the caller's own settings; nobody else is told.
 ///
 /// # Errors
 /// `NotFound`, `Forbidden`.
 pub async fn set(cx: &Cx, id: ConversationId, setting: Setting, on: bool) -> Result<Conversation> {
-    let me = cx.me();
-    cx.chat
-        .change(move |batch| {
-            Box::pin(async move {
-                let mut member = access::member(&batch.tx, me, id).await?;
-                let mut row = participant::ActiveModel { id: Set(member.me.id), ..Default::default() };
-                let (column, current) = match setting {
-                    Setting::Muted => (&mut row.muted, member.me.muted),
-                    Setting::Pinned => (&mut row.pinned, member.me.pinned),
-                    Setting::Archived => (&mut row.archived, member.me.archived),
-                };
-                *column = Set(on);
-                if current != on {
-                    member.me = row.update(&batch.tx).await?;
-                    batch.log(EventType::SettingsChanged, id, me, Fact::Settings);
-                }
-                load_one(&batch.tx, &batch.writer.links, me, member).await
-            })
+    let (db, me) = (cx.chat.store.reader(), cx.me());
+    let member = access::member(db, me, id).await?;
+    if setting.of(&member.me) == on {
+        return load_one(db, &cx.chat.links, me, member).await;
+    }
+    let set = cx.chat.change(move |batch| {
+        Box::pin(async move {
+            let member = access::member(&batch.tx, me, id).await?;
+            if setting.of(&member.me) == on {
+                return Ok(());
+            }
+            let mut row = participant::ActiveModel { id: Set(member.me.id), ..Default::default() };
+            match setting {
+                Setting::Muted => row.muted = Set(on),
+                Setting::Pinned => row.pinned = Set(on),
+                Setting::Archived => row.archived = Set(on),
+            }
+            row.update(&batch.tx).await?;
+            batch.log(EventType::SettingsChanged, id, me, Fact::Settings);
+            Ok(())
         })
-        .await
+    });
+    set.await?;
+    get(cx, id).await
 }

@@ -3,8 +3,7 @@
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
 use serde::Deserialize;
 
-use super::{Conversation, Described, Opened, load_one};
-use crate::access::Member;
+use super::{Conversation, Described, Opened, get};
 use crate::chat::change::Batch;
 use crate::chat::{Cx, users};
 use crate::entity::conversation::{self, ConversationType};
@@ -12,6 +11,7 @@ use crate::entity::participant::{self, Role};
 use crate::error::{Error, Result};
 use crate::event::{EventType, Fact};
 use crate::id::{ConversationId, UserId};
+use crate::limit::Limited;
 
 /// A group to be.
 #[derive(Debug, Clone, Default, Deserialize, async_graphql::InputObject)]
@@ -36,10 +36,13 @@ pub struct CreateGroup {
 /// Creates a group; the caller becomes its OWNER.
 ///
 /// # Errors
-/// `BadRequest` for what is out of form, `NotFound` for a user that nobody has seen.
+/// `BadRequest` for what is out of form, `NotFound` for a user that nobody has seen, `RateLimited`.
 pub async fn create_group(cx: &Cx, input: CreateGroup) -> Result<Conversation> {
     let group = Group::check(cx, input)?;
-    cx.chat.change(move |batch| Box::pin(async move { group.create(batch).await })).await
+    cx.chat.limits.take(cx.me(), Limited::Creations)?;
+    users::must_exist(cx.chat.store.reader(), &group.others).await?;
+    let id = cx.chat.change(move |batch| Box::pin(async move { group.create(batch).await })).await?;
+    get(cx, id).await
 }
 
 /// As [`create_group`], but only where there is no conversation at all; `None` otherwise, whoever came first.
@@ -48,16 +51,19 @@ pub async fn create_group(cx: &Cx, input: CreateGroup) -> Result<Conversation> {
 /// Those of [`create_group`].
 pub async fn create_first_group(cx: &Cx, input: CreateGroup) -> Result<Option<Conversation>> {
     let group = Group::check(cx, input)?;
-    cx.chat
-        .change(move |batch| {
-            Box::pin(async move {
-                match conversation::Entity::find().one(&batch.tx).await? {
-                    Some(_) => Ok(None),
-                    None => group.create(batch).await.map(Some),
-                }
-            })
+    users::must_exist(cx.chat.store.reader(), &group.others).await?;
+    let created = cx.chat.change(move |batch| {
+        Box::pin(async move {
+            match conversation::Entity::find().one(&batch.tx).await? {
+                Some(_) => Ok(None),
+                None => group.create(batch).await.map(Some),
+            }
         })
-        .await
+    });
+    match created.await? {
+        Some(id) => get(cx, id).await.map(Some),
+        None => Ok(None),
+    }
 }
 
 /// A group that is in form.
@@ -104,8 +110,7 @@ impl Group {
         })
     }
 
-    async fn create(self, batch: &mut Batch) -> Result<Conversation> {
-        users::must_exist(&batch.tx, &self.others).await?;
+    async fn create(self, batch: &mut Batch) -> Result<ConversationId> {
         let row = conversation::ActiveModel {
             name: Set(self.described.name),
             description: Set(self.described.description),
@@ -125,24 +130,24 @@ impl Group {
 /// Opens the direct conversation with `other`: the one there is, ever, or else a new one.
 ///
 /// # Errors
-/// `BadRequest` with oneself, `NotFound` for a user that nobody has seen.
+/// `BadRequest` with oneself, `NotFound` for a user that nobody has seen, `RateLimited`.
 pub async fn open_direct(cx: &Cx, other: UserId) -> Result<Opened> {
     let me = cx.me();
     if other == me {
         return Err(Error::bad_request("You cannot open a direct conversation with yourself"));
     }
-    if let Some(conversation) = existing(cx.chat.store.reader(), cx, other).await? {
-        return Ok(Opened { conversation, created: false });
+    cx.chat.limits.take(me, Limited::Creations)?;
+    let db = cx.chat.store.reader();
+    if let Some(id) = existing(db, me, other).await? {
+        return Ok(Opened { conversation: get(cx, id).await?, created: false });
     }
-    users::must_exist(cx.chat.store.reader(), &[other]).await?;
+    users::must_exist(db, &[other]).await?;
     let most = i32::try_from(cx.chat.config.chat.max_file_size_mb).unwrap_or(i32::MAX);
-    let cx = cx.clone();
-    let chat = std::sync::Arc::clone(&cx.chat);
-    chat.change(move |batch| {
+    let opened = cx.chat.change(move |batch| {
         Box::pin(async move {
             // Whoever raced us to the writer has made it by now; the unique pair in the database is the belt.
-            if let Some(conversation) = existing(&batch.tx, &cx, other).await? {
-                return Ok(Opened { conversation, created: false });
+            if let Some(id) = existing(&batch.tx, me, other).await? {
+                return Ok((id, false));
             }
             let row = conversation::ActiveModel {
                 direct_low: Set(Some(me.min(other).get())),
@@ -150,27 +155,20 @@ pub async fn open_direct(cx: &Cx, other: UserId) -> Result<Opened> {
                 max_file_size_mb: Set(most),
                 ..blank(batch, ConversationType::Direct, me)
             };
-            let conversation = insert(batch, row, me, vec![(me, Role::Member), (other, Role::Member)]).await?;
-            Ok(Opened { conversation, created: true })
+            Ok((insert(batch, row, me, vec![(me, Role::Member), (other, Role::Member)]).await?, true))
         })
-    })
-    .await
+    });
+    let (id, created) = opened.await?;
+    Ok(Opened { conversation: get(cx, id).await?, created })
 }
 
-async fn existing(db: &impl ConnectionTrait, cx: &Cx, other: UserId) -> Result<Option<Conversation>> {
-    let me = cx.me();
+async fn existing(db: &impl ConnectionTrait, me: UserId, other: UserId) -> Result<Option<ConversationId>> {
     let row = conversation::Entity::find()
         .filter(conversation::Column::DirectLow.eq(me.min(other).get()))
         .filter(conversation::Column::DirectHigh.eq(me.max(other).get()))
         .one(db)
         .await?;
-    match row {
-        None => Ok(None),
-        Some(row) => {
-            let member = crate::access::member(db, me, ConversationId::stored(row.id)).await?;
-            Ok(Some(load_one(db, &cx.chat.links, me, member).await?))
-        }
-    }
+    Ok(row.map(|row| ConversationId::stored(row.id)))
 }
 
 fn blank(batch: &Batch, kind: ConversationType, me: UserId) -> conversation::ActiveModel {
@@ -192,7 +190,7 @@ async fn insert(
     row: conversation::ActiveModel,
     me: UserId,
     people: Vec<(UserId, Role)>,
-) -> Result<Conversation> {
+) -> Result<ConversationId> {
     let row = row.insert(&batch.tx).await?;
     let rows = people.iter().map(|(user, role)| participant::ActiveModel {
         conversation_id: Set(row.id),
@@ -208,6 +206,5 @@ async fn insert(
     let id = ConversationId::stored(row.id);
     let participants = people.into_iter().map(|(user, _)| user).collect();
     batch.log(EventType::ConversationCreated, id, me, Fact::Conversation { participants });
-    let member: Member = crate::access::member(&batch.tx, me, id).await?;
-    load_one(&batch.tx, &batch.writer.links, me, member).await
+    Ok(id)
 }

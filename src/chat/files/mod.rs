@@ -221,18 +221,16 @@ impl Attachment {
     }
 }
 
-/// Marks files as deleted that no message holds any more; their bytes are swept.
+/// Marks files as deleted that no message holds any more; their bytes are swept. However many messages hold one, it is
+/// enough to find the first.
 pub(crate) async fn let_go(batch: &Batch, files: Vec<i64>) -> Result<()> {
     if files.is_empty() {
         return Ok(());
     }
-    let held =
-        attachment::Entity::find().filter(attachment::Column::FileId.is_in(files.clone())).all(&batch.tx).await?;
-    let held: Vec<i64> = held.into_iter().map(|row| row.file_id).collect();
-    let free: Vec<i64> = files.into_iter().filter(|file| !held.contains(file)).collect();
     file::Entity::update_many()
         .col_expr(file::Column::DeletedAt, Expr::value(batch.now))
-        .filter(file::Column::Id.is_in(free))
+        .filter(file::Column::Id.is_in(files))
+        .filter(sweep::unattached())
         .exec(&batch.tx)
         .await?;
     Ok(())

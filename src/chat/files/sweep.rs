@@ -9,43 +9,64 @@ use crate::chat::{Chat, now};
 use crate::entity::{attachment, file};
 use crate::error::Result;
 
-/// Files whose bytes are removed in one go.
+/// Files that are given up, or whose bytes are removed, in one go.
 const BATCH: u64 = 100;
 
-/// Gives up what was uploaded before `files.unattached_hours` and is not attached, then removes what was given up.
-/// `judged` is what the last sweep answered: older files have had their turn.
+/// Gives up what was uploaded before `files.unattached_hours` and is not attached, then removes what was given up, both
+/// in portions, so that nobody who writes waits for long. `judged` is what the last sweep answered: older files have had
+/// their turn.
 ///
 /// # Errors
 /// Those of the database and the storage; what is left is swept the next time.
 pub async fn sweep(chat: &Chat, judged: Option<DateTime<Utc>>) -> Result<DateTime<Utc>> {
     let until = now() - TimeDelta::hours(chat.config.files.unattached_hours.into());
-    give_up(chat, judged, until).await?;
-    while remove(chat).await? == BATCH {}
+    let mut files = 0;
+    loop {
+        let given_up = give_up(chat, judged, until).await?;
+        files += given_up;
+        if given_up < BATCH || chat.stopping.is_cancelled() {
+            break;
+        }
+    }
+    if files > 0 {
+        tracing::info!(files, "files that nobody sent are removed");
+    }
+    while remove(chat).await? == BATCH && !chat.stopping.is_cancelled() {}
     Ok(until)
 }
 
-async fn give_up(chat: &Chat, judged: Option<DateTime<Utc>>, until: DateTime<Utc>) -> Result<()> {
-    let holds = Expr::col((attachment::Entity, attachment::Column::FileId)).equals((file::Entity, file::Column::Id));
-    let attached = Query::select().expr(Expr::val(1)).from(attachment::Entity).and_where(holds).to_owned();
+/// Gives up to [`BATCH`] files up; how many were found.
+async fn give_up(chat: &Chat, judged: Option<DateTime<Utc>>, until: DateTime<Utc>) -> Result<u64> {
     let mut waiting = Condition::all()
         .add(file::Column::DeletedAt.is_null())
         .add(file::Column::CreatedAt.lte(until))
-        .add(Expr::exists(attached).not());
+        .add(unattached());
     if let Some(judged) = judged {
         waiting = waiting.add(file::Column::CreatedAt.gt(judged));
     }
-    if file::Entity::find().filter(waiting.clone()).one(chat.store.reader()).await?.is_none() {
-        return Ok(());
+    let found = file::Entity::find().select_only().column(file::Column::Id).filter(waiting.clone()).limit(BATCH);
+    let ids: Vec<i64> = found.into_tuple().all(chat.store.reader()).await?;
+    let count = ids.len() as u64;
+    if ids.is_empty() {
+        return Ok(0);
     }
     let given_up = chat.change(move |batch| {
         Box::pin(async move {
             let update = file::Entity::update_many().col_expr(file::Column::DeletedAt, Expr::value(batch.now));
-            Ok(update.filter(waiting).exec(&batch.tx).await?.rows_affected)
+            // One that was sent a moment ago is not given up.
+            update.filter(file::Column::Id.is_in(ids)).filter(waiting).exec(&batch.tx).await?;
+            Ok(())
         })
     });
-    let files = given_up.await?;
-    tracing::info!(files, "files that nobody sent are removed");
-    Ok(())
+    given_up.await?;
+    Ok(count)
+}
+
+/// That no message holds the file.
+pub(super) fn unattached() -> Condition {
+    let holds = Expr::col((attachment::Entity, attachment::Column::FileId)).equals((file::Entity, file::Column::Id));
+    let attached = Query::select().expr(Expr::val(1)).from(attachment::Entity).and_where(holds).to_owned();
+    Condition::all().add(Expr::exists(attached).not())
 }
 
 /// Removes up to [`BATCH`] files that were given up; how many it were.

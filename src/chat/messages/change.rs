@@ -1,26 +1,30 @@
 //! Editing and deleting: the sender's own, or, for deleting, an owner's or admin's in a group.
 
-use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
 
 use super::{Message, find, load, must_stand};
 use crate::access::Action;
+use crate::chat::Cx;
 use crate::chat::change::Batch;
-use crate::chat::{Cx, files};
+use crate::chat::files::{self, Links};
 use crate::entity::conversation::ConversationType;
 use crate::entity::{attachment, message, reaction};
 use crate::error::{Error, Result};
 use crate::event::{EventType, Fact};
 use crate::id::{MessageId, UserId};
+use crate::limit::Limited;
 use crate::text;
 
 /// Replaces the content of the caller's own message.
 ///
 /// # Errors
-/// `Forbidden` for somebody else's, `Conflict` for a deleted one, `BadRequest` for content out of form.
+/// `Forbidden` for somebody else's, `Conflict` for a deleted one, `BadRequest` for content out of form, `RateLimited`: an
+/// edit counts like a message.
 pub async fn edit(cx: &Cx, id: MessageId, content: String) -> Result<Message> {
     let (me, longest) = (cx.me(), cx.chat.config.chat.max_message_length);
     // Whether it may be empty depends on its attachments; the length does not, and is checked before the queue.
     text::content(&content, longest, true)?;
+    cx.chat.limits.take(me, Limited::Messages)?;
     let edited = cx.chat.change(move |batch| {
         Box::pin(async move {
             let (row, _) = find(&batch.tx, me, id).await?;
@@ -46,18 +50,16 @@ pub async fn edit(cx: &Cx, id: MessageId, content: String) -> Result<Message> {
 /// # Errors
 /// `Forbidden` unless the caller sent it, or is OWNER or ADMIN of its group.
 pub async fn delete(cx: &Cx, id: MessageId) -> Result<Message> {
-    let me = cx.me();
+    let (db, me) = (cx.chat.store.reader(), cx.me());
+    let row = deletable(db, id, me).await?;
+    if row.is_deleted {
+        return tombstone(db, &cx.chat.links, row, me).await;
+    }
     let deleted = cx.chat.change(move |batch| {
         Box::pin(async move {
-            let (row, member) = find(&batch.tx, me, id).await?;
-            if member.conversation.kind == ConversationType::Direct
-                || !Action::DeleteOthersMessage.allowed_to(member.me.role)
-            {
-                must_be_mine(&row, me, "You can only delete your own messages")?;
-            }
+            let row = deletable(&batch.tx, id, me).await?;
             if row.is_deleted {
-                let complete = load(&batch.tx, &batch.writer.links, vec![row]).await?.pop();
-                return Ok(complete.ok_or_else(Error::internal)?.for_viewer(me));
+                return tombstone(&batch.tx, &batch.writer.links, row, me).await;
             }
             let mut row: message::ActiveModel = row.into();
             row.content = Set(None);
@@ -71,6 +73,20 @@ pub async fn delete(cx: &Cx, id: MessageId) -> Result<Message> {
         })
     });
     deleted.await
+}
+
+/// A message that `me` may delete.
+async fn deletable(db: &impl ConnectionTrait, id: MessageId, me: UserId) -> Result<message::Model> {
+    let (row, member) = find(db, me, id).await?;
+    if member.conversation.kind == ConversationType::Direct || !Action::DeleteOthersMessage.allowed_to(member.me.role) {
+        must_be_mine(&row, me, "You can only delete your own messages")?;
+    }
+    Ok(row)
+}
+
+async fn tombstone(db: &impl ConnectionTrait, links: &Links, row: message::Model, me: UserId) -> Result<Message> {
+    let complete = load(db, links, vec![row]).await?.pop();
+    Ok(complete.ok_or_else(Error::internal)?.for_viewer(me))
 }
 
 /// A tombstone has neither reactions nor files; a file that was only here is unreadable from now on.
