@@ -60,7 +60,7 @@ impl App {
         writer_task.spawn(writer);
         typing::forget_expired(&chat).await.context("The database cannot be written")?;
 
-        let head = log::head(&chat).await.context("The log cannot be read")?;
+        let head = log::newest(&chat).await.context("The log cannot be read")?;
         let hub = Hub::new(Arc::clone(&chat), head.position);
         tasks.spawn(vital(dispatch(Arc::clone(&chat), Arc::clone(&hub), drain, stopping.clone()), stopping.clone()));
         tasks.spawn(vital(look_after(Arc::clone(&chat), stopping.clone()), stopping.clone()));
@@ -85,12 +85,14 @@ impl App {
     pub async fn authenticate(&self, token: &str) -> Result<Cx> {
         let claims = self.tokens.verify(token).await?;
         let viewer = users::seen(&self.chat, &claims).await?;
-        Ok(Cx { chat: Arc::clone(&self.chat), viewer })
+        Ok(Cx::new(Arc::clone(&self.chat), viewer))
     }
 
     /// Stops what runs beside the doors and closes the database, once the doors are shut.
     pub async fn close(self: Arc<Self>) {
         self.stopping.cancel();
+        // Whoever still asks had the time for last requests.
+        self.store.stop_reading();
         self.tasks.close();
         self.tasks.wait().await;
         match Arc::try_unwrap(self) {

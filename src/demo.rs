@@ -58,5 +58,5 @@ fn acting(app: &Arc<App>, person: usize) -> Cx {
     let (id, name) = PEOPLE[person];
     let expires = Utc::now() + TimeDelta::hours(1);
     let viewer = Viewer { id: UserId::stored(id), name: name.to_owned(), admin: false, expires };
-    Cx { chat: Arc::clone(&app.chat), viewer }
+    Cx::new(Arc::clone(&app.chat), viewer)
 }

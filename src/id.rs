@@ -49,7 +49,7 @@ impl<K> Id<K> {
     }
 
     /// An id that the database holds: it was checked when it was written.
-    pub fn stored(number: i64) -> Self {
+    pub const fn stored(number: i64) -> Self {
         Self(number, PhantomData)
     }
 

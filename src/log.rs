@@ -17,12 +17,13 @@ use crate::chat::messages;
 use crate::chat::participants::Participant;
 use crate::chat::reactions::{self, ReactionChange};
 use crate::chat::receipts::ReadReceiptMove;
-use crate::chat::{Chat, users};
+use crate::chat::{Chat, Cx, users};
 use crate::entity::{conversation, event as row, log_state, participant};
 use crate::error::{Error, Kind, Result};
 use crate::event::{self, Event, EventType, Fact};
 use crate::fault;
 use crate::id::{ConversationId, MessageId, UserId};
+use crate::store::Reader;
 
 /// A place in the log of one database: `epoch.position`, at most 64 bytes, the same on every door (contract §8.3).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,8 +74,17 @@ impl Head {
 }
 
 /// Where the log stands now.
-pub async fn head(chat: &Chat) -> Result<Head> {
-    let state = log_state::Entity::find_by_id(log_state::ONLY).one(chat.store.reader()).await?;
+pub async fn head(cx: &Cx) -> Result<Head> {
+    read_head(&cx.reader()).await
+}
+
+/// The same for the server itself.
+pub async fn newest(chat: &Chat) -> Result<Head> {
+    read_head(&chat.store.reader()).await
+}
+
+async fn read_head(db: &Reader) -> Result<Head> {
+    let state = log_state::Entity::find_by_id(log_state::ONLY).one(db).await?;
     let state = state.ok_or_else(Error::internal)?;
     Ok(Head { epoch: state.epoch, position: state.position, pruned: state.pruned_position })
 }
@@ -162,16 +172,20 @@ pub struct Stretch {
 
 /// Everything after `after`, for the node that fills a hole.
 pub async fn since(chat: &Chat, after: i64, limit: u64) -> Result<Stretch> {
-    stretch(chat, after, limit, Condition::all()).await
+    stretch(chat, &chat.store.reader(), after, limit, Condition::all()).await
 }
 
 /// Whether the name or the settings of a conversation changed after `position`.
-pub(crate) async fn changed_since(chat: &Chat, conversation: ConversationId, position: i64) -> Result<bool> {
+pub(crate) async fn changed_since(
+    db: &impl ConnectionTrait,
+    conversation: ConversationId,
+    position: i64,
+) -> Result<bool> {
     let later = row::Entity::find()
         .filter(row::Column::Position.gt(position))
         .filter(row::Column::ConversationId.eq(conversation.get()))
         .filter(row::Column::EventType.eq(EventType::ConversationUpdated.name()));
-    Ok(later.one(chat.store.reader()).await?.is_some())
+    Ok(later.one(db).await?.is_some())
 }
 
 /// What `viewer` may see after `after`, judged by where they are a participant now: somebody who was removed gets,
@@ -184,13 +198,14 @@ pub async fn replay(chat: &Chat, viewer: UserId, after: i64, limit: u64) -> Resu
     let concerns = Condition::any()
         .add(row::Column::ConversationId.in_subquery(mine.clone().into_query()))
         .add(row::Column::SubjectId.eq(viewer.get()));
-    let mut stretch = stretch(chat, after, limit, concerns).await?;
+    let db = &chat.store.reader_of(viewer, false);
+    let mut stretch = stretch(chat, db, after, limit, concerns).await?;
     // Read last: whoever joins between the two statements would else be passed over with their first events.
     let inside: HashMap<i64, bool> = mine
         .join(JoinType::InnerJoin, participant::Relation::Conversation.def())
         .column_as(conversation::Column::ClosedAt.is_null(), "open")
         .into_tuple()
-        .all(chat.store.reader())
+        .all(db)
         .await?
         .into_iter()
         .collect();
@@ -203,15 +218,15 @@ pub async fn replay(chat: &Chat, viewer: UserId, after: i64, limit: u64) -> Resu
     Ok(stretch)
 }
 
-async fn stretch(chat: &Chat, after: i64, limit: u64, which: Condition) -> Result<Stretch> {
+async fn stretch(chat: &Chat, db: &Reader, after: i64, limit: u64, which: Condition) -> Result<Stretch> {
     // Read first, so that nothing committed between the two statements can be passed over.
-    let head = head(chat).await?;
+    let head = read_head(db).await?;
     let rows = row::Entity::find()
         .filter(row::Column::Position.gt(after + i64::from(fault::is_on("cursor-skips-one"))))
         .filter(which)
         .order_by_asc(row::Column::Position)
         .limit(limit)
-        .all(chat.store.reader())
+        .all(db)
         .await?;
     let last = rows.last().map(|row| row.position);
     let complete = (rows.len() as u64) < limit;
@@ -219,12 +234,11 @@ async fn stretch(chat: &Chat, after: i64, limit: u64, which: Condition) -> Resul
         true => head.position.max(last.unwrap_or(after)).max(after),
         false => last.unwrap_or(after),
     };
-    Ok(Stretch { events: revive(chat, rows).await?, position, complete })
+    Ok(Stretch { events: revive(chat, db, rows).await?, position, complete })
 }
 
 /// Makes events of rows, as things stand now: a constant number of statements.
-async fn revive(chat: &Chat, rows: Vec<row::Model>) -> Result<Vec<Event>> {
-    let db = chat.store.reader();
+async fn revive(chat: &Chat, db: &Reader, rows: Vec<row::Model>) -> Result<Vec<Event>> {
     let ids: Vec<i64> = rows.iter().filter_map(|row| row.message_id).collect();
     let messages = messages::load_by_ids(db, &chat.links, &ids).await?;
     let summaries = match rows.iter().any(|row| row.event_type.starts_with("reaction.")) {

@@ -92,7 +92,7 @@ const RULES: [(&str, &str); 14] = [
 /// # Errors
 /// A database that cannot be read.
 pub async fn examine(store: &Store) -> Result<Vec<Finding>, DbErr> {
-    let db = store.reader();
+    let db = &store.reader();
     let mut findings = Vec::with_capacity(RULES.len());
     for (rule, sql) in RULES {
         let row = db.query_one_raw(Statement::from_string(db.get_database_backend(), sql)).await?;

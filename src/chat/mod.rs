@@ -32,7 +32,7 @@ use crate::error::{Error, Result};
 use crate::event::{Event, Sink};
 use crate::id::UserId;
 use crate::limit::Limits;
-use crate::store::{Blobs, Queue, Store};
+use crate::store::{Blobs, Queue, Reader, Store, Turn};
 
 use change::{Batch, Change};
 
@@ -71,9 +71,33 @@ pub struct Viewer {
 pub struct Cx {
     pub chat: Arc<Chat>,
     pub viewer: Viewer,
+    /// Held while something heavy is read.
+    turn: Option<Arc<Turn>>,
 }
 
 impl Cx {
+    pub fn new(chat: Arc<Chat>, viewer: Viewer) -> Self {
+        Self { chat, viewer, turn: None }
+    }
+
+    /// What reads for the viewer, within their share of the database.
+    pub(crate) fn reader(&self) -> Reader {
+        self.chat.store.reader_of(self.me(), self.turn.is_some())
+    }
+
+    /// The same, for what costs the database more than a page does. Somebody has two such reads under way at a time, and
+    /// others of theirs wait; what is read in the course of one belongs to it.
+    ///
+    /// # Errors
+    /// `RateLimited` where too many wait already, or have waited for 20 s.
+    pub(crate) async fn heavy(&self) -> Result<Self> {
+        if self.turn.is_some() {
+            return Ok(self.clone());
+        }
+        let turn = self.chat.store.turn(self.me()).await?;
+        Ok(Self { turn: Some(Arc::new(turn)), ..self.clone() })
+    }
+
     pub fn me(&self) -> UserId {
         self.viewer.id
     }

@@ -81,7 +81,7 @@ const MOST_EMOJIS: usize = 50;
 pub async fn react(cx: &Cx, id: MessageId, emoji: &str, how: React) -> Result<ReactionResult> {
     let emoji = text::emoji(emoji)?;
     cx.chat.limits.take(cx.me(), Limited::Reactions)?;
-    let db = cx.chat.store.reader();
+    let db = &cx.reader();
     let (me, name) = (cx.me(), cx.viewer.name.clone());
     let (_, mine) = reactable(db, id, me, &emoji).await?;
     let added = how.applied_to(mine.is_some());
@@ -194,14 +194,14 @@ fn announce(
 /// # Errors
 /// `NotFound`, `Forbidden`.
 pub async fn of_message(cx: &Cx, id: MessageId) -> Result<Vec<Reaction>> {
-    let db = cx.chat.store.reader();
+    let db = &cx.reader();
     find(db, cx.me(), id).await?;
     Ok(load(db, &[id.get()]).await?.remove(&id).unwrap_or_default())
 }
 
 /// The reactions to each of the messages that the caller may see, for GraphQL's links.
 pub async fn of_many(cx: &Cx, ids: &[MessageId]) -> Result<HashMap<MessageId, Vec<Reaction>>> {
-    let db = cx.chat.store.reader();
+    let db = &cx.reader();
     let visible: Vec<i64> = find_many(db, cx.me(), ids).await?.iter().map(|row| row.id).collect();
     load(db, &visible).await
 }
@@ -228,7 +228,7 @@ async fn load(db: &impl ConnectionTrait, ids: &[i64]) -> Result<HashMap<MessageI
 /// # Errors
 /// `NotFound`, `Forbidden`.
 pub async fn summary(cx: &Cx, id: MessageId) -> Result<Vec<EmojiCount>> {
-    let db = cx.chat.store.reader();
+    let db = &cx.reader();
     find(db, cx.me(), id).await?;
     Ok(summaries(db, &[id.get()]).await?.remove(&id.get()).unwrap_or_default())
 }
@@ -238,7 +238,7 @@ pub async fn by_viewer(cx: &Cx, ids: &[MessageId]) -> Result<HashMap<MessageId, 
     let rows = reaction::Entity::find()
         .filter(reaction::Column::MessageId.is_in(ids.iter().map(|id| id.get())))
         .filter(reaction::Column::UserId.eq(cx.me().get()))
-        .all(cx.chat.store.reader())
+        .all(&cx.reader())
         .await?;
     let mut mine: HashMap<MessageId, HashSet<String>> = HashMap::new();
     for row in rows {

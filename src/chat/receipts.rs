@@ -57,7 +57,7 @@ pub struct ReadState {
 /// # Errors
 /// `NotFound` for a message of another conversation, `Forbidden` outside the conversation.
 pub async fn mark_read(cx: &Cx, id: ConversationId, up_to: Option<MessageId>) -> Result<ReadState> {
-    let db = cx.chat.store.reader();
+    let db = &cx.reader();
     let (me, name) = (cx.me(), cx.viewer.name.clone());
     let member = access::member(db, me, id).await?;
     // A message stays in its conversation for ever: where it was found once it need not be looked for again.
@@ -127,7 +127,7 @@ async fn move_marker(batch: &Batch, me: participant::Model, target: i64) -> Resu
 /// Where the member's marker stands, and what is unread there: that may be much to count, so it is never done while
 /// others wait to write.
 async fn state(cx: &Cx, member: Member) -> Result<ReadState> {
-    let db = cx.chat.store.reader();
+    let db = &cx.reader();
     let id = member.conversation_id();
     let last = read_receipt::Entity::find()
         .filter(read_receipt::Column::ConversationId.eq(id.get()))
@@ -149,14 +149,14 @@ async fn state(cx: &Cx, member: Member) -> Result<ReadState> {
 /// # Errors
 /// `NotFound`, `Forbidden`.
 pub async fn of_message(cx: &Cx, id: MessageId) -> Result<Vec<ReadReceipt>> {
-    let db = cx.chat.store.reader();
+    let db = &cx.reader();
     let (row, _) = find(db, cx.me(), id).await?;
     Ok(load(db, &[row]).await?.remove(&id).unwrap_or_default())
 }
 
 /// The receipts of each of the messages that the caller may see, for GraphQL's links.
 pub async fn of_many(cx: &Cx, ids: &[MessageId]) -> Result<HashMap<MessageId, Vec<ReadReceipt>>> {
-    let db = cx.chat.store.reader();
+    let db = &cx.reader();
     let rows = find_many(db, cx.me(), ids).await?;
     load(db, &rows).await
 }

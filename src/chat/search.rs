@@ -1,7 +1,7 @@
 //! Searching messages: every word must match by its beginning, without regard to case or accents; newest first;
 //! deleted messages never match (contract §4).
 
-use sea_orm::{EntityTrait, Statement, Value};
+use sea_orm::{ConnectionTrait, EntityTrait, Statement, Value};
 
 use crate::access;
 use crate::chat::Cx;
@@ -39,7 +39,8 @@ pub struct Found {
 pub async fn messages(cx: &Cx, search: Search, window: Window, limit: u64) -> Result<Page<Found>> {
     let words = text::query_words(&search.query)?;
     cx.chat.limits.take(cx.me(), Limited::Searches)?;
-    let db = cx.chat.store.reader();
+    let cx = &cx.heavy().await?;
+    let db = &cx.reader();
     if let Some(conversation) = search.conversation {
         access::member(db, cx.me(), conversation).await?;
     }

@@ -69,7 +69,7 @@ impl Typists {
 /// # Errors
 /// `NotFound`, `Forbidden`.
 pub async fn set(cx: &Cx, conversation: ConversationId, typing: bool) -> Result<()> {
-    let member = access::member(cx.chat.store.reader(), cx.me(), conversation).await?;
+    let member = access::member(&cx.reader(), cx.me(), conversation).await?;
     if !typing {
         ended(&cx.chat, conversation, cx.me()).await;
         return Ok(());

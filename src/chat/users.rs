@@ -73,7 +73,7 @@ fn agrees(user: &User, name: &Option<String>, picture: &Option<String>) -> bool 
 }
 
 async fn meet(chat: &Arc<Chat>, id: UserId, name: Option<String>, picture: Option<String>) -> Result<User> {
-    let row = user::Entity::find_by_id(id.get()).one(chat.store.reader()).await?.map(User::from);
+    let row = user::Entity::find_by_id(id.get()).one(&chat.store.reader_of(id, false)).await?.map(User::from);
     if let Some(user) = row.as_ref().filter(|user| agrees(user, &name, &picture)) {
         return Ok(user.clone());
     }
@@ -144,12 +144,12 @@ pub fn at_most(users: usize) -> Result<()> {
 /// # Errors
 /// `NotFound`.
 pub async fn get(cx: &Cx, id: UserId) -> Result<User> {
-    by_ids(cx.chat.store.reader(), &[id]).await?.remove(&id).ok_or_else(|| not_found(id))
+    by_ids(&cx.reader(), &[id]).await?.remove(&id).ok_or_else(|| not_found(id))
 }
 
 /// The users of these ids, for GraphQL's links.
 pub async fn many(cx: &Cx, ids: &[UserId]) -> Result<HashMap<UserId, User>> {
-    by_ids(cx.chat.store.reader(), ids).await
+    by_ids(&cx.reader(), ids).await
 }
 
 /// Those among `ids` that have a row: one statement.

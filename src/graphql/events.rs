@@ -80,7 +80,7 @@ pub(crate) struct EventPage {
 
 /// What happened after the cursor; without one, nothing but the present cursor.
 pub(crate) async fn page(cx: &Cx, after: Option<&str>, limit: u64) -> Result<EventPage> {
-    let head = log::head(&cx.chat).await?;
+    let head = log::head(cx).await?;
     let Some(after) = after else {
         return Ok(EventPage { events: Vec::new(), cursor: head.cursor(head.position).to_string(), has_more: false });
     };

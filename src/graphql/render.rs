@@ -87,7 +87,7 @@ impl Question {
         {
             return Err(Box::new(error::dress(response)));
         }
-        let head = log::head(&cx.chat).await.map_err(refuse)?;
+        let head = log::head(cx).await.map_err(refuse)?;
         let resumed = arguments.after.map(|after| head.position_of(&after)).transpose().map_err(refuse)?;
         Ok(Self {
             question: question(&checked),

@@ -77,7 +77,7 @@ impl Hub {
                 break joined;
             }
             // The head is read first: whatever changes in between is applied again, which does no harm.
-            let head = log::head(&self.chat).await?;
+            let head = log::head(cx).await?;
             let memberships = conversations::ids_of(cx).await?;
             if let Some(joined) = self.join(cx.me(), Some((head.position, memberships)))? {
                 break joined;

@@ -35,7 +35,7 @@ struct Attendance<'e> {
 /// Without a cursor: an empty list, and where the log stands now.
 pub(super) async fn after(Caller(cx): Caller, params: Params) -> Answer<Vec<Entry>> {
     let limit = params.limit()?;
-    let head = log::head(&cx.chat).await?;
+    let head = log::head(&cx).await?;
     let Some(after) = params.text("after")? else {
         let next = head.cursor(head.position).to_string();
         return paged(Vec::new(), false, Some(next));

@@ -68,7 +68,7 @@ impl Connected {
         }
         let resumed = match (frame.header("after"), queue) {
             (Some(after), Queue::Events(topic)) if topic.is_durable() => {
-                let head = log::head(&self.cx.chat).await.map_err(refuse)?;
+                let head = log::head(&self.cx).await.map_err(refuse)?;
                 Some(head.position_of(after).map_err(refuse)?)
             }
             _ => None,

@@ -156,7 +156,7 @@ impl Session {
         let token = given.map(str::to_owned).or_else(|| self.token.take()).ok_or("A token is needed")?;
         let cx = self.app.authenticate(&token).await.map_err(|refused| refused.message)?;
         let listener = self.app.hub.listen(&cx, "stomp").await.map_err(|refused| refused.message)?;
-        let head = log::head(&cx.chat).await.map_err(|refused| refused.message)?;
+        let head = log::head(&cx).await.map_err(|refused| refused.message)?;
 
         let own = Duration::from_millis(self.app.config.stomp.heartbeat_ms.into());
         self.agreed.beats.store(!own.is_zero(), Ordering::Release);

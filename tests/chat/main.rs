@@ -1,6 +1,7 @@
 //! The one integration binary. Every test runs the real server on a port and a database of its own and talks to it
 //! over real sockets: SQLite by default, PostgreSQL with `CONFAB_TEST_DATABASE=postgres://…`.
 
+mod cable;
 mod payload;
 mod person;
 mod process;
@@ -31,6 +32,7 @@ mod matrix;
 mod model;
 mod operation;
 mod parity;
+mod readers;
 mod reference;
 mod rest_bad_input;
 mod rules;

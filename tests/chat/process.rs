@@ -81,6 +81,14 @@ impl Home {
         command
     }
 
+    /// The URL of the database of servers that run here.
+    pub fn database_url(&self) -> String {
+        match &self.database {
+            Some((admin, name)) => with_database(admin, name),
+            None => format!("sqlite:{}", self.folder.join("data/confab.db").display()),
+        }
+    }
+
     /// Runs a command to its end.
     pub async fn run(&self, arguments: &[&str]) -> Ended {
         finish(self.command(arguments)).await

@@ -51,6 +51,7 @@ pub struct Unread {
 /// `BadRequest` for a cursor that is none, or a search unless it has 1 to 200 characters after trimming; `RateLimited` for
 /// too many searches.
 pub async fn list(cx: &Cx, listing: Listing, limit: u64) -> Result<Page<Conversation>> {
+    let cx = &cx.heavy().await?;
     let mut rows = access::memberships(cx.me());
     if let Some(archived) = listing.archived {
         rows = rows.filter(participant::Column::Archived.eq(archived));
@@ -69,10 +70,7 @@ pub async fn list(cx: &Cx, listing: Listing, limit: u64) -> Result<Page<Conversa
     if listing.backwards {
         page.items.reverse();
     }
-    Ok(Page {
-        items: load(cx.chat.store.reader(), &cx.chat.links, cx.me(), page.items).await?,
-        has_more: page.has_more,
-    })
+    Ok(Page { items: load(&cx.reader(), &cx.chat.links, cx.me(), page.items).await?, has_more: page.has_more })
 }
 
 /// The caller's groups that hold the text. The databases fold case differently beyond ASCII, so names are compared
@@ -90,7 +88,7 @@ async fn found(cx: &Cx, search: &str) -> Result<Vec<i64>> {
         .column(conversation::Column::Description)
         .filter(conversation::Column::Kind.eq(ConversationType::Group))
         .into_tuple()
-        .all(cx.chat.store.reader())
+        .all(&cx.reader())
         .await?;
     let holds = |text: Option<String>| text.is_some_and(|text| text.to_lowercase().contains(&search));
     Ok(groups
@@ -101,7 +99,8 @@ async fn found(cx: &Cx, search: &str) -> Result<Vec<i64>> {
 
 /// What the caller has not read yet, conversation by conversation.
 pub async fn unread(cx: &Cx) -> Result<Unread> {
-    let counts = super::unread_counts(cx.chat.store.reader(), cx.me(), None).await?;
+    let cx = &cx.heavy().await?;
+    let counts = super::unread_counts(&cx.reader(), cx.me(), None).await?;
     let mut conversations: Vec<UnreadCount> = counts
         .into_iter()
         .map(|(conversation_id, unread_count)| UnreadCount { conversation_id, unread_count })
@@ -124,7 +123,7 @@ fn in_order(rows: Select<participant::Entity>, backwards: bool) -> Select<partic
 }
 
 async fn read(cx: &Cx, rows: Select<participant::Entity>) -> Result<Vec<Member>> {
-    let rows = rows.select_also(conversation::Entity).all(cx.chat.store.reader()).await?;
+    let rows = rows.select_also(conversation::Entity).all(&cx.reader()).await?;
     Ok(rows.into_iter().filter_map(|(me, conversation)| Some(Member { conversation: conversation?, me })).collect())
 }
 

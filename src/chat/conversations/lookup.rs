@@ -19,7 +19,7 @@ use crate::log;
 /// # Errors
 /// `NotFound`, `Forbidden`.
 pub async fn get(cx: &Cx, id: ConversationId) -> Result<Conversation> {
-    let db = cx.chat.store.reader();
+    let db = &cx.reader();
     let member = access::member(db, cx.me(), id).await?;
     load_one(db, &cx.chat.links, cx.me(), member).await
 }
@@ -29,13 +29,13 @@ pub async fn get(cx: &Cx, id: ConversationId) -> Result<Conversation> {
 /// # Errors
 /// `NotFound`, `Forbidden`.
 pub async fn must_be_in(cx: &Cx, id: ConversationId) -> Result<()> {
-    access::member(cx.chat.store.reader(), cx.me(), id).await?;
+    access::member(&cx.reader(), cx.me(), id).await?;
     Ok(())
 }
 
 /// Those among `ids` that the caller is in.
 pub async fn many(cx: &Cx, ids: &[ConversationId]) -> Result<HashMap<ConversationId, Conversation>> {
-    let db = cx.chat.store.reader();
+    let db = &cx.reader();
     let rows = access::memberships(cx.me())
         .filter(participant::Column::ConversationId.is_in(ids.iter().map(|id| id.get())))
         .select_also(conversation::Entity)
@@ -49,7 +49,7 @@ pub async fn many(cx: &Cx, ids: &[ConversationId]) -> Result<HashMap<Conversatio
 /// The conversations that the caller is in.
 pub async fn ids_of(cx: &Cx) -> Result<Vec<ConversationId>> {
     let ids = access::memberships(cx.me()).select_only().column(participant::Column::ConversationId);
-    let ids: Vec<i64> = ids.into_tuple().all(cx.chat.store.reader()).await?;
+    let ids: Vec<i64> = ids.into_tuple().all(&cx.reader()).await?;
     Ok(ids.into_iter().map(ConversationId::stored).collect())
 }
 
@@ -120,14 +120,14 @@ pub fn change(event: &Event, me: UserId) -> Option<Change> {
 
 /// To somebody who is not in it any more it looks as it did then, or, where it has changed since, like nothing.
 pub(super) async fn left(cx: &Cx, event: &Event, id: ConversationId) -> Result<Conversation> {
-    let db = cx.chat.store.reader();
+    let db = &cx.reader();
     let row = conversation::Entity::find_by_id(id.get()).one(db).await?.ok_or_else(access::no_conversation)?;
     let pair = [row.direct_low, row.direct_high].into_iter().flatten().map(UserId::stored);
     let other = pair.filter(|user| *user != cx.me()).collect::<Vec<_>>();
     let name = users::by_ids(db, &other).await?.into_values().next().map(|user| user.name);
     let shell = Conversation::left(row, name, cx.me(), event.at);
     // Asked last: a change between the two statements must not slip through.
-    match log::changed_since(&cx.chat, id, event.position.unwrap_or(0)).await? {
+    match log::changed_since(db, id, event.position.unwrap_or(0)).await? {
         true => Ok(shell.withheld()),
         false => Ok(shell),
     }

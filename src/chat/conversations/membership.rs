@@ -29,7 +29,7 @@ pub async fn add_participants(cx: &Cx, id: ConversationId, users: Vec<UserId>) -
     if users.is_empty() {
         return Err(Error::bad_request("Name at least one user to add"));
     }
-    let (db, me) = (cx.chat.store.reader(), cx.me());
+    let (db, me) = (&cx.reader(), cx.me());
     cx.chat.limits.take(me, Limited::Creations)?;
     let users = crate::chat::distinct(users);
     let member = may_add(db, me, id).await?;
@@ -200,7 +200,7 @@ pub async fn delete(cx: &Cx, id: ConversationId) -> Result<()> {
 /// `Forbidden` unless OWNER, `NotFound` for somebody who is not in it, `BadRequest` in a direct conversation.
 pub async fn transfer_ownership(cx: &Cx, id: ConversationId, user: UserId) -> Result<Conversation> {
     let me = cx.me();
-    may_transfer(cx.chat.store.reader(), me, id).await?;
+    may_transfer(&cx.reader(), me, id).await?;
     if user != me {
         let transferred = cx.chat.change(move |batch| {
             Box::pin(async move {
@@ -229,7 +229,7 @@ async fn may_transfer(db: &impl ConnectionTrait, me: UserId, id: ConversationId)
 /// transferred), for one's own role, or in a direct conversation.
 pub async fn set_role(cx: &Cx, id: ConversationId, user: UserId, role: Role) -> Result<Conversation> {
     let me = cx.me();
-    if may_set_role(cx.chat.store.reader(), me, id, user, role).await?.role != role {
+    if may_set_role(&cx.reader(), me, id, user, role).await?.role != role {
         let set = cx.chat.change(move |batch| {
             Box::pin(async move {
                 let row = may_set_role(&batch.tx, me, id, user, role).await?;

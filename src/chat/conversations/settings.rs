@@ -41,7 +41,7 @@ pub async fn update(cx: &Cx, id: ConversationId, input: UpdateConversation) -> R
     )?;
     let avatar_url = input.avatar_url.as_deref().map(text::avatar_url).transpose()?;
     let asked = UpdateConversation { avatar_url, ..input };
-    let (db, me) = (cx.chat.store.reader(), cx.me());
+    let (db, me) = (&cx.reader(), cx.me());
     let member = access::member(db, me, id).await?;
     if row_to_be(&member, &described, &asked)? == member.conversation {
         return load_one(db, &cx.chat.links, me, member).await;
@@ -115,7 +115,7 @@ impl Setting {
 /// # Errors
 /// `NotFound`, `Forbidden`.
 pub async fn set(cx: &Cx, id: ConversationId, setting: Setting, on: bool) -> Result<Conversation> {
-    let (db, me) = (cx.chat.store.reader(), cx.me());
+    let (db, me) = (&cx.reader(), cx.me());
     let member = access::member(db, me, id).await?;
     if setting.of(&member.me) == on {
         return load_one(db, &cx.chat.links, me, member).await;

@@ -40,7 +40,7 @@ pub struct CreateGroup {
 pub async fn create_group(cx: &Cx, input: CreateGroup) -> Result<Conversation> {
     let group = Group::check(cx, input)?;
     cx.chat.limits.take(cx.me(), Limited::Creations)?;
-    users::must_exist(cx.chat.store.reader(), &group.others).await?;
+    users::must_exist(&cx.reader(), &group.others).await?;
     let id = cx.chat.change(move |batch| Box::pin(async move { group.create(batch).await })).await?;
     get(cx, id).await
 }
@@ -51,7 +51,7 @@ pub async fn create_group(cx: &Cx, input: CreateGroup) -> Result<Conversation> {
 /// Those of [`create_group`].
 pub async fn create_first_group(cx: &Cx, input: CreateGroup) -> Result<Option<Conversation>> {
     let group = Group::check(cx, input)?;
-    users::must_exist(cx.chat.store.reader(), &group.others).await?;
+    users::must_exist(&cx.reader(), &group.others).await?;
     let created = cx.chat.change(move |batch| {
         Box::pin(async move {
             match conversation::Entity::find().one(&batch.tx).await? {
@@ -137,7 +137,7 @@ pub async fn open_direct(cx: &Cx, other: UserId) -> Result<Opened> {
         return Err(Error::bad_request("You cannot open a direct conversation with yourself"));
     }
     cx.chat.limits.take(me, Limited::Creations)?;
-    let db = cx.chat.store.reader();
+    let db = &cx.reader();
     if let Some(id) = existing(db, me, other).await? {
         return Ok(Opened { conversation: get(cx, id).await?, created: false });
     }

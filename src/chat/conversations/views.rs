@@ -126,7 +126,7 @@ pub async fn told(cx: &Cx, event: &Event, own: bool, audience: impl FnOnce() -> 
                 let unread = match shared.unread.get(&cx.me()) {
                     Some(unread) => *unread,
                     None if !own => 0,
-                    None => count(cx.chat.store.reader(), id, &[cx.me()]).await?.remove(&cx.me()).unwrap_or(0),
+                    None => count(&cx.reader(), id, &[cx.me()]).await?.remove(&cx.me()).unwrap_or(0),
                 };
                 Sight::Member { shared, viewer: cx.me(), unread }
             }
@@ -242,7 +242,7 @@ impl Shared {
     /// Reads an open conversation. Who is in it is read last: whoever is still in it then may see what was read before.
     async fn load(chat: &Chat, id: ConversationId, audience: impl FnOnce() -> Vec<UserId>) -> Result<Option<Self>> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
-        let db = chat.store.reader();
+        let db = &chat.store.reader();
         let row = conversation::Entity::find_by_id(id.get()).filter(conversation::Column::ClosedAt.is_null());
         let Some(row) = row.one(db).await? else { return Ok(None) };
         let last: Vec<i64> = row.last_message_id.into_iter().collect();

@@ -42,7 +42,7 @@ impl Links {
     /// # Errors
     /// Those of reading it.
     pub async fn open(store: &Store) -> Result<Self, DbErr> {
-        let db = store.reader();
+        let db = &store.reader();
         let sql = "SELECT link_key FROM chat_log WHERE id = 1";
         let row = db.query_one_raw(Statement::from_string(db.get_database_backend(), sql)).await?;
         let key: String =

@@ -40,26 +40,22 @@ pub async fn follow(chat: &Chat, id: FileId, part: Part, expires: &str, signatur
     if !chat.links.opens(id, part, expires, signature) {
         return Err(not_found());
     }
-    Bytes::of(&chat.blobs, standing(chat, id).await?, part).await
+    Bytes::of(&chat.blobs, standing(&chat.store.reader_for_strangers(), id).await?, part).await
 }
 
-async fn standing(chat: &Chat, id: FileId) -> Result<file::Model> {
+async fn standing(db: &impl ConnectionTrait, id: FileId) -> Result<file::Model> {
     let standing = file::Entity::find_by_id(id.get()).filter(file::Column::DeletedAt.is_null());
-    standing.one(chat.store.reader()).await?.ok_or_else(not_found)
+    standing.one(db).await?.ok_or_else(not_found)
 }
 
 async fn readable(cx: &Cx, id: FileId) -> Result<file::Model> {
-    let row = standing(&cx.chat, id).await?;
-    if row.uploader_id == cx.me().get() || is_shared_with(&cx.chat, id, cx.me()).await? {
-        Ok(row)
-    } else {
-        Err(not_found())
-    }
+    let db = &cx.reader();
+    let row = standing(db, id).await?;
+    if row.uploader_id == cx.me().get() || is_shared_with(db, id, cx.me()).await? { Ok(row) } else { Err(not_found()) }
 }
 
 /// Whether the user is in a conversation where the file is attached.
-async fn is_shared_with(chat: &Chat, id: FileId, user: UserId) -> Result<bool> {
-    let db = chat.store.reader();
+async fn is_shared_with(db: &impl ConnectionTrait, id: FileId, user: UserId) -> Result<bool> {
     let sql = format!(
         "SELECT 1 AS found FROM chat_message_attachments a JOIN chat_messages m ON m.id = a.message_id \
          WHERE a.file_id = $1 AND m.conversation_id IN ({}$2) LIMIT 1",

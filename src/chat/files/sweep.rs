@@ -45,7 +45,7 @@ async fn give_up(chat: &Chat, judged: Option<DateTime<Utc>>, until: DateTime<Utc
         waiting = waiting.add(file::Column::CreatedAt.gt(judged));
     }
     let found = file::Entity::find().select_only().column(file::Column::Id).filter(waiting.clone()).limit(BATCH);
-    let ids: Vec<i64> = found.into_tuple().all(chat.store.reader()).await?;
+    let ids: Vec<i64> = found.into_tuple().all(&chat.store.reader()).await?;
     let count = ids.len() as u64;
     if ids.is_empty() {
         return Ok(0);
@@ -75,7 +75,7 @@ async fn remove(chat: &Chat) -> Result<u64> {
         .filter(file::Column::DeletedAt.lte(now()))
         .order_by_asc(file::Column::DeletedAt)
         .limit(BATCH)
-        .all(chat.store.reader())
+        .all(&chat.store.reader())
         .await?;
     if given_up.is_empty() {
         return Ok(0);

@@ -35,7 +35,7 @@ pub struct Place(conversation::Model);
 /// # Errors
 /// `NotFound`, `Forbidden` outside of it and where files are switched off.
 pub async fn place(cx: &Cx, conversation: ConversationId) -> Result<Place> {
-    let member = access::member(cx.chat.store.reader(), cx.me(), conversation).await?;
+    let member = access::member(&cx.reader(), cx.me(), conversation).await?;
     Limits::of(&cx.chat.config, Some(&member.conversation))?;
     Ok(Place(member.conversation))
 }

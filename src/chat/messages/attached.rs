@@ -18,7 +18,7 @@ use crate::page::{Page, Window};
 /// # Errors
 /// `NotFound`, `Forbidden`.
 pub async fn with_files(cx: &Cx, conversation: ConversationId, window: Window, limit: u64) -> Result<Page<Message>> {
-    access::member(cx.chat.store.reader(), cx.me(), conversation).await?;
+    access::member(&cx.reader(), cx.me(), conversation).await?;
     let holds = Expr::col((attachment::Entity, attachment::Column::MessageId)).equals((message::Entity, Column::Id));
     let files = Query::select().expr(Expr::val(1)).from(attachment::Entity).and_where(holds).to_owned();
     let rows =

@@ -50,7 +50,7 @@ pub async fn edit(cx: &Cx, id: MessageId, content: String) -> Result<Message> {
 /// # Errors
 /// `Forbidden` unless the caller sent it, or is OWNER or ADMIN of its group.
 pub async fn delete(cx: &Cx, id: MessageId) -> Result<Message> {
-    let (db, me) = (cx.chat.store.reader(), cx.me());
+    let (db, me) = (&cx.reader(), cx.me());
     let row = deletable(db, id, me).await?;
     if row.is_deleted {
         return tombstone(db, &cx.chat.links, row, me).await;

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::hash::Hash;
 
 use sea_orm::sea_query::Order;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select, Statement};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select, Statement,
+};
 
 use super::{Message, find, find_many, load};
 use crate::access;
@@ -19,7 +21,7 @@ use crate::page::{Page, Window};
 /// # Errors
 /// `NotFound`, `Forbidden`.
 pub async fn page(cx: &Cx, conversation: ConversationId, window: Window, limit: u64) -> Result<Page<Message>> {
-    access::member(cx.chat.store.reader(), cx.me(), conversation).await?;
+    access::member(&cx.reader(), cx.me(), conversation).await?;
     read(cx, message::Entity::find().filter(Column::ConversationId.eq(conversation.get())), window, limit).await
 }
 
@@ -28,7 +30,7 @@ pub async fn page(cx: &Cx, conversation: ConversationId, window: Window, limit: 
 /// # Errors
 /// `NotFound`, `Forbidden`.
 pub async fn thread(cx: &Cx, parent: MessageId, window: Window, limit: u64) -> Result<Page<Message>> {
-    find(cx.chat.store.reader(), cx.me(), parent).await?;
+    find(&cx.reader(), cx.me(), parent).await?;
     read(cx, message::Entity::find().filter(Column::ParentMessageId.eq(parent.get())), window, limit).await
 }
 
@@ -38,12 +40,12 @@ pub(super) async fn read(cx: &Cx, rows: Select<message::Entity>, window: Window,
     let rows = rows.apply_if(after, |rows, after| rows.filter(Column::Id.gt(after)));
     let rows = rows.apply_if(before, |rows, before| rows.filter(Column::Id.lt(before)));
     let order = if window.is_forward() { Order::Asc } else { Order::Desc };
-    let rows = rows.order_by(Column::Id, order).limit(limit + 1).all(cx.chat.store.reader()).await?;
+    let rows = rows.order_by(Column::Id, order).limit(limit + 1).all(&cx.reader()).await?;
     let mut page = Page::cut(rows, limit);
     if !window.is_forward() {
         page.items.reverse();
     }
-    let items = load(cx.chat.store.reader(), &cx.chat.links, page.items).await?;
+    let items = load(&cx.reader(), &cx.chat.links, page.items).await?;
     Ok(Page { items: items.into_iter().map(|message| message.for_viewer(cx.me())).collect(), has_more: page.has_more })
 }
 
@@ -52,8 +54,8 @@ pub(super) async fn read(cx: &Cx, rows: Select<message::Entity>, window: Window,
 /// # Errors
 /// `NotFound`, `Forbidden`.
 pub async fn get(cx: &Cx, id: MessageId) -> Result<Message> {
-    let (row, _) = find(cx.chat.store.reader(), cx.me(), id).await?;
-    let message = load(cx.chat.store.reader(), &cx.chat.links, vec![row]).await?.pop();
+    let (row, _) = find(&cx.reader(), cx.me(), id).await?;
+    let message = load(&cx.reader(), &cx.chat.links, vec![row]).await?.pop();
     Ok(message.ok_or_else(Error::internal)?.for_viewer(cx.me()))
 }
 
@@ -62,13 +64,13 @@ pub async fn get(cx: &Cx, id: MessageId) -> Result<Message> {
 /// # Errors
 /// `NotFound` where it is of another one, besides those of [`get`].
 pub async fn must_be_of(cx: &Cx, id: MessageId, conversation: ConversationId) -> Result<()> {
-    let (row, _) = find(cx.chat.store.reader(), cx.me(), id).await?;
+    let (row, _) = find(&cx.reader(), cx.me(), id).await?;
     if row.conversation_id == conversation.get() { Ok(()) } else { Err(super::not_found()) }
 }
 
 /// Those among `ids` that the viewer may see, for GraphQL's links.
 pub async fn many(cx: &Cx, ids: &[MessageId]) -> Result<HashMap<MessageId, Message>> {
-    let db = cx.chat.store.reader();
+    let db = &cx.reader();
     let found = load(db, &cx.chat.links, find_many(db, cx.me(), ids).await?).await?;
     Ok(found.into_iter().map(|message| (message.id, message.for_viewer(cx.me()))).collect())
 }
@@ -104,7 +106,7 @@ async fn first_of_each<K: Eq + Hash>(
     limit: u64,
     key: impl Fn(&Message) -> Option<K>,
 ) -> Result<HashMap<K, Page<Message>>> {
-    let db = cx.chat.store.reader();
+    let db = &cx.reader();
     let places: Vec<String> = (3..values.len() + 3).map(|place| format!("${place}")).collect();
     let sql = format!(
         "SELECT * FROM chat_messages WHERE id IN (SELECT id FROM (\

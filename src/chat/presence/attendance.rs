@@ -150,7 +150,7 @@ pub(crate) async fn sweep(chat: &Arc<Chat>, since: DateTime<Utc>) -> Result<Date
         let due = here.values_mut().filter(|attended| attended.renewed + stale(chat) / 3 < now);
         due.map(|attended| {
             attended.renewed = now;
-            Cx { chat: Arc::clone(chat), viewer: attended.viewer.clone() }
+            Cx::new(Arc::clone(chat), attended.viewer.clone())
         })
         .collect()
     };
@@ -159,7 +159,7 @@ pub(crate) async fn sweep(chat: &Arc<Chat>, since: DateTime<Utc>) -> Result<Date
     for failed in renewed.filter_map(async |renewed| renewed.err()).collect::<Vec<_>>().await {
         tracing::debug!(error = %failed, "a lease is renewed next time");
     }
-    let db = chat.store.reader();
+    let db = &chat.store.reader();
     let ended = presence::Entity::find()
         .filter(Column::SeenUntil.gt(since))
         .filter(Column::SeenUntil.lte(now))

@@ -35,7 +35,7 @@ pub async fn of_many(cx: &Cx, asked: &[UserId]) -> Result<Vec<Presence>> {
         return Err(Error::bad_request(format!("At most {MOST} users can be asked for at once")));
     }
     let visible = visible(cx, asked).await?;
-    let db = cx.chat.store.reader();
+    let db = &cx.reader();
     let users = users::by_ids(db, &visible).await?;
     let rows = presence::Entity::find().filter(Column::UserId.is_in(visible.iter().map(|id| id.get()))).all(db).await?;
     let rows: HashMap<i64, presence::Model> = rows.into_iter().map(|row| (row.user_id, row)).collect();
@@ -46,7 +46,7 @@ pub async fn of_many(cx: &Cx, asked: &[UserId]) -> Result<Vec<Presence>> {
 
 /// Who is online, of those whom the caller may see; the first `limit` by id after `after`.
 pub async fn online(cx: &Cx, after: Option<UserId>, limit: u64) -> Result<page::Page<Presence>> {
-    let db = cx.chat.store.reader();
+    let db = &cx.reader();
     let mut rows = presence::Entity::find()
         .filter(Column::SeenUntil.gt(chat::now()))
         .filter(Column::Status.ne(PresenceStatus::Offline))
@@ -78,7 +78,7 @@ async fn visible(cx: &Cx, asked: &[UserId]) -> Result<Vec<UserId>> {
         .filter(participant::Column::UserId.is_in(asked.iter().map(|id| id.get())))
         .filter(participant::Column::UserId.in_subquery(neighbours(cx.me())))
         .into_tuple()
-        .all(cx.chat.store.reader())
+        .all(&cx.reader())
         .await?;
     Ok(asked.iter().copied().filter(|user| *user == cx.me() || shared.contains(&user.get())).collect())
 }

@@ -73,7 +73,7 @@ pub struct EndpointChange {
 pub async fn endpoints(cx: &Cx) -> Result<Vec<Endpoint>> {
     cx.must_be_admin()?;
     let rows = webhook_endpoint::Entity::find().order_by_asc(webhook_endpoint::Column::Id);
-    Ok(rows.all(cx.chat.store.reader()).await?.into_iter().map(Endpoint::from).collect())
+    Ok(rows.all(&cx.reader()).await?.into_iter().map(Endpoint::from).collect())
 }
 
 /// Creates an endpoint; the answer shows its secret.
@@ -208,7 +208,7 @@ pub async fn send_test(cx: &Cx, id: WebhookEndpointId) -> Result<Delivery> {
 pub async fn configure(chat: &Chat) -> Result<()> {
     let settings = chat.config.webhooks.endpoints.clone();
     let kept = webhook_endpoint::Entity::find().filter(webhook_endpoint::Column::Configured.eq(true));
-    if settings.is_empty() && kept.clone().one(chat.store.reader()).await?.is_none() {
+    if settings.is_empty() && kept.clone().one(&chat.store.reader()).await?.is_none() {
         return Ok(());
     }
     let change = chat.change(move |batch| {

@@ -84,7 +84,7 @@ pub async fn next(chat: &Chat) -> Result<Vec<Next>> {
                WHERE ours.endpoint_id = e.id AND ours.state = 'PENDING' AND ours.locked_until IS NOT NULL) AS locked_until FROM chat_webhook_endpoints e \
                JOIN chat_webhook_deliveries d ON d.id = (SELECT MIN(first.id) FROM chat_webhook_deliveries first \
                WHERE first.endpoint_id = e.id AND first.state = 'PENDING') WHERE e.enabled";
-    let db = chat.store.reader();
+    let db = &chat.store.reader();
     let rows = db.query_all_raw(Statement::from_string(db.get_database_backend(), sql)).await?;
     let lines = rows.into_iter().map(|row| {
         let due: DateTime<Utc> = row.try_get("", "next_attempt_at")?;
@@ -282,7 +282,7 @@ pub async fn tidy(chat: &Chat) -> Result<()> {
         done.filter(delivered.or(failed)).limit(SWEPT)
     };
     loop {
-        let ids: Vec<i64> = old().into_tuple().all(chat.store.reader()).await?;
+        let ids: Vec<i64> = old().into_tuple().all(&chat.store.reader()).await?;
         let found = ids.len() as u64;
         if found > 0 {
             let change = chat.change(move |batch| {

@@ -66,7 +66,7 @@ pub async fn deliveries(
         .apply_if(before, |rows, before| rows.filter(Column::Id.lt(before)))
         .order_by(Column::Id, order)
         .limit(limit + 1)
-        .all(cx.chat.store.reader())
+        .all(&cx.reader())
         .await?;
     let mut page = Page::cut(rows, limit);
     if !window.is_forward() {
@@ -123,7 +123,7 @@ async fn must_exist(cx: &Cx, ids: &[WebhookDeliveryId]) -> Result<()> {
         .column(Column::Id)
         .filter(Column::Id.is_in(ids.iter().map(|id| id.get())))
         .into_tuple()
-        .all(cx.chat.store.reader())
+        .all(&cx.reader())
         .await?;
     match ids.iter().find(|id| !known.contains(&id.get())) {
         Some(id) => Err(Error::not_found(format!("Webhook delivery not found: {id}"))),

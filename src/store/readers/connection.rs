@@ -1,0 +1,230 @@
+//! One connection that reads, and the brake that ends what it is doing in the database itself: a handler that SQLite
+//! calls every thousand steps, a word to PostgreSQL over another connection.
+
+use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use sea_orm::{QueryResult, Statement};
+use sea_query_sqlx::SqlxValues;
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection as _, Error, Executor};
+use tokio::sync::Mutex;
+use tokio::time::timeout;
+
+/// Steps of SQLite's machine between two looks at the brake: some tens of microseconds.
+const STEPS: i32 = 1_000;
+/// How long PostgreSQL may take to hear that a statement is to be ended.
+const CANCEL_TIMEOUT: Duration = Duration::from_secs(2);
+/// Bytes that PostgreSQL keeps of the name of a connection.
+const NAME_BYTES: usize = 63;
+/// Bytes of a name that tell one connection from all others: two blanks, 16 digits and a number of up to eight.
+const MARK_BYTES: usize = 26;
+
+/// Where connections come from.
+pub enum Source {
+    Sqlite(Box<SqliteConnectOptions>),
+    Postgres(Box<Postgres>),
+}
+
+/// How to connect to PostgreSQL. Each connection has a name of its own, by which it is found again where a pooler
+/// stands in between, too.
+pub struct Postgres {
+    options: PgConnectOptions,
+    name: String,
+    opened: AtomicU64,
+    canceller: Arc<Canceller>,
+}
+
+/// The connection over which others are told to end their statements. It is opened when it is first needed.
+pub(super) struct Canceller {
+    options: PgConnectOptions,
+    connection: Mutex<Option<PgConnection>>,
+}
+
+/// An open connection.
+pub(super) enum Connection {
+    Sqlite(SqliteConnection, Arc<AtomicBool>),
+    Postgres(PgConnection, Arc<Canceller>, Arc<str>),
+}
+
+/// Ends the statement that a connection is working on.
+#[derive(Clone)]
+pub(super) enum Brake {
+    Sqlite(Arc<AtomicBool>),
+    Postgres(Arc<Canceller>, Arc<str>),
+}
+
+impl Source {
+    /// A file of SQLite, opened with these options.
+    pub fn sqlite(options: SqliteConnectOptions) -> Self {
+        Source::Sqlite(Box::new(options.disable_statement_logging()))
+    }
+
+    /// A PostgreSQL, whose connections get these settings.
+    ///
+    /// # Errors
+    /// A URL that is none.
+    pub fn postgres(url: &str, settings: &[(&str, &str)]) -> Result<Self, Error> {
+        let options = PgConnectOptions::from_str(url)?.disable_statement_logging();
+        let given = options.get_application_name().unwrap_or("confab").to_owned();
+        let bookkeeping = options.clone().application_name(&given);
+        let options = options.options(settings.iter().copied());
+        // Unlike that of any other process.
+        let mark = uuid::Uuid::new_v4().simple().to_string();
+        let given: String = given.chars().filter(char::is_ascii).take(NAME_BYTES - MARK_BYTES).collect();
+        let name = format!("{given} {}", &mark[..16]);
+        let canceller = Arc::new(Canceller { options: bookkeeping, connection: Mutex::new(None) });
+        Ok(Source::Postgres(Box::new(Postgres { options, name, opened: AtomicU64::new(0), canceller })))
+    }
+
+    /// Whether no network lies in between.
+    pub fn is_local(&self) -> bool {
+        matches!(self, Source::Sqlite(_))
+    }
+
+    pub(super) async fn connect(&self) -> Result<Connection, Error> {
+        match self {
+            Source::Sqlite(options) => {
+                let mut connection = options.connect().await?;
+                let ended = Arc::new(AtomicBool::new(false));
+                let looked_at = Arc::clone(&ended);
+                let mut handle = connection.lock_handle().await?;
+                handle.set_progress_handler(STEPS, move || !looked_at.load(Ordering::Relaxed));
+                drop(handle);
+                Ok(Connection::Sqlite(connection, ended))
+            }
+            Source::Postgres(postgres) => {
+                let number = postgres.opened.fetch_add(1, Ordering::Relaxed) % 100_000_000;
+                let name = format!("{} {number}", postgres.name);
+                let connection = postgres.options.clone().application_name(&name).connect().await?;
+                Ok(Connection::Postgres(connection, Arc::clone(&postgres.canceller), name.into()))
+            }
+        }
+    }
+}
+
+impl Connection {
+    pub fn brake(&self) -> Brake {
+        match self {
+            Connection::Sqlite(_, ended) => Brake::Sqlite(Arc::clone(ended)),
+            Connection::Postgres(_, canceller, name) => Brake::Postgres(Arc::clone(canceller), Arc::clone(name)),
+        }
+    }
+
+    /// All rows of a statement.
+    pub async fn rows(&mut self, statement: &Statement) -> Result<Vec<QueryResult>, Error> {
+        let query = (AssertSqlSafe(statement.sql.as_str()), values(statement));
+        match self {
+            Connection::Sqlite(connection, _) => {
+                let rows = sqlx::query_with(query.0, query.1).fetch_all(connection).await?;
+                Ok(rows.into_iter().map(QueryResult::from).collect())
+            }
+            Connection::Postgres(connection, ..) => {
+                let rows = sqlx::query_with(query.0, query.1).fetch_all(connection).await?;
+                Ok(rows.into_iter().map(QueryResult::from).collect())
+            }
+        }
+    }
+
+    /// The first row of a statement.
+    pub async fn row(&mut self, statement: &Statement) -> Result<Option<QueryResult>, Error> {
+        let query = (AssertSqlSafe(statement.sql.as_str()), values(statement));
+        match self {
+            Connection::Sqlite(connection, _) => {
+                let row = sqlx::query_with(query.0, query.1).fetch_optional(connection).await?;
+                Ok(row.map(QueryResult::from))
+            }
+            Connection::Postgres(connection, ..) => {
+                let row = sqlx::query_with(query.0, query.1).fetch_optional(connection).await?;
+                Ok(row.map(QueryResult::from))
+            }
+        }
+    }
+
+    pub async fn ping(&mut self) -> Result<(), Error> {
+        match self {
+            Connection::Sqlite(connection, _) => connection.ping().await,
+            Connection::Postgres(connection, ..) => connection.ping().await,
+        }
+    }
+
+    pub async fn close(self) -> Result<(), Error> {
+        match self {
+            Connection::Sqlite(connection, _) => connection.close().await,
+            Connection::Postgres(connection, ..) => connection.close().await,
+        }
+    }
+}
+
+fn values(statement: &Statement) -> SqlxValues {
+    SqlxValues(statement.values.clone().unwrap_or_else(|| sea_orm::Values(Vec::new())))
+}
+
+impl Brake {
+    /// Has the statement ended, as far as that takes no waiting.
+    pub fn touch(&self) {
+        if let Brake::Sqlite(ended) = self {
+            ended.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Has the statement ended; tells whether the database heard it.
+    pub async fn pull(&self) -> bool {
+        self.touch();
+        match self {
+            Brake::Sqlite(_) => true,
+            Brake::Postgres(canceller, name) => timeout(CANCEL_TIMEOUT, canceller.cancel(name)).await.unwrap_or(false),
+        }
+    }
+
+    /// Makes the connection fit for the next statement, once the last one has ended.
+    pub fn release(&self) {
+        if let Brake::Sqlite(ended) = self {
+            ended.store(false, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Canceller {
+    async fn cancel(&self, name: &str) -> bool {
+        let mut kept = self.connection.lock().await;
+        // The kept connection may have been lost with others.
+        for _ in 0..2 {
+            let connection = match kept.take() {
+                Some(connection) => Ok(connection),
+                None => self.options.connect().await,
+            };
+            let Ok(mut connection) = connection else { return false };
+            let sql =
+                "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE application_name = $1 AND state = 'active'";
+            if connection.execute(sqlx::query(sql).bind(name)).await.is_ok() {
+                *kept = Some(connection);
+                return true;
+            }
+        }
+        false
+    }
+}
+
+/// Whether the connection is of no more use.
+pub(super) fn is_broken(cause: &Error) -> bool {
+    match cause {
+        Error::Io(_) | Error::Tls(_) | Error::Protocol(_) | Error::WorkerCrashed => true,
+        // Lost, told to go, or connected to a server that starts or stops.
+        Error::Database(cause) => {
+            cause.code().is_some_and(|code| code.len() == 5 && (code.starts_with("08") || code.starts_with("57P")))
+        }
+        _ => false,
+    }
+}
+
+/// Whether the database says that a statement was ended from outside, or after its time.
+pub(super) fn is_ended(cause: &Error) -> bool {
+    const SQLITE_INTERRUPT: &str = "9";
+    const POSTGRES_CANCELED: &str = "57014";
+    let Error::Database(cause) = cause else { return false };
+    cause.code().is_some_and(|code| code == SQLITE_INTERRUPT || code == POSTGRES_CANCELED)
+}

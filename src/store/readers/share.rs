@@ -1,0 +1,156 @@
+//! What one user may read at the same time: statements, half of the connections; heavy reads, two. More of theirs wait
+//! in turn, and beyond a number are refused, so that a caller can fill nobody's queue but its own.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::id::UserId;
+
+/// Heavy reads of one user under way at a time.
+const HEAVY_READS: usize = 2;
+/// Heavy reads and statements of one user that may wait.
+const WAITING_HEAVY_READS: usize = 64;
+const WAITING_STATEMENTS: usize = 1_024;
+/// Users remembered before those are looked for who read nothing any more.
+const REMEMBERED: usize = 1_024;
+
+/// The shares of those who are reading.
+pub(super) struct Shares {
+    statements: usize,
+    users: Mutex<Users>,
+}
+
+struct Users {
+    shares: HashMap<UserId, Weak<Share>>,
+    /// At how many of them to forget those who are gone.
+    crowded: usize,
+}
+
+/// What one user may have under way.
+pub(super) struct Share {
+    statements: Counted,
+    heavy: Counted,
+}
+
+/// A turn at heavy reading. It ends when it is dropped.
+pub struct Turn {
+    _share: Arc<Share>,
+    _permit: Permit,
+}
+
+/// So many at a time, and so many more in line.
+struct Counted {
+    running: Arc<Semaphore>,
+    /// Places in all, those who run and those who wait.
+    places: Arc<Semaphore>,
+}
+
+/// The right to run, and the place in line that goes with it.
+pub(super) struct Permit {
+    _running: OwnedSemaphorePermit,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Shares {
+    /// `statements` of one user run at the same time.
+    pub fn new(statements: usize) -> Self {
+        Self { statements, users: Mutex::new(Users { shares: HashMap::new(), crowded: REMEMBERED }) }
+    }
+
+    /// The share of a user, one and the same for all that they read at the same time.
+    pub fn of(&self, user: UserId) -> Arc<Share> {
+        let mut users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(share) = users.shares.get(&user).and_then(Weak::upgrade) {
+            return share;
+        }
+        if users.shares.len() >= users.crowded {
+            users.shares.retain(|_, share| share.strong_count() > 0);
+            users.crowded = REMEMBERED.max(users.shares.len() * 2);
+        }
+        let share = Arc::new(Share {
+            statements: Counted::new(self.statements, WAITING_STATEMENTS),
+            heavy: Counted::new(HEAVY_READS, WAITING_HEAVY_READS),
+        });
+        users.shares.insert(user, Arc::downgrade(&share));
+        share
+    }
+}
+
+impl Share {
+    /// Waits until a statement may run; `None` where too many wait.
+    pub async fn statement(&self) -> Option<Permit> {
+        self.statements.take().await
+    }
+
+    /// Waits until a heavy read may run; `None` where too many wait.
+    pub async fn turn(self: Arc<Self>) -> Option<Turn> {
+        let permit = self.heavy.take().await?;
+        Some(Turn { _share: self, _permit: permit })
+    }
+}
+
+impl Counted {
+    fn new(running: usize, waiting: usize) -> Self {
+        Self { running: Arc::new(Semaphore::new(running)), places: Arc::new(Semaphore::new(running + waiting)) }
+    }
+
+    async fn take(&self) -> Option<Permit> {
+        let place = Arc::clone(&self.places).try_acquire_owned().ok()?;
+        let running = Arc::clone(&self.running).acquire_owned().await.ok()?;
+        Some(Permit { _running: running, _place: place })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Poll;
+
+    use futures_util::poll;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_user_has_two_heavy_reads_at_a_time_and_the_others_wait_in_turn() {
+        let shares = Shares::new(2);
+        let user = UserId::stored(1);
+        let (first, _second) = (shares.of(user).turn().await, shares.of(user).turn().await);
+        assert!(first.is_some() && _second.is_some());
+        let (third, fourth) = (shares.of(user).turn(), shares.of(user).turn());
+        let (mut third, mut fourth) = (std::pin::pin!(third), std::pin::pin!(fourth));
+        assert!(poll!(&mut third).is_pending() && poll!(&mut fourth).is_pending());
+        assert!(shares.of(UserId::stored(2)).turn().await.is_some(), "somebody else does not wait");
+        drop(first);
+        assert!(poll!(&mut fourth).is_pending(), "the third came first");
+        let third = third.await;
+        assert!(third.is_some());
+        drop(third);
+        assert!(matches!(poll!(&mut fourth), Poll::Ready(Some(_))));
+    }
+
+    #[tokio::test]
+    async fn a_user_beyond_the_line_is_refused_and_one_who_went_away_leaves_it() {
+        let shares = Shares::new(2);
+        let share = shares.of(UserId::stored(1));
+        let _running = [Arc::clone(&share).turn().await, Arc::clone(&share).turn().await];
+        let mut waiting: Vec<_> = (0..WAITING_HEAVY_READS).map(|_| Box::pin(Arc::clone(&share).turn())).collect();
+        for turn in &mut waiting {
+            assert!(poll!(turn).is_pending());
+        }
+        assert!(Arc::clone(&share).turn().await.is_none());
+        waiting.pop();
+        assert!(poll!(Box::pin(Arc::clone(&share).turn())).is_pending());
+    }
+
+    #[test]
+    fn those_who_read_nothing_any_more_are_forgotten() {
+        let shares = Shares::new(2);
+        let kept = shares.of(UserId::stored(1));
+        for user in 2..10_000 {
+            shares.of(UserId::stored(user));
+        }
+        assert!(shares.users.lock().unwrap().shares.len() <= REMEMBERED);
+        assert!(Arc::ptr_eq(&kept, &shares.of(UserId::stored(1))));
+    }
+}
