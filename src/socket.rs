@@ -67,7 +67,7 @@ pub trait Wire: Send {
     /// Writes all of it and flushes once.
     ///
     /// # Errors
-    /// [`Gone`] once the peer is.
+    /// [`Gone`] once the peer is, or has taken nothing for a minute (contract §8.8): that is seen where the bytes leave.
     fn send(&mut self, frames: &[Frame]) -> impl Future<Output = Result<(), Gone>> + Send;
 
     /// Says goodbye and closes.
@@ -110,6 +110,10 @@ pub trait Protocol: Send {
     /// When [`Protocol::overdue`] has to be called next.
     fn deadline(&self) -> Instant;
 
+    /// When the connection has to end, even if a slow peer has not taken yet what is being written: then
+    /// [`Protocol::overdue`] ends it.
+    fn ends(&self) -> Instant;
+
     /// The deadline has come. Something that has already arrived was heard before, unless there is more to go on with:
     /// nobody is silent only because nobody listened.
     fn overdue(&mut self, out: &mut Vec<Frame>) -> impl Future<Output = Turn> + Send;
@@ -123,9 +127,9 @@ pub trait Protocol: Send {
 
 /// How often a peer is pinged, and how long it may be silent: two pings.
 const PING: Duration = Duration::from_secs(25);
-/// How long a peer may accept nothing (contract §8.8).
-const STALLED: Duration = Duration::from_secs(60);
-/// Frames, and about as many bytes, between two flushes, so that a slow peer's progress is seen.
+/// How long a goodbye may take: that long a slow peer outlives the end of its token.
+const GOODBYE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Frames, and about as many bytes, between two flushes.
 const TOGETHER: usize = 32;
 const TOGETHER_BYTES: usize = 64 * 1024;
 
@@ -191,9 +195,18 @@ pub async fn run<W: Wire, P: Protocol>(mut wire: W, mut protocol: P, stopping: C
             let flushed = tokio::select! {
                 biased;
                 flushed = flush(&mut wire, &mut out) => flushed,
-                // A slow peer may take minutes.
-                () = stopping.cancelled(), if !matches!(turn, Turn::End(_)) => {
-                    turn = Turn::End(protocol.going_away(&mut out));
+                // A slow peer may take minutes. Of what it has not taken it gets nothing more then but the goodbye.
+                () = stopping.cancelled() => {
+                    out.clear();
+                    turn = ending(turn).unwrap_or_else(|| Turn::End(protocol.going_away(&mut out)));
+                    Ok(())
+                }
+                () = sleep_until(protocol.ends()) => {
+                    out.clear();
+                    turn = match ending(turn) {
+                        Some(ending) => ending,
+                        None => protocol.overdue(&mut out).await,
+                    };
                     Ok(())
                 }
             };
@@ -203,10 +216,19 @@ pub async fn run<W: Wire, P: Protocol>(mut wire: W, mut protocol: P, stopping: C
             protocol.written(Instant::now());
         }
         if let Turn::End(goodbye) = turn {
-            let _late = timeout(STALLED, wire.close(goodbye)).await;
+            let farewell = async {
+                if flush(&mut wire, &mut out).await.is_ok() {
+                    wire.close(goodbye).await;
+                }
+            };
+            let _late = timeout(GOODBYE_TIMEOUT, farewell).await;
             return;
         }
     }
+}
+
+fn ending(turn: Turn) -> Option<Turn> {
+    matches!(turn, Turn::End(_)).then_some(turn)
 }
 
 async fn hear<P: Protocol>(protocol: &mut P, received: Received, out: &mut Vec<Frame>) -> Turn {
@@ -226,7 +248,7 @@ async fn flush<W: Wire>(wire: &mut W, out: &mut Vec<Frame>) -> Result<(), Gone> 
             fits
         });
         let (frames, later) = rest.split_at(many.count());
-        timeout(STALLED, wire.send(frames)).await.map_err(|_| Gone)??;
+        wire.send(frames).await?;
         rest = later;
     }
     out.clear();

@@ -303,6 +303,10 @@ impl Protocol for Session {
         self.deadline
     }
 
+    fn ends(&self) -> Instant {
+        self.deadline
+    }
+
     async fn overdue(&mut self, _: &mut Vec<Frame>) -> Turn {
         Turn::End(match self.cx {
             None => Goodbye::new(4408, "Connection initialisation timeout"),

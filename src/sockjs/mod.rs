@@ -59,7 +59,8 @@ pub struct Options {
     /// How long a connection may be silent before a heart-beat goes out. A WebSocket that stays silent for three such
     /// times, in spite of pings, is over.
     pub heartbeat: Duration,
-    /// How long a session over HTTP lives without a request that receives.
+    /// How long a session over HTTP lives without a request that receives, once a client of 64 kbit/s has what was
+    /// answered before.
     pub disconnect_delay: Duration,
     /// How long waiting output may go without a byte of it being accepted before the session ends.
     pub stall: Duration,

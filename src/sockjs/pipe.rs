@@ -16,6 +16,11 @@ use super::{Options, Transport, frame};
 /// How long a second receiving request waits for the first to be noticed as gone, before it is turned away.
 const GRACE: Duration = Duration::from_millis(100);
 
+/// Bytes a second at which the slowest client is taken to receive: half of what 128 kbit/s are. What was answered is still
+/// on its way when it has been handed over, and no receiving request is to be expected before it is there; the system
+/// does not say when, and what it says of a proxy in between says nothing of the client.
+const SLOWEST_BYTES_PER_SECOND: u64 = 8 * 1024;
+
 /// Messages that one request delivered, and the room that they take until they are read.
 pub(super) type Delivery = (Strings, OwnedSemaphorePermit);
 
@@ -45,8 +50,10 @@ struct State {
     waiting: VecDeque<String>,
     bytes: usize,
     reading: bool,
-    /// When somebody last began or ceased to read, or the session ended.
+    /// When somebody last began or ceased to read, or the session ended; later, where what was taken is on its way then.
     since: Instant,
+    /// When the slowest client has all that was taken.
+    arrived: Instant,
     /// When something waiting was last taken, or began to wait.
     progress: Instant,
     /// Bounded by `room`. Gone once the session is over.
@@ -85,6 +92,7 @@ impl Pipe {
                 bytes: 0,
                 reading: false,
                 since: now,
+                arrived: now,
                 progress: now,
                 inbox: Some(sender),
                 ended: None,
@@ -155,7 +163,7 @@ impl Pipe {
         let mut state = lock(&self.state);
         if state.ended.is_none() {
             state.ended = Some(frame::close(code, reason));
-            state.since = Instant::now();
+            state.since = state.arrived.max(Instant::now());
             state.inbox = None;
             self.room.close();
             self.ready.notify_one();
@@ -256,8 +264,11 @@ impl Pipe {
             return state.ended.clone().map(Taken::Closed);
         }
         let messages: Vec<String> = state.waiting.drain(..most).collect();
-        state.bytes -= messages.iter().map(String::len).sum::<usize>();
-        state.progress = Instant::now();
+        let (bytes, now) = (messages.iter().map(String::len).sum::<usize>(), Instant::now());
+        state.bytes -= bytes;
+        state.progress = now;
+        let takes = Duration::from_millis(bytes as u64 * 1000 / SLOWEST_BYTES_PER_SECOND);
+        state.arrived = state.arrived.max(now) + takes;
         self.taken.notify_waiters();
         Some(Taken::Messages(messages))
     }
@@ -265,7 +276,7 @@ impl Pipe {
     fn leave(&self) {
         let mut state = lock(&self.state);
         state.reading = false;
-        state.since = Instant::now();
+        state.since = state.arrived.max(Instant::now());
         self.moved.notify_waiters();
     }
 }

@@ -285,6 +285,13 @@ impl Protocol for Session {
         self.unfinished.map_or(own, |began| own.min(began + UNFINISHED))
     }
 
+    fn ends(&self) -> Instant {
+        match &self.state {
+            State::Opened(until) | State::Left(until) => *until,
+            State::Connected(connected) => connected.expires,
+        }
+    }
+
     async fn overdue(&mut self, out: &mut Vec<Frame>) -> Turn {
         let now = Instant::now();
         if self.unfinished.is_some_and(|began| began + UNFINISHED <= now) {

@@ -2,18 +2,21 @@
 //! announced, holds nothing for long (contract §8.8). Here a server has a few seconds' patience
 //! instead of a minute's.
 
+use std::cell::Cell;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
 use confab::config::Config;
 use futures_util::stream;
+use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{sleep, timeout};
 
-use crate::server::Server;
-use crate::sockets::{SOON, until};
+use crate::server::{Server, now, token};
+use crate::sockets::{GraphqlSocket, SOON, until};
+use crate::stomp_client::{StompClient, new_session};
 use crate::uploads;
 
 /// Something of 60 KB that anybody may have.
@@ -69,6 +72,147 @@ async fn whoever_reads_slowly_but_all_the_time_gets_all_of_it() {
         };
         sleep(Duration::from_millis(60)).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_reads_slowly_while_much_waits_is_seen_to_read() {
+    let server = Server::start_with(|config| config.patience.stall = Duration::from_secs(6)).await;
+    let mut stream = TcpStream::connect(server.address).await.expect("the server listens");
+    ask(&mut stream, 250).await;
+    let (began, mut chunk) = (tokio::time::Instant::now(), vec![0; 4096]);
+    // A hundred kilobytes a second: what the system would take without a bound is worth more than the patience.
+    while began.elapsed() < Duration::from_secs(14) {
+        stream.read_exact(&mut chunk).await.expect("more comes");
+        sleep(Duration::from_millis(40)).await;
+    }
+    // And what is still to come does come.
+    let mut rest = vec![0; 8 << 20];
+    timeout(SOON, stream.read_exact(&mut rest)).await.expect("soon").expect("no reset");
+}
+
+/// What the system of the server keeps for a connection, in bytes that were not taken.
+#[cfg(target_os = "linux")]
+fn kept(server: SocketAddr, client: SocketAddr) -> Option<u64> {
+    let table = std::fs::read_to_string("/proc/net/tcp").expect("Linux tells");
+    let ends = [server, client].map(|end| format!(":{:04X}", end.port()));
+    let line = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>()).find(|line| {
+        [1, 2].iter().zip(&ends).all(|(place, end)| line.get(*place).is_some_and(|address| address.ends_with(end)))
+    })?;
+    u64::from_str_radix(line.get(4)?.split(':').next()?, 16).ok()
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn the_system_keeps_little_for_a_peer_that_reads_nothing() {
+    let server = Server::start().await;
+    let mut stream = TcpStream::connect(server.address).await.expect("the server listens");
+    let address = stream.local_addr().expect("an address");
+    // Whoever reads fast at first is taken for somebody with a fast line.
+    ask(&mut stream, 400).await;
+    stream.read_exact(&mut vec![0; 4 << 20]).await.expect("it comes");
+    let before = Cell::new(None);
+    until("nothing more is taken", async || {
+        sleep(Duration::from_millis(500)).await;
+        let now = kept(server.address, address);
+        let is_still = now.is_some_and(|bytes| bytes > 0) && now == before.get();
+        before.set(now);
+        is_still
+    })
+    .await;
+    assert!(before.get().is_some_and(|bytes| bytes <= 256 * 1024), "{before:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_reads_nothing_does_not_outlive_their_token() {
+    let server = Server::start().await;
+    let (alice, bob) = (server.person("Alice").await, server.person("Bob").await);
+    let group = alice.group("Team", &[&bob]).await;
+    // The leeway is part of its life: eight seconds of it are left.
+    let short = token(json!({ "sub": bob.id, "name": "Bob", "exp": now() - 22 }));
+    let mut stomp = StompClient::raw(server.address, "/ws/chat", &[], Some(4096)).await;
+    stomp.connect(&short).await;
+    stomp.subscribe_to(&["messages"]).await;
+    let headers = [("Sec-WebSocket-Protocol", "graphql-transport-ws")];
+    let mut graphql = GraphqlSocket::knock(server.address, &headers, Some(4096)).await.expect("it is taken");
+    graphql.init(&short).await;
+    graphql.subscribe_loudly("1", "subscription { messages { id content } }", json!({})).await;
+    for _ in 0..60 {
+        alice.send(group, &"x".repeat(9000)).await;
+    }
+    let status = async || alice.get(&format!("/presence/{}", bob.id)).await.ok()["status"].clone();
+    assert_eq!(status().await, "ONLINE");
+    until("both connections are over", async || status().await == "OFFLINE").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_socket_whose_client_never_says_who_it_is_ends_although_it_reads_nothing() {
+    let server = Server::start_with(|config| config.limits.connections = 3).await;
+    let answers = || async { reqwest::get(server.url("/health/live")).await.is_ok() };
+    let headers = [("Sec-WebSocket-Protocol", "graphql-transport-ws")];
+    let mut held = Vec::new();
+    while answers().await {
+        let mut socket = GraphqlSocket::knock(server.address, &headers, Some(4096)).await.expect("it is taken");
+        let ping = json!({ "type": "ping", "payload": { "padding": "x".repeat(60_000) } }).to_string();
+        let talk = async {
+            for _ in 0..20 {
+                socket.say_text(&ping).await;
+            }
+        };
+        // The server does not read what it cannot answer.
+        let _unread = timeout(Duration::from_millis(300), talk).await;
+        held.push(socket);
+    }
+    assert!(held.len() >= 2);
+    until("the places are free again", answers).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_over_http_waits_for_a_slow_client_to_have_its_answer() {
+    let server = Server::start().await;
+    let (alice, bob) = (server.person("Alice").await, server.person("Bob").await);
+    let group = alice.group("Team", &[&bob]).await;
+    let session = new_session();
+    let http = reqwest::Client::new();
+    let url = |verb: &str| server.url(&format!("{session}/{verb}"));
+    let poll = async || {
+        let answer = http.post(url("xhr")).send().await.expect("an answer");
+        answer.text().await.expect("all of it")
+    };
+    assert_eq!(poll().await, "o\n");
+    let connect = format!("CONNECT\naccept-version:1.2\nAuthorization:Bearer {}\n\n\0", bob.token);
+    let subscribe = "SUBSCRIBE\nid:m\ndestination:/user/queue/chat/messages\nreceipt:1\n\n\0";
+    let said = http.post(url("xhr_send")).json(&json!([connect, subscribe])).send().await.expect("an answer");
+    assert_eq!(said.status(), 204);
+    let mut greeting = poll().await;
+    while !greeting.contains("RECEIPT") {
+        greeting += &poll().await;
+    }
+    let mut last = 0;
+    for _ in 0..18 {
+        last = alice.send(group, &"x".repeat(9000)).await;
+    }
+    // 128 kbit/s, behind a system that takes little.
+    let mut stream = narrow(server.address).await;
+    let request = format!("POST {session}/xhr HTTP/1.1\r\nHost: chat\r\nContent-Length: 0\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.expect("it listens");
+    let (mut got, mut chunk, began) = (Vec::new(), vec![0; 3200], tokio::time::Instant::now());
+    while !got.ends_with(b"]\n") {
+        let read = timeout(SOON, stream.read(&mut chunk)).await.expect("more comes").expect("no reset");
+        assert!(read > 0, "closed after {}", got.len());
+        got.extend_from_slice(&chunk[..read]);
+        sleep(Duration::from_millis(200)).await;
+    }
+    assert!(began.elapsed() > Duration::from_secs(8), "it took {:?}", began.elapsed());
+    let seen = String::from_utf8(got).expect("text");
+    let news = alice.send(group, "Here again").await;
+    let rest = poll().await;
+    assert!(
+        seen.contains(&format!("\\\"id\\\":{last},")) || rest.contains(&format!("\\\"id\\\":{last},")),
+        "{}",
+        &rest[..200.min(rest.len())]
+    );
+    let next = if rest.contains("Here again") { rest } else { poll().await };
+    assert!(next.contains(&format!("\\\"id\\\":{news},")), "{}", &next[..200.min(next.len())]);
 }
 
 /// A client of HTTP/2 that takes so many bytes of each response; its connection answers pings.
