@@ -12,7 +12,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::auth::{Tokens, make_private};
 use crate::chat::files::{self, Links};
-use crate::chat::{Chat, Cx, presence, typing, users};
+use crate::chat::{Chat, Cx, conversations, presence, typing, users};
 use crate::config::Config;
 use crate::error::Result;
 use crate::live::{Hub, dispatch};
@@ -36,6 +36,8 @@ pub struct App {
 const TIDY: Duration = Duration::from_secs(10);
 /// How often the bytes of deleted files are removed.
 const SWEEP: Duration = Duration::from_secs(5);
+/// The shortest pause between two portions of what is tidied up.
+const BREATH: Duration = Duration::from_millis(20);
 const PRUNE: Duration = Duration::from_secs(3600);
 
 impl App {
@@ -65,6 +67,7 @@ impl App {
         tasks.spawn(vital(dispatch(Arc::clone(&chat), Arc::clone(&hub), drain, stopping.clone()), stopping.clone()));
         tasks.spawn(vital(look_after(Arc::clone(&chat), stopping.clone()), stopping.clone()));
         tasks.spawn(sweep_files(Arc::clone(&chat), stopping.clone()));
+        tasks.spawn(tidy_closed_groups(Arc::clone(&chat), stopping.clone()));
         Ok(Arc::new(Self { config, chat, hub, tokens, stopping, store, tasks, writer: writer_task }))
     }
 
@@ -153,6 +156,26 @@ async fn sweep_files(chat: Arc<Chat>, stopping: CancellationToken) {
             Ok(until) => judged = Some(until),
             Err(error) => tracing::debug!(%error, "files are swept again soon"),
         }
+    }
+}
+
+/// Leaves the writer to others for as long as each portion took, so that whoever writes waits for one of them at most.
+async fn tidy_closed_groups(chat: Arc<Chat>, stopping: CancellationToken) {
+    let mut pause = SWEEP;
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = stopping.cancelled() => return,
+        }
+        let started = Instant::now();
+        pause = match conversations::tidy(&chat).await {
+            Ok(true) => started.elapsed().clamp(BREATH, SWEEP),
+            Ok(false) => SWEEP,
+            Err(error) => {
+                tracing::debug!(%error, "closed groups are tidied up again soon");
+                SWEEP
+            }
+        };
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::time::Duration;
 
 use chrono::TimeDelta;
 use sea_orm::sea_query::Expr;
@@ -126,10 +127,13 @@ fn payload(fact: &Fact) -> Option<Json> {
     }
 }
 
+/// How long the writer is left to others between two stretches that are pruned.
+const BREATH: Duration = Duration::from_millis(20);
+
 /// Forgets events older than the retention, a stretch at a time so that nobody waits for long; a cursor before what
 /// was forgotten is refused from then on.
 pub(crate) async fn prune(chat: &Chat) -> Result<()> {
-    const STRETCH: i64 = 5_000;
+    const STRETCH: i64 = 1_000;
     let retention = TimeDelta::days(chat.config.log.retention_days.into());
     loop {
         let pruned: bool = chat
@@ -154,9 +158,10 @@ pub(crate) async fn prune(chat: &Chat) -> Result<()> {
                 })
             })
             .await?;
-        if !pruned {
+        if !pruned || chat.stopping.is_cancelled() {
             return Ok(());
         }
+        tokio::time::sleep(BREATH).await;
     }
 }
 

@@ -10,6 +10,7 @@ mod m20261124_000005_webhooks;
 mod m20261124_000006_webhook_turns;
 mod m20261124_000007_files;
 mod m20261126_000008_webhook_ends;
+mod m20261128_000009_closed_groups;
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::{
@@ -63,6 +64,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000006_webhook_turns::Migration),
             Box::new(m20261124_000007_files::Migration),
             Box::new(m20261126_000008_webhook_ends::Migration),
+            Box::new(m20261128_000009_closed_groups::Migration),
         ]
     }
 }

@@ -53,6 +53,8 @@ pub struct Model {
     pub updated_at: DateTimeUtc,
     /// A closed group is gone for everybody, but its rows stay.
     pub closed_at: Option<DateTimeUtc>,
+    /// Behind which message a closed group is still to be tidied up; none where nothing is left to do.
+    pub untidied_from: Option<i64>,
 }
 
 #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]

@@ -1,5 +1,7 @@
 //! Long histories, written behind the server's back: what costs the same at any length is tried at a great one.
 
+use sea_orm::{ConnectionTrait, Database, Statement};
+
 use crate::person::Person;
 use crate::server::Server;
 
@@ -14,4 +16,13 @@ pub async fn history(server: &Server, conversation: i64, sender: &Person, messag
     let now: sea_orm::Value = chrono::Utc::now().into();
     server.meddle(rows, vec![messages.into(), conversation.into(), sender.id.into(), now]).await;
     server.meddle("UPDATE chat_log SET message_id = message_id + $1", vec![messages.into()]).await;
+}
+
+/// The one number that a statement answers with.
+pub async fn number(server: &Server, sql: &str) -> i64 {
+    let connection = Database::connect(server.database_url()).await.expect("the database answers");
+    let statement = Statement::from_string(connection.get_database_backend(), sql);
+    let row = connection.query_one_raw(statement).await.expect("the database answers").expect("a row");
+    connection.close().await.ok();
+    row.try_get_by_index(0).expect("a number")
 }

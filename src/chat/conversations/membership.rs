@@ -2,7 +2,6 @@
 
 use chrono::{DateTime, Utc};
 use sea_orm::ActiveValue::{NotSet, Set};
-use sea_orm::sea_query::Expr;
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, ModelTrait, QueryFilter, QueryOrder, QuerySelect,
 };
@@ -12,8 +11,8 @@ use crate::access::{self, Action, Member};
 use crate::chat::change::Batch;
 use crate::chat::participants::Participant;
 use crate::chat::{Cx, users};
+use crate::entity::conversation;
 use crate::entity::participant::{self, Role};
-use crate::entity::{conversation, message};
 use crate::error::{Error, Result};
 use crate::event::{EventType, Fact};
 use crate::id::{ConversationId, UserId};
@@ -287,18 +286,15 @@ async fn give_role(batch: &mut Batch, me: UserId, row: participant::Model, role:
     Ok(())
 }
 
-/// Closes a group: from now on it is not found. Its rows stay, and so do its messages' `tempId`s, which nobody can
-/// reach any more.
+/// Closes a group: from now on it is not found. That is one mark, however long its history is; its rows stay, and so do
+/// its messages' `tempId`s, which nobody can reach any more. What searches need of them goes later ([`super::tidy`]).
 async fn close(batch: &mut Batch, me: UserId, row: conversation::Model) -> Result<()> {
     let id = ConversationId::stored(row.id);
+    let has_messages = row.message_count > 0;
     let mut row: conversation::ActiveModel = row.into();
     row.closed_at = Set(Some(batch.now));
+    row.untidied_from = Set(has_messages.then_some(0));
     row.update(&batch.tx).await?;
-    message::Entity::update_many()
-        .col_expr(message::Column::SearchWords, Expr::value(Option::<String>::None))
-        .filter(message::Column::ConversationId.eq(id.get()))
-        .exec(&batch.tx)
-        .await?;
     batch.log(EventType::ConversationDeleted, id, me, Fact::Conversation { participants: Vec::new() });
     Ok(())
 }

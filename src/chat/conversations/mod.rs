@@ -5,6 +5,7 @@ pub mod lookup;
 pub mod membership;
 pub mod settings;
 pub mod start;
+mod tidy;
 pub mod views;
 
 use std::collections::HashMap;
@@ -29,6 +30,7 @@ pub use lookup::{Announcement, Change, announcements, change, get, ids_of, many,
 pub use membership::{add_participants, delete, leave, remove_participant, set_role, transfer_ownership};
 pub use settings::{Setting, UpdateConversation, set, update};
 pub use start::{CreateGroup, create_first_group, create_group, open_direct};
+pub(crate) use tidy::tidy;
 pub(in crate::chat) use views::Views;
 pub use views::{Told, told};
 

@@ -43,9 +43,16 @@ pub async fn follow(chat: &Chat, id: FileId, part: Part, expires: &str, signatur
     Bytes::of(&chat.blobs, standing(&chat.store.reader_for_strangers(), id).await?, part).await
 }
 
+/// A file that is not deleted, nor attached in closed groups only.
 async fn standing(db: &impl ConnectionTrait, id: FileId) -> Result<file::Model> {
     let standing = file::Entity::find_by_id(id.get()).filter(file::Column::DeletedAt.is_null());
-    standing.one(db).await?.ok_or_else(not_found)
+    let row = standing.one(db).await?.ok_or_else(not_found)?;
+    let sql = "SELECT 1 AS found WHERE \
+        NOT EXISTS (SELECT 1 FROM chat_message_attachments a WHERE a.file_id = $1) \
+        OR EXISTS (SELECT 1 FROM chat_message_attachments a JOIN chat_messages m ON m.id = a.message_id \
+        JOIN chat_conversations c ON c.id = m.conversation_id WHERE a.file_id = $1 AND c.closed_at IS NULL)";
+    let here = db.query_one_raw(Statement::from_sql_and_values(db.get_database_backend(), sql, [id.get().into()]));
+    here.await?.map(|_| row).ok_or_else(not_found)
 }
 
 async fn readable(cx: &Cx, id: FileId) -> Result<file::Model> {

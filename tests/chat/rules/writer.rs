@@ -129,3 +129,54 @@ async fn adding_256_people_costs_the_writer_as_many_statements_as_adding_two() {
     }
     assert_eq!(costs[0], costs[1], "{costs:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_group_is_closed_at_once_and_tidied_up_later_however_long_it_is() {
+    const WITH_WORDS: &str = "SELECT count(*) FROM chat_messages WHERE search_words IS NOT NULL";
+    const UNTIDIED: &str = "SELECT count(*) FROM chat_conversations WHERE untidied_from IS NOT NULL";
+    let mut server = Server::start().await;
+    let (alice, bob) = (server.person("Alice").await, server.person("Bob").await);
+    let (group, other) = (alice.group("Team", &[&bob]).await, alice.group("Other", &[&bob]).await);
+    bulk::history(&server, group, &bob, MANY).await;
+    alice.send(other, "number one").await;
+    let file = alice.upload("a.txt", "text/plain", b"text").await;
+    alice.send_files(group, &[file["id"].as_i64().expect("an id")]).await;
+    let link = file["url"].as_str().expect("a link").to_owned();
+    let opened = async |link: &str| reqwest::get(server_url(&alice, link)).await.expect("an answer").status().as_u16();
+    assert_eq!(opened(&link).await, 200);
+
+    let close = format!("mutation {{ deleteConversation(conversationId: \"{group}\") }}");
+    alice.gql_ok(&close, Json::Null).await;
+    let left = bulk::number(&server, WITH_WORDS).await;
+    assert!(left > MANY / 2, "closing touched the messages: {left} of {MANY} have their words");
+    for person in [&alice, &bob] {
+        person.get(&format!("/conversations/{group}")).await.refused_with(404, "NOT_FOUND");
+        person.get(&format!("/conversations/{group}/messages")).await.refused_with(404, "NOT_FOUND");
+        person.get(&format!("/messages/{}/thread", MANY / 2)).await.refused_with(404, "NOT_FOUND");
+        let search = "{ searchMessages(query: \"number\") { edges { node { content } } } }";
+        let found = person.gql_ok(search, Json::Null).await;
+        assert_eq!(found["searchMessages"]["edges"], json!([{ "node": { "content": "number one" } }]));
+        let path = format!("/api/files/{}", file["id"]);
+        person.fetch(person.request(reqwest::Method::GET, &path)).await.refused_with(404, "NOT_FOUND");
+    }
+    assert_eq!(opened(&link).await, 404, "a link does not outlive the group");
+
+    // It goes on where it was after a restart, and others write meanwhile.
+    server.stop().await;
+    server.resume().await;
+    let alice = alice.at(server.address);
+    let until = tokio::time::Instant::now() + std::time::Duration::from_secs(120);
+    let mut sent = 1;
+    while bulk::number(&server, UNTIDIED).await > 0 {
+        assert!(tokio::time::Instant::now() < until, "{} are left", bulk::number(&server, WITH_WORDS).await);
+        alice.send(other, "number two").await;
+        sent += 1;
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    assert_eq!(bulk::number(&server, WITH_WORDS).await, sent);
+    assert_eq!(bulk::number(&server, "SELECT count(*) FROM chat_messages").await, MANY + sent + 1);
+}
+
+fn server_url(person: &Person, link: &str) -> String {
+    if link.starts_with("http") { link.to_owned() } else { format!("http://{}{link}", person.address) }
+}
