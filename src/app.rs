@@ -38,6 +38,8 @@ const TIDY: Duration = Duration::from_secs(10);
 const SWEEP: Duration = Duration::from_secs(5);
 /// The shortest pause between two portions of what is tidied up.
 const BREATH: Duration = Duration::from_millis(20);
+/// How long the last writing may take when the server stops.
+const GOODBYE: Duration = Duration::from_secs(5);
 const PRUNE: Duration = Duration::from_secs(3600);
 
 impl App {
@@ -91,6 +93,13 @@ impl App {
         Ok(Cx::new(Arc::clone(&self.chat), viewer))
     }
 
+    /// Takes over from the process that served this database before, before the doors open.
+    pub async fn resume(&self) {
+        if let Err(error) = presence::resume(&self.chat).await {
+            tracing::warn!(%error, "whoever was connected before stays online until their leases end");
+        }
+    }
+
     /// Stops what runs beside the doors and closes the database, once the doors are shut.
     pub async fn close(self: Arc<Self>) {
         self.stopping.cancel();
@@ -98,13 +107,16 @@ impl App {
         self.store.stop_reading();
         self.tasks.close();
         self.tasks.wait().await;
+        if !matches!(tokio::time::timeout(GOODBYE, presence::leave(&self.chat)).await, Ok(Ok(()))) {
+            tracing::warn!("that everybody is gone could not be written, the next start sees to it");
+        }
         match Arc::try_unwrap(self) {
             Ok(app) => {
                 let Self { chat, hub, store, writer, .. } = app;
                 drop(hub);
                 drop(chat);
                 writer.close();
-                let _unfinished = tokio::time::timeout(Duration::from_secs(5), writer.wait()).await;
+                let _unfinished = tokio::time::timeout(GOODBYE, writer.wait()).await;
                 store.close().await;
             }
             Err(_) => tracing::debug!("a connection is still open, the database is left to it"),

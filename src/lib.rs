@@ -76,6 +76,7 @@ pub async fn serve(config: Config, listener: TcpListener, stop: impl Future<Outp
 
 /// As [`serve`], upon an open [`App`].
 pub async fn run(app: std::sync::Arc<App>, listener: TcpListener, stop: impl Future<Output = ()>) {
+    app.resume().await;
     let stopping = app.stopping.clone();
     let webhooks = webhook::run(std::sync::Arc::clone(&app.chat), stopping.clone());
     tokio::join!(http::serve(&app, listener), webhooks, async {

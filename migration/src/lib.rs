@@ -11,6 +11,7 @@ mod m20261124_000006_webhook_turns;
 mod m20261124_000007_files;
 mod m20261126_000008_webhook_ends;
 mod m20261128_000009_closed_groups;
+mod m20261128_000010_presence_holders;
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::{
@@ -65,6 +66,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000007_files::Migration),
             Box::new(m20261126_000008_webhook_ends::Migration),
             Box::new(m20261128_000009_closed_groups::Migration),
+            Box::new(m20261128_000010_presence_holders::Migration),
         ]
     }
 }

@@ -2,6 +2,7 @@
 //! is a lease ([`attendance`]); who may know is said in [`visibility`].
 
 mod attendance;
+mod restart;
 mod visibility;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -25,6 +26,7 @@ use crate::text;
 pub(super) use attendance::Attendances;
 pub(crate) use attendance::sweep;
 pub use attendance::{Attendance, arrive, heartbeat};
+pub(crate) use restart::{leave, resume};
 pub use visibility::{of, of_many, online};
 
 /// How somebody is, as others see them (contract §3, PresenceResponse).
@@ -79,14 +81,14 @@ pub async fn set(cx: &Cx, input: SetPresence) -> Result<Presence> {
         } else if appears && row.status == PresenceStatus::Offline {
             row.status = PresenceStatus::Online;
         }
-        if let Some(message) = message {
-            row.status_message = Some(message).filter(|message| !message.is_empty());
+        if let Some(message) = &message {
+            row.status_message = Some(message.clone()).filter(|message| !message.is_empty());
         }
         if device.is_some() {
-            row.device_type = device;
+            row.device_type.clone_from(&device);
         }
         if input.browser_info.is_some() {
-            row.browser_info = input.browser_info;
+            row.browser_info.clone_from(&input.browser_info);
         }
         // Whoever chooses to be seen is here from now until the stale threshold; anything else makes nobody appear.
         if chooses || row.seen_until.is_some_and(|until| until > now) {
@@ -113,9 +115,22 @@ fn fits(info: &Json) -> bool {
     info.to_string().len() <= 2048 && !text::holds_nul(info)
 }
 
-/// Changes the caller's row and says so where others can see a difference.
-async fn change(cx: &Cx, edit: impl FnOnce(&mut presence::Model, DateTime<Utc>) + Send + 'static) -> Result<Presence> {
+/// Signs of life that come sooner than this after one that was written are not written.
+const SPARED: TimeDelta = TimeDelta::seconds(10);
+
+/// Changes the caller's row and says so where others can see a difference. What would only write the same again a few
+/// seconds later does not reach the writer.
+async fn change(cx: &Cx, edit: impl Fn(&mut presence::Model, DateTime<Utc>) + Send + 'static) -> Result<Presence> {
     let user = User { id: cx.me(), name: cx.viewer.name.clone(), avatar_url: None };
+    let known = presence::Entity::find_by_id(user.id.get()).one(&cx.reader()).await?;
+    if let Some(known) = known {
+        let now = super::now();
+        let mut row = known.clone();
+        edit(&mut row, now);
+        if is_spared(&known, row) {
+            return Ok(Presence::of(&user, Some(&known), now));
+        }
+    }
     let changed = cx.chat.change(move |batch| {
         Box::pin(async move {
             let old = presence::Entity::find_by_id(user.id.get()).one(&batch.tx).await?;
@@ -143,6 +158,22 @@ async fn change(cx: &Cx, edit: impl FnOnce(&mut presence::Model, DateTime<Utc>) 
     changed.await
 }
 
+/// Whether a row differs from the one that is there in nothing but a few seconds.
+fn is_spared(known: &presence::Model, row: presence::Model) -> bool {
+    let close = |before: Option<DateTime<Utc>>, after: Option<DateTime<Utc>>| match (before, after) {
+        (Some(before), Some(after)) => (after - before).abs() < SPARED,
+        (before, after) => before == after,
+    };
+    let times = close(known.seen_until, row.seen_until) && close(known.last_seen_at, row.last_seen_at);
+    let row = presence::Model {
+        seen_until: known.seen_until,
+        last_seen_at: known.last_seen_at,
+        updated_at: known.updated_at,
+        ..row
+    };
+    times && row == *known
+}
+
 fn blank(user: UserId, now: DateTime<Utc>) -> presence::Model {
     presence::Model {
         user_id: user.get(),
@@ -152,6 +183,7 @@ fn blank(user: UserId, now: DateTime<Utc>) -> presence::Model {
         browser_info: None,
         seen_until: None,
         last_seen_at: None,
+        held_by: None,
         updated_at: now,
     }
 }
@@ -165,6 +197,7 @@ async fn put(batch: &Batch, row: &presence::Model) -> Result<()> {
         browser_info: Set(row.browser_info.clone()),
         seen_until: Set(row.seen_until),
         last_seen_at: Set(row.last_seen_at),
+        held_by: Set(row.held_by.clone()),
         updated_at: Set(row.updated_at),
     };
     let columns = [
@@ -174,6 +207,7 @@ async fn put(batch: &Batch, row: &presence::Model) -> Result<()> {
         Column::BrowserInfo,
         Column::SeenUntil,
         Column::LastSeenAt,
+        Column::HeldBy,
         Column::UpdatedAt,
     ];
     let again = OnConflict::column(Column::UserId).update_columns(columns).to_owned();

@@ -36,6 +36,8 @@ pub struct Model {
     /// Until when the user counts as here without another sign of life.
     pub seen_until: Option<DateTimeUtc>,
     pub last_seen_at: Option<DateTimeUtc>,
+    /// The process that holds a connection of theirs; none for whoever is here without one.
+    pub held_by: Option<String>,
     pub updated_at: DateTimeUtc,
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::{Value as Json, json};
 use tokio::time::{Instant, sleep};
 
+use crate::bulk;
 use crate::matrix::stomp::Stomp;
 use crate::person::Person;
 use crate::server::Server;
@@ -343,4 +344,101 @@ async fn joining_leaving_and_roles_are_announced_to_everybody_inside() {
     assert_eq!(ears[0].hear("conversations").await["event"], "deleted");
     carols.is_quiet().await;
     ears[1].is_quiet().await;
+}
+
+/// How long those who were connected when the server stopped have to come back, and how long the end of that may take to
+/// be noticed.
+const RETURN: Duration = Duration::from_secs(15);
+
+/// How many rows say that somebody is here still.
+async fn here(server: &Server) -> i64 {
+    // Both databases compare times: SQLite by their texts, which are alike up to the second.
+    let now = chrono::Utc::now().format("%Y-%m-%d %H:%M:%S");
+    let table = "SELECT count(*) FROM chat_user_presence WHERE";
+    let seen = match server.database_url().starts_with("sqlite:") {
+        true => format!("replace(substr(seen_until, 1, 19), 'T', ' ') > '{now}'"),
+        false => format!("date_trunc('second', seen_until) > '{now}+00'"),
+    };
+    bulk::number(server, &format!("{table} {seen}")).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_stays_online_over_a_stop_and_whoever_is_back_at_once_never_went() {
+    let Scene { mut server, alice, bob, .. } = scene().await;
+    let carol = server.person("Carol").await;
+    alice.direct(&carol).await;
+    let mut crowd = Vec::new();
+    for number in 0..50 {
+        let somebody = server.person(&format!("Somebody {number}")).await;
+        crowd.push(stomp(&somebody, &[]).await);
+    }
+    let (bobs, carols) = (stomp(&bob, &[]).await, stomp(&carol, &[]).await);
+    let mut ear = stomp(&alice, &["presence"]).await;
+    assert_eq!((status(&alice, &bob).await, status(&alice, &carol).await), ("ONLINE".to_owned(), "ONLINE".to_owned()));
+    assert_eq!(here(&server).await, 53);
+    server.stop().await;
+    assert_eq!(here(&server).await, 0, "people are online without a server");
+    drop((ear, bobs, carols, crowd));
+
+    server.resume().await;
+    let started = Instant::now();
+    let (alice, bob, carol) = (alice.at(server.address), bob.at(server.address), carol.at(server.address));
+    ear = stomp(&alice, &["presence"]).await;
+    let _back = stomp(&bob, &[]).await;
+    // Carol does not come back, which is told once; that Bob went and came is told to nobody.
+    let gone = told_of_any(&mut ear, RETURN + Duration::from_secs(30)).await.expect("told");
+    assert_eq!((&gone["userId"], &gone["status"]), (&json!(carol.id), &json!("OFFLINE")), "{gone}");
+    assert!(started.elapsed() > RETURN - Duration::from_secs(1), "after {:?}", started.elapsed());
+    assert!(told_of_any(&mut ear, Duration::from_secs(11)).await.is_none(), "told twice, or of somebody who is here");
+    assert_eq!((status(&alice, &bob).await, status(&alice, &carol).await), ("ONLINE".to_owned(), "OFFLINE".to_owned()));
+    assert_eq!(here(&server).await, 2);
+}
+
+/// The next status that is told of anybody but oneself.
+async fn told_of_any(ear: &mut Stomp, within: Duration) -> Option<Json> {
+    let until = Instant::now() + within;
+    loop {
+        let (queue, body) = ear.next(until.saturating_duration_since(Instant::now())).await?;
+        if queue == "presence" && body["userId"] != 1 {
+            return Some(body);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_a_killed_server_left_online_has_a_few_seconds_to_be_back() {
+    // A process that was killed could say nothing; on PostgreSQL it might as well be another one that is alive.
+    let mut server = Server::start_on_sqlite().await;
+    let (alice, bob) = (server.person("Alice").await, server.person("Bob").await);
+    alice.direct(&bob).await;
+    let session = stomp(&bob, &[]).await;
+    bob.put("/presence/status", json!({ "status": "AWAY" })).await.ok();
+    server.stop().await;
+    drop(session);
+    let later = chrono::Utc::now() + chrono::TimeDelta::minutes(5);
+    let killed = "UPDATE chat_user_presence SET seen_until = $1 WHERE held_by IS NOT NULL";
+    server.meddle(killed, vec![later.into()]).await;
+    server.resume().await;
+    let (alice, bob) = (alice.at(server.address), bob.at(server.address));
+    let mut ear = stomp(&alice, &["presence"]).await;
+    assert_eq!(status(&alice, &bob).await, "AWAY");
+    assert_eq!(told(&mut ear, &bob, RETURN + Duration::from_secs(30)).await.expect("told")["status"], "OFFLINE");
+    assert_eq!(status(&alice, &bob).await, "OFFLINE");
+}
+
+#[tokio::test]
+async fn signs_of_life_that_come_fast_do_not_reach_the_writer() {
+    let Scene { server, alice, bob, .. } = scene().await;
+    let _session = stomp(&alice, &[]).await;
+    bob.put("/presence/status", json!({ "status": "ONLINE" })).await.ok();
+    let mut smallest = u64::MAX;
+    for _ in 0..5 {
+        let before = server.written();
+        drop(stomp(&alice, &[]).await);
+        alice.put("/presence/status", json!({ "status": "ONLINE" })).await.ok();
+        bob.gql_ok("mutation { heartbeat }", Json::Null).await;
+        smallest = smallest.min(server.written() - before);
+    }
+    assert_eq!(smallest, 0);
+    assert_eq!((status(&bob, &alice).await, status(&alice, &bob).await), ("ONLINE".to_owned(), "ONLINE".to_owned()));
 }

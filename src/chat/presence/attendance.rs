@@ -2,6 +2,7 @@
 //! one.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -17,8 +18,20 @@ use crate::error::Result;
 use crate::id::UserId;
 
 /// The connections of each user on this node.
-#[derive(Default)]
-pub(in crate::chat) struct Attendances(Mutex<HashMap<UserId, Attended>>);
+pub(in crate::chat) struct Attendances {
+    here: Mutex<HashMap<UserId, Attended>>,
+    /// The name of this process in the rows of those who are connected to it.
+    process: String,
+    /// Whether the doors are shut: from then on nobody is here.
+    closed: AtomicBool,
+}
+
+impl Default for Attendances {
+    fn default() -> Self {
+        let process = uuid::Uuid::new_v4().simple().to_string();
+        Self { here: Mutex::default(), process, closed: AtomicBool::new(false) }
+    }
+}
 
 struct Attended {
     connections: usize,
@@ -40,12 +53,22 @@ const RENEWED: usize = 64;
 
 impl Attendances {
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<UserId, Attended>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.here.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn process(&self) -> &str {
+        &self.process
+    }
+
+    /// Ends all attendances, and says whether there were any.
+    pub(super) fn close(&self) -> bool {
+        self.closed.store(true, Ordering::SeqCst);
+        !self.lock().is_empty()
     }
 
     /// Whether somebody is connected, or was a few seconds ago.
     fn is_here(&self, user: UserId) -> bool {
-        self.lock().contains_key(&user)
+        !self.closed.load(Ordering::SeqCst) && self.lock().contains_key(&user)
     }
 }
 
@@ -90,11 +113,12 @@ impl Drop for Attendance {
     }
 }
 
-/// Ends an attendance after its grace, unless somebody came back meanwhile.
+/// Ends an attendance after its grace, unless somebody came back meanwhile. When the server stops, those who are here are
+/// written down together ([`super::leave`]).
 async fn depart(cx: Cx, departure: u64) {
     tokio::select! {
         () = tokio::time::sleep(GRACE) => {}
-        () = cx.chat.stopping.cancelled() => {}
+        () = cx.chat.stopping.cancelled() => return,
     }
     let gone = {
         let mut here = cx.chat.attendance.lock();
@@ -115,8 +139,17 @@ async fn depart(cx: Cx, departure: u64) {
 async fn lease(cx: &Cx) -> Result<Presence> {
     let (chat, me, stale) = (Arc::clone(&cx.chat), cx.me(), stale(&cx.chat));
     change(cx, move |row, now| {
-        let here = chat.attendance.is_here(me);
-        row.seen_until = Some(if here { now + stale } else { now });
+        let process = chat.attendance.process();
+        if chat.attendance.is_here(me) {
+            row.seen_until = Some(now + stale);
+            row.held_by = Some(process.to_owned());
+        } else if row.held_by.as_deref().is_none_or(|holder| holder == process) {
+            row.seen_until = Some(now);
+            row.held_by = None;
+        } else {
+            // They are connected to another process.
+            return;
+        }
         row.last_seen_at = Some(now);
     })
     .await
