@@ -26,9 +26,10 @@ pub fn matching(db: &impl ConnectionTrait, words: &[String]) -> Matching {
             query: join(words, |word| format!("'{word}':*"), " & "),
         },
         _ => Matching {
-            from: "chat_message_words w JOIN chat_messages m ON m.id = w.rowid",
-            condition: "chat_message_words MATCH $1",
-            // By any other name the planner would walk the conversation and search once a row.
+            // The index has to lead: were it asked whether it has each row of a conversation, it would search anew for
+            // each. Its rows come newest first, so that a page ends where it is full.
+            from: "chat_message_words w CROSS JOIN chat_messages m",
+            condition: "m.id = w.rowid AND chat_message_words MATCH $1",
             id: "w.rowid",
             query: join(words, |word| format!("\"{word}\" *"), " "),
         },

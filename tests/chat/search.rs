@@ -150,3 +150,27 @@ async fn graphql_searches_all_of_the_viewers_conversations_and_shows_where() {
     let refused = bob.gql_refused(query, json!({ "q": "needle", "c": own.to_string() })).await;
     assert_eq!(refused.0, "FORBIDDEN");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_search_for_words_that_all_messages_have_is_answered_at_once() {
+    let server = Server::start().await;
+    let (alice, eve) = (server.person("Alice").await, server.person("Eve").await);
+    let room = alice.group("Room", &[]).await;
+    let first = alice.send(room, "number 0 apple stream").await;
+    let sql = "INSERT INTO chat_messages (id, conversation_id, sender_id, message_type, content, search_words, created_at) \
+               WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 20000) \
+               SELECT $1 + n, m.conversation_id, m.sender_id, m.message_type, 'number ' || n || ' apple stream', \
+               'number ' || n || ' apple stream', m.created_at FROM n, chat_messages m WHERE m.id = $1";
+    server.meddle(sql, vec![first.into()]).await;
+    for query in ["number apple", "apple", "num appl", "number 19999 apple"] {
+        let started = std::time::Instant::now();
+        let newest = if query.contains("19999") { first + 19_999 } else { first + 20_000 };
+        assert_eq!(search(&alice, room, query).await.first(), Some(&newest), "{query}");
+        println!("{query}: {} ms", started.elapsed().as_millis());
+        assert!(started.elapsed() < std::time::Duration::from_secs(5), "{query} took {:?}", started.elapsed());
+    }
+    // In all of the viewer's conversations, for somebody whom none of these messages concerns.
+    let everywhere = "{ searchMessages(query: \"number apple\") { nodes { id } } }";
+    assert_eq!(eve.gql_ok(everywhere, json!({})).await["searchMessages"]["nodes"], json!([]));
+    assert_eq!(alice.gql_ok(everywhere, json!({})).await["searchMessages"]["nodes"].as_array().unwrap().len(), 50);
+}
