@@ -364,7 +364,7 @@ impl Default for Graphql {
             graphiql: true,
             max_depth: 16,
             max_complexity: 1_000,
-            max_aliases: 50,
+            max_aliases: 20,
             max_batch: 10,
             max_mutations: 10,
         }

@@ -14,7 +14,7 @@ use async_graphql::parser::{self, parse_query};
 
 use crate::error::{Error, Result};
 
-pub use entries::entries;
+pub use entries::{Cost, entries};
 pub use variables::{Variables, variables};
 
 /// What a document may be. Each limit is the largest number that is still taken.
@@ -37,7 +37,7 @@ pub struct Limits {
     /// Fields, spreads and inline fragments of all operations together, and of each fragment, fragments opened. By
     /// default 2,000; the introspection query of graphql-js has 240.
     pub fields: usize,
-    /// How often one field may be asked for in one place, under whatever aliases, fragments opened, by default 30.
+    /// How often one field may be asked for in one place, under whatever aliases, fragments opened, by default 20.
     /// A bare name (no alias, no arguments, no fields below) costs nothing and is not counted.
     pub aliases: usize,
     /// Fields at the root of a mutation, by default 10.
@@ -58,7 +58,7 @@ impl Default for Limits {
             directives: 50,
             depth: 16,
             fields: 2_000,
-            aliases: 30,
+            aliases: 20,
             mutation_fields: 10,
             subscription_fields: 1,
             introspection: true,

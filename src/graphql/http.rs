@@ -12,6 +12,8 @@ use axum::response::{IntoResponse, Response};
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 
+use super::budget::Budget;
+use super::guard::Cost;
 use super::{Door, Operation, error, graphiql, sse, websocket};
 use crate::answer::status;
 use crate::auth::bearer;
@@ -106,11 +108,11 @@ async fn one(door: &Arc<Door>, cx: Cx, operation: Operation, accepted: Accepted,
             Err(Error::new(Kind::NotAcceptable, "Subscriptions go over WebSocket or with Accept: text/event-stream"))
         }
         _ if media == Media::Events => Ok(sse::stream(door, cx, checked).await),
-        _ => Ok(written(&door.execute(&cx, &checked).await, media)),
+        _ => Ok(written(&door.execute(&cx, &checked, &Budget::default()).await, media)),
     }
 }
 
-/// A batch is answered in its order; its operations run one after the other.
+/// A batch is answered in its order; its operations run one after the other, and together ask for no more than one may.
 async fn batch(door: &Arc<Door>, cx: Cx, operations: Vec<Operation>, media: Media) -> Result<Response> {
     let most = door.app.config.graphql.max_batch;
     if operations.is_empty() || operations.len() > most {
@@ -119,13 +121,16 @@ async fn batch(door: &Arc<Door>, cx: Cx, operations: Vec<Operation>, media: Medi
     if media == Media::Events {
         return Err(Error::new(Kind::NotAcceptable, "A batch cannot be answered as events"));
     }
-    let mut answers = Vec::with_capacity(operations.len());
-    for operation in operations {
-        answers.push(match door.check(operation) {
+    let checked: Vec<_> = operations.into_iter().map(|operation| door.check(operation)).collect();
+    checked.iter().flatten().fold(Cost::default(), |sum, checked| sum.and(checked.cost)).check()?;
+    let budget = Budget::default();
+    let mut answers = Vec::with_capacity(checked.len());
+    for checked in checked {
+        answers.push(match checked {
             Ok(checked) if checked.kind == OperationType::Subscription => {
                 error::response(&Error::new(Kind::NotAcceptable, "A batch takes no subscriptions"))
             }
-            Ok(checked) => door.execute(&cx, &checked).await,
+            Ok(checked) => door.execute(&cx, &checked, &budget).await,
             Err(refused) => error::response(&refused),
         });
     }

@@ -3,6 +3,7 @@
 
 mod alike;
 mod answers;
+mod budget;
 mod conversation;
 mod error;
 mod events;
@@ -37,6 +38,7 @@ use crate::chat::Cx;
 use crate::config;
 use crate::error::{Error, Result, in_time};
 
+use budget::Budget;
 use loaders::Loads;
 use order::{Order, Types};
 
@@ -67,6 +69,7 @@ pub fn schema() -> Schema {
     let mutation = Mutation(mutation::Mutation, webhooks::WebhookMutation);
     Schema::build(query, mutation, subscription::Subscription)
         .disable_suggestions()
+        .extension(budget::Counting)
         .register_output_type::<events::Event>()
         .finish()
 }
@@ -118,6 +121,7 @@ pub(crate) struct Checked {
     pub document: Arc<ExecutableDocument>,
     pub operation: Arc<Operation>,
     pub kind: OperationType,
+    pub cost: guard::Cost,
     order: Arc<Order>,
 }
 
@@ -135,18 +139,29 @@ impl Door {
         let name = operation.operation_name.as_deref();
         let kind = guard::operation(&document, name)?;
         let chosen = definition(&document, name);
+        let mut cost = guard::Cost::default();
         if let Some(chosen) = chosen {
             guard::variables(chosen, operation.variables.as_ref())?;
-            guard::entries(&document, chosen, operation.variables.as_ref())?;
+            cost = guard::entries(&document, chosen, operation.variables.as_ref())?;
         }
         let order = chosen.map(|chosen| Order::asked(&self.types, &document, chosen)).unwrap_or_default();
-        Ok(Checked { document: Arc::new(document), operation: Arc::new(operation), kind, order: Arc::new(order) })
+        Ok(Checked { document: Arc::new(document), operation: Arc::new(operation), kind, cost, order: Arc::new(order) })
     }
 
-    /// Runs a query or a mutation for somebody.
-    pub async fn execute(&self, cx: &Cx, checked: &Checked) -> Response {
-        let (request, loads) = checked.request(cx);
-        match in_time(async { Ok(loads.along(self.schema.execute(request)).await) }).await {
+    /// Runs a query or a mutation for somebody, within what is left of a budget.
+    pub async fn execute(&self, cx: &Cx, checked: &Checked, budget: &Budget) -> Response {
+        let executed = async {
+            // Mutations change what they change in their order, whatever they read afterwards.
+            let heavy = checked.cost.is_heavy() && checked.kind == OperationType::Query;
+            let cx = if heavy { &cx.heavy().await? } else { cx };
+            let (request, loads) = checked.request(cx);
+            tokio::select! {
+                biased;
+                error = budget.exceeded() => Err(error),
+                response = loads.along(self.schema.execute(request.data(budget.clone()))) => Ok(response),
+            }
+        };
+        match in_time(executed).await {
             Ok(response) => checked.finish(response),
             Err(refused) => error::response(&refused),
         }

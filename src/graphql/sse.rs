@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 use tokio::time::{interval, sleep, sleep_until};
 use tokio_stream::wrappers::ReceiverStream;
 
+use super::budget::Budget;
 use super::render::{Question, Said};
 use super::{Checked, Door, error};
 use crate::chat::Cx;
@@ -35,7 +36,7 @@ const COMPLETE: &[u8] = b"event: complete\ndata:\n\n";
 pub(super) async fn stream(door: &Arc<Door>, cx: Cx, checked: Checked) -> Response {
     let (chunks, body) = mpsc::channel::<std::result::Result<Bytes, std::convert::Infallible>>(CHUNKS);
     if checked.kind != OperationType::Subscription {
-        return events(Body::from(once(&door.execute(&cx, &checked).await)));
+        return events(Body::from(once(&door.execute(&cx, &checked, &Budget::default()).await)));
     }
     let listener = match door.app.hub.listen(&cx, "graphql-sse").await {
         Ok(listener) => listener,

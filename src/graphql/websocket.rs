@@ -14,6 +14,7 @@ use serde::Deserialize;
 use serde_json::Value as Json;
 use tokio::time::{Instant, sleep_until};
 
+use super::budget::Budget;
 use super::render::Question;
 use super::{Door, Operation, error};
 use crate::answer::refuse;
@@ -168,7 +169,7 @@ impl Session {
         let refuse = |refused: &Error| Box::new(error::response(refused));
         let checked = self.door.check(operation).map_err(|refused| refuse(&refused))?;
         if checked.kind != OperationType::Subscription {
-            let answer = self.door.execute(cx, &checked).await;
+            let answer = self.door.execute(cx, &checked, &Budget::default()).await;
             if error::is_refusal(&answer) {
                 return Err(Box::new(answer));
             }

@@ -125,3 +125,48 @@ async fn a_wrong_name_is_refused_without_a_hint() {
     assert_eq!(code, "BAD_REQUEST");
     assert!(!message.contains("\"me\"") && !message.to_lowercase().contains("did you mean"), "{message}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lists_under_many_names_are_refused_before_they_are_read() {
+    let server = Server::start().await;
+    let mallory = server.person("Mallory").await;
+    let lists = |field: &str| {
+        let lists: String = (0..20).map(|n| format!("a{n}: {field} ")).collect();
+        format!("{{ conversations(first: 100) {{ nodes {{ {lists} }} }} }}")
+    };
+    for field in ["participants { userName }", "messages(last: 1) { nodes { readReceipts { userName } } }"] {
+        let (code, message) = mallory.gql_refused(&lists(field), json!({})).await;
+        assert_eq!(code, "BAD_REQUEST");
+        assert!(message.contains("entries of lists"), "{message}");
+    }
+    let searches: String =
+        (0..6).map(|n| format!("s{n}: searchMessages(query: \"x\", first: 1) {{ nodes {{ id }} }} ")).collect();
+    let (code, message) = mallory.gql_refused(&format!("{{ {searches} }}"), json!({})).await;
+    assert_eq!((code.as_str(), message.contains("searches")), ("BAD_REQUEST", true), "{message}");
+    // What ten operations ask for together is what one may ask for.
+    let operation = json!({ "query": "{ conversations(first: 100) { nodes { a: participants { userName } b: participants { role } } } }" });
+    let request =
+        |count: usize| mallory.request(reqwest::Method::POST, "/graphql").json(&vec![operation.clone(); count]);
+    assert_eq!(mallory.fetch(request(2)).await.status, 200);
+    assert_eq!(mallory.fetch(request(10)).await.status, 400);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_is_cut_off_beyond_eight_mebibytes_and_the_next_one_is_given() {
+    let server = Server::start().await;
+    let alice = server.person("Alice").await;
+    let room = alice.group("Room", &[]).await;
+    let text = "x".repeat(10_000);
+    for _ in 0..50 {
+        alice.send(room, &text).await;
+    }
+    let asked = |names: usize| {
+        let contents: String = (0..names).map(|n| format!("c{n}: content ")).collect();
+        format!("query($c: ID!) {{ conversation(id: $c) {{ messages(last: 50) {{ nodes {{ {contents} }} }} }} }}")
+    };
+    let variables = json!({ "c": room.to_string() });
+    let (code, message) = alice.gql_refused(&asked(20), variables.clone()).await;
+    assert_eq!((code.as_str(), message.as_str()), ("BAD_REQUEST", "The answer would be larger than 8 MiB"));
+    let answered = alice.gql_ok(&asked(10), variables).await;
+    assert_eq!(answered["conversation"]["messages"]["nodes"][49]["c9"], text);
+}

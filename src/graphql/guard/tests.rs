@@ -240,10 +240,10 @@ fn the_size_of_all_operations_together_is_limited() {
 fn one_field_under_many_aliases_is_refused() {
     let sentence = "The query asks for the same field too often in one place";
     let many = |count: usize, of: &str| (0..count).map(|n| format!("a{n}: {of} ")).collect::<String>();
-    accepted(&format!("{{ {} }}", many(30, "me")));
-    assert_eq!(refusal(&format!("{{ {} }}", many(31, "me"))), sentence);
-    assert_eq!(refusal(&format!("{{ {} }}", "me { id } ".repeat(31))), sentence, "without aliases");
-    let halves = format!("{{ ...f ... {{ {} }} }} fragment f on Query {{ {} }}", many(16, "me"), many(15, "me"));
+    accepted(&format!("{{ {} }}", many(20, "me")));
+    assert_eq!(refusal(&format!("{{ {} }}", many(21, "me"))), sentence);
+    assert_eq!(refusal(&format!("{{ {} }}", "me { id } ".repeat(21))), sentence, "without aliases");
+    let halves = format!("{{ ...f ... {{ {} }} }} fragment f on Query {{ {} }}", many(11, "me"), many(10, "me"));
     assert_eq!(refusal(&halves), sentence, "through fragments");
     accepted(&format!("{{ me {{ {} }} }}", "id ".repeat(500)));
     assert_eq!(refusal(&format!("{{ {} }}", many(3_000, "me"))), "The query has too many parts");
