@@ -186,10 +186,13 @@ impl Chat {
         must(name.is_none_or(|name| !name.is_empty() && !name.contains('<')), BAD)?;
         self.group(me, room, &["OWNER", "ADMIN"])?;
         let open = self.open(room);
-        open.name = name.or(open.name);
-        open.reactions = reactions.unwrap_or(open.reactions);
-        open.replies = replies.unwrap_or(open.replies);
-        self.say("conversation.updated", room, me);
+        let before = (open.name, open.reactions, open.replies);
+        let after = (name.or(open.name), reactions.unwrap_or(open.reactions), replies.unwrap_or(open.replies));
+        (open.name, open.reactions, open.replies) = after;
+        // What is so already is told to nobody.
+        if before != after {
+            self.say("conversation.updated", room, me);
+        }
         told(self.room_for(me, room))
     }
 
