@@ -193,10 +193,18 @@ async fn tidy_closed_groups(chat: Arc<Chat>, stopping: CancellationToken) {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::VecDeque;
+
+    use chrono::TimeDelta;
+
     use super::*;
+    use crate::chat::Viewer;
+    use crate::chat::conversations::{CreateGroup, create_group};
     use crate::chat::users::UserInput;
     use crate::error::Kind;
+    use crate::event::Topic;
     use crate::id::UserId;
+    use crate::live::Interest;
 
     #[tokio::test]
     async fn a_change_that_panics_is_undone_and_the_next_one_is_made() {
@@ -208,6 +216,54 @@ mod tests {
         let failed = app.chat.change::<(), _>(|_| Box::pin(async { panic!("of the test") }));
         assert_eq!(failed.await.map_err(|error| error.kind), Err(Kind::Unavailable));
         assert_eq!(users::provide(&app.chat, vec![user(1)]).await.map(|users| users.len()), Ok(1));
+        app.close().await;
+        std::fs::remove_dir_all(folder).ok();
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_is_behind_reads_in_its_turn_and_begins_nothing_anew_when_it_is_interrupted() {
+        let folder = std::env::temp_dir().join(format!("confab_listener_{}", uuid::Uuid::new_v4().simple()));
+        let mut config = Config::default();
+        config.server.data_dir = folder.clone();
+        let app = App::open(config).await.unwrap();
+        let (id, name) = (UserId::stored(1), "Alice".to_owned());
+        users::provide(&app.chat, vec![UserInput { id, name: name.clone(), avatar_url: None }]).await.unwrap();
+        let viewer = Viewer { id, name, admin: false, expires: Utc::now() + TimeDelta::hours(1) };
+        let cx = Cx::new(Arc::clone(&app.chat), viewer);
+        let group = CreateGroup { name: "Team".to_owned(), ..CreateGroup::default() };
+        create_group(&cx, group).await.unwrap();
+
+        let mut listeners = Vec::new();
+        for _ in 0..3 {
+            let listener = app.hub.listen(&cx, "test").await.unwrap();
+            listener.set_interest(Interest::NOTHING.with(Topic::Conversations));
+            listener.rewind(0, &mut VecDeque::new());
+            listeners.push(listener);
+        }
+        // One of this user's connections reads: the others wait.
+        let other = listeners[0].turns.clone().acquire_owned().await.unwrap();
+        for _ in 0..20 {
+            for listener in &mut listeners {
+                assert!(listener.next().now_or_never().is_none());
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        drop(other);
+        for listener in &mut listeners {
+            let mut looked = 0;
+            let heard = loop {
+                // Interrupted again and again, as by a client that never stops asking.
+                if let Some(heard) = listener.next().now_or_never() {
+                    break heard.unwrap();
+                }
+                looked += 1;
+                assert!(looked < 5_000, "interruptions keep it from ever reading");
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            };
+            assert_eq!(heard.iter().map(|event| event.position).collect::<Vec<_>>(), [Some(1)]);
+        }
+        drop(listeners);
+        drop(cx);
         app.close().await;
         std::fs::remove_dir_all(folder).ok();
     }

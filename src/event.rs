@@ -204,11 +204,6 @@ impl Event {
         Self { position: self.position, ..event }
     }
 
-    /// What a later event replaces while both are waiting: who types where, who is how. Durable events stay apart.
-    pub fn replaces(&self) -> Option<(Option<ConversationId>, UserId)> {
-        self.position.is_none().then_some((self.conversation, self.actor))
-    }
-
     /// This event written in the form `key`, made by `make` at the first call and shared by all later ones, unless it is
     /// very long or there are many forms already: an event that waits for somebody keeps what was made of it. `None` where
     /// the form says nothing of this event.

@@ -177,7 +177,7 @@ pub struct Stretch {
 
 /// Everything after `after`, for the node that fills a hole.
 pub async fn since(chat: &Chat, after: i64, limit: u64) -> Result<Stretch> {
-    stretch(chat, &chat.store.reader(), after, limit, Condition::all()).await
+    stretch(chat, &chat.store.reader(), after, i64::MAX, limit, Condition::all()).await
 }
 
 /// Whether the name or the settings of a conversation changed after `position`.
@@ -195,7 +195,25 @@ pub(crate) async fn changed_since(
 
 /// What `viewer` may see after `after`, judged by where they are a participant now: somebody who was removed gets,
 /// of that conversation, only the removal, and of a deleted one everybody gets only the deletion (contract §8.3).
+///
+/// Somebody to whom little of a long log belongs is not looked for all through it at once: a stretch may be without
+/// events and not [`complete`](Stretch::complete), and goes on from its position.
 pub async fn replay(chat: &Chat, viewer: UserId, after: i64, limit: u64) -> Result<Stretch> {
+    let mut stretch = look(chat, viewer, after, limit).await?;
+    for _ in 1..LOOKS {
+        if stretch.complete || !stretch.events.is_empty() {
+            break;
+        }
+        stretch = look(chat, viewer, stretch.position, limit).await?;
+    }
+    Ok(stretch)
+}
+
+/// Positions that one statement looks through, and how often that is done before whoever waits is told how far it went.
+const WINDOW: i64 = 5_000;
+const LOOKS: usize = 10;
+
+async fn look(chat: &Chat, viewer: UserId, after: i64, limit: u64) -> Result<Stretch> {
     let mine = participant::Entity::find()
         .select_only()
         .column(participant::Column::ConversationId)
@@ -204,7 +222,7 @@ pub async fn replay(chat: &Chat, viewer: UserId, after: i64, limit: u64) -> Resu
         .add(row::Column::ConversationId.in_subquery(mine.clone().into_query()))
         .add(row::Column::SubjectId.eq(viewer.get()));
     let db = &chat.store.reader_of(viewer, false);
-    let mut stretch = stretch(chat, db, after, limit, concerns).await?;
+    let mut stretch = stretch(chat, db, after, after.saturating_add(WINDOW), limit, concerns).await?;
     // Read last: whoever joins between the two statements would else be passed over with their first events.
     let inside: HashMap<i64, bool> = mine
         .join(JoinType::InnerJoin, participant::Relation::Conversation.def())
@@ -223,20 +241,23 @@ pub async fn replay(chat: &Chat, viewer: UserId, after: i64, limit: u64) -> Resu
     Ok(stretch)
 }
 
-async fn stretch(chat: &Chat, db: &Reader, after: i64, limit: u64, which: Condition) -> Result<Stretch> {
+/// What stands after `after` and up to `end`.
+async fn stretch(chat: &Chat, db: &Reader, after: i64, end: i64, limit: u64, which: Condition) -> Result<Stretch> {
     // Read first, so that nothing committed between the two statements can be passed over.
     let head = read_head(db).await?;
     let rows = row::Entity::find()
         .filter(row::Column::Position.gt(after + i64::from(fault::is_on("cursor-skips-one"))))
+        .filter(row::Column::Position.lte(end))
         .filter(which)
         .order_by_asc(row::Column::Position)
         .limit(limit)
         .all(db)
         .await?;
     let last = rows.last().map(|row| row.position);
-    let complete = (rows.len() as u64) < limit;
-    let position = match complete {
-        true => head.position.max(last.unwrap_or(after)).max(after),
+    let is_all = (rows.len() as u64) < limit;
+    let complete = is_all && end >= head.position;
+    let position = match is_all {
+        true => head.position.min(end).max(last.unwrap_or(after)).max(after),
         false => last.unwrap_or(after),
     };
     Ok(Stretch { events: revive(chat, db, rows).await?, position, complete })

@@ -1,15 +1,16 @@
 //! The queue of one connection. It is bounded: when durable events find it full the connection falls behind, and
 //! reads the log from where it stands until it has caught up; passing signals replace older ones of their kind.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
 use super::Interest;
-use crate::event::Event;
+use crate::event::{Event, EventType};
 use crate::fault;
+use crate::id::{ConversationId, UserId};
 
 /// Durable events that wait for a connection, and signals, at most.
 const EVENTS: usize = 256;
@@ -24,7 +25,11 @@ pub struct Feed {
 
 struct Waiting {
     events: VecDeque<Arc<Event>>,
-    signals: VecDeque<Arc<Event>>,
+    /// In the order in which they came, by a number.
+    signals: BTreeMap<u64, Arc<Event>>,
+    /// The number of the signal that a later one of its kind replaces.
+    places: HashMap<(EventType, Option<ConversationId>, UserId), u64>,
+    next_signal: u64,
     /// The newest durable event that was queued or read.
     position: i64,
     /// Behind: the newest durable event that was not queued. The log has it.
@@ -43,7 +48,14 @@ pub enum Taken {
 impl Feed {
     /// A feed that starts after `position`.
     pub fn new(position: i64) -> Self {
-        let waiting = Waiting { events: VecDeque::new(), signals: VecDeque::new(), position, missed: None };
+        let waiting = Waiting {
+            events: VecDeque::new(),
+            signals: BTreeMap::new(),
+            places: HashMap::new(),
+            next_signal: 0,
+            position,
+            missed: None,
+        };
         Self { waiting: Mutex::new(waiting), interest: AtomicU8::new(0), wake: Notify::new() }
     }
 
@@ -80,7 +92,8 @@ impl Feed {
             };
         }
         let mut taken: Vec<Arc<Event>> = waiting.events.drain(..).collect();
-        taken.extend(waiting.signals.drain(..));
+        taken.extend(std::mem::take(&mut waiting.signals).into_values());
+        waiting.places = HashMap::new();
         Taken::Events(taken)
     }
 
@@ -129,13 +142,16 @@ impl Waiting {
     }
 
     fn push_signal(&mut self, event: &Arc<Event>) {
-        let same = |old: &Arc<Event>| old.kind == event.kind && old.replaces() == event.replaces();
-        if let Some(place) = self.signals.iter().position(same) {
-            self.signals.remove(place);
-        } else if self.signals.len() >= SIGNALS {
-            self.signals.pop_front();
+        let what = |event: &Event| (event.kind, event.conversation, event.actor);
+        self.next_signal += 1;
+        if let Some(place) = self.places.insert(what(event), self.next_signal) {
+            self.signals.remove(&place);
+        } else if self.signals.len() >= SIGNALS
+            && let Some((_, oldest)) = self.signals.pop_first()
+        {
+            self.places.remove(&what(&oldest));
         }
-        self.signals.push_back(Arc::clone(event));
+        self.signals.insert(self.next_signal, Arc::clone(event));
     }
 }
 
@@ -144,8 +160,8 @@ mod tests {
     use chrono::Utc;
 
     use super::*;
-    use crate::event::{EventType, Fact, Topic};
-    use crate::id::{ConversationId, UserId};
+    use crate::chat::typing::TypingIndicator;
+    use crate::event::{Fact, Topic};
 
     fn durable(position: i64) -> Arc<Event> {
         let conversation = Some(ConversationId::stored(1));
@@ -206,6 +222,32 @@ mod tests {
         feed.caught_up(5, false);
         feed.rewind(8);
         assert!(matches!(feed.take(), Taken::Behind(5)), "6 to 8 were not read yet");
+    }
+
+    #[test]
+    fn of_the_signals_that_wait_the_newest_of_each_kind_stay_in_their_order() {
+        let feed = Feed::new(0);
+        feed.set_interest(Interest::NOTHING.with(Topic::Typing));
+        let typing = |user: i64, typing: bool| {
+            let (conversation_id, user_id) = (ConversationId::stored(1), UserId::stored(user));
+            let indicator =
+                TypingIndicator { conversation_id, user_id, user_name: String::new(), typing, expires_at: None };
+            let fact = Fact::Typing(indicator);
+            feed.push(&Arc::new(Event::new(EventType::Typing, Some(conversation_id), user_id, Utc::now(), fact)));
+        };
+        let taken = || match feed.take() {
+            Taken::Events(events) => events.iter().map(|event| event.actor.get()).collect(),
+            _ => Vec::new(),
+        };
+        for user in [1, 2, 1, 3, 2] {
+            typing(user, true);
+        }
+        assert_eq!(taken(), [1, 3, 2]);
+        (1..=300).for_each(|user| typing(user, true));
+        (46..=300).for_each(|user| typing(user, false));
+        assert_eq!(taken(), (45..=300).collect::<Vec<_>>());
+        typing(1, true);
+        assert_eq!(taken(), [1]);
     }
 
     #[test]

@@ -4,25 +4,26 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::Interest;
-use super::feed::{Feed, Taken};
+use tokio::sync::Semaphore;
+
+use super::feed::Feed;
 use crate::access;
-use crate::chat::{Chat, Cx, conversations, presence};
+use crate::chat::Chat;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, EventType, Fact};
 use crate::fault;
 use crate::id::{ConversationId, UserId};
-use crate::log;
-use crate::metrics::Connected;
 
 /// Memberships that changed of late; somebody whose memberships were read before those reads them again.
 const REMEMBERED: usize = 1024;
-/// Events that a connection which is behind reads from the log at once.
-const STRETCH: u64 = 100;
+/// Rooms through which presence is told before others have their turn with the hub.
+const ROOMS: usize = 64;
+/// Connections of one user that read the log at the same time: the others wait for their turn.
+const READING: usize = 1;
 
 /// Everybody who is connected to this node.
 pub struct Hub {
-    chat: Arc<Chat>,
+    pub(super) chat: Arc<Chat>,
     state: Mutex<State>,
 }
 
@@ -36,10 +37,24 @@ struct State {
     next: u64,
 }
 
-#[derive(Default)]
 struct Person {
     feeds: Vec<(u64, Arc<Feed>)>,
     conversations: HashSet<ConversationId>,
+    reading: Arc<Semaphore>,
+}
+
+impl Default for Person {
+    fn default() -> Self {
+        let reading = Arc::new(Semaphore::new(READING));
+        Self { feeds: Vec::new(), conversations: HashSet::new(), reading }
+    }
+}
+
+/// A connection in the hub.
+pub(super) struct Joined {
+    pub id: u64,
+    pub feed: Arc<Feed>,
+    pub reading: Arc<Semaphore>,
 }
 
 struct MembershipChange {
@@ -49,51 +64,35 @@ struct MembershipChange {
     joined: bool,
 }
 
-/// One connection that listens. Dropping it ends that.
-pub struct Listener {
-    hub: Arc<Hub>,
-    cx: Cx,
-    id: u64,
-    feed: Arc<Feed>,
-    connected: Connected,
-    _attendance: presence::Attendance,
-}
-
 impl Hub {
     /// A hub that has routed everything up to `position`.
     pub fn new(chat: Arc<Chat>, position: i64) -> Arc<Self> {
-        Arc::new(Self { chat, state: Mutex::new(State { position, ..State::default() }) })
+        let state = Mutex::new(State { position, ..State::default() });
+        Arc::new(Self { chat, state })
     }
 
-    /// Listens for the viewer from now on, at the door of this name: everything that is committed after this returns
-    /// is heard.
+    /// Adds a connection; see [`State::join`].
     ///
     /// # Errors
-    /// `Unavailable` without the database, `RateLimited` for more connections than one user may have.
-    pub async fn listen(self: &Arc<Self>, cx: &Cx, door: &'static str) -> Result<Listener> {
-        let attendance = presence::arrive(cx).await?;
-        let (id, feed) = loop {
-            if let Some(joined) = self.join(cx.me(), None)? {
-                break joined;
-            }
-            // The head is read first: whatever changes in between is applied again, which does no harm.
-            let head = log::head(cx).await?;
-            let memberships = conversations::ids_of(cx).await?;
-            if let Some(joined) = self.join(cx.me(), Some((head.position, memberships)))? {
-                break joined;
-            }
-        };
-        let connected = Connected::to(door);
-        Ok(Listener { hub: Arc::clone(self), cx: cx.clone(), id, feed, connected, _attendance: attendance })
-    }
-
-    fn join(&self, user: UserId, read: Option<(i64, Vec<ConversationId>)>) -> Result<Option<(u64, Arc<Feed>)>> {
+    /// `RateLimited` for more connections than one user may have.
+    pub(super) fn join(&self, user: UserId, read: Option<(i64, Vec<ConversationId>)>) -> Result<Option<Joined>> {
         let most = usize::try_from(self.chat.config.limits.connections_per_user).unwrap_or(usize::MAX);
         let mut state = self.lock();
         if most > 0 && state.people.get(&user).is_some_and(|person| person.feeds.len() >= most) {
             return Err(Error::new(Kind::RateLimited, format!("At most {most} connections can be open at once")));
         }
         Ok(state.join(user, read))
+    }
+
+    /// A connection has gone.
+    pub(super) fn part(&self, user: UserId, id: u64) {
+        self.lock().part(user, id);
+    }
+
+    /// Does something short with the position of the newest durable event that was routed, while nothing is.
+    pub(super) fn at_rest(&self, work: impl FnOnce(i64)) {
+        let state = self.lock();
+        work(state.position);
     }
 
     /// The newest durable event that was routed.
@@ -103,7 +102,17 @@ impl Hub {
 
     /// Routes an event. Durable ones come here in the order of their positions, without a hole.
     pub fn deliver(&self, event: &Arc<Event>) {
-        self.lock().deliver(event);
+        match &event.fact {
+            Fact::Presence { shared, .. } => {
+                let mut reached = HashSet::new();
+                self.lock().reach_person(event, event.actor, &mut reached);
+                // Somebody may be in thousands of conversations; others want the lock, too.
+                for rooms in shared.chunks(ROOMS) {
+                    self.lock().reach_rooms(event, rooms, &mut reached);
+                }
+            }
+            _ => self.lock().deliver(event),
+        }
     }
 
     /// Everything up to `position` was routed or cannot be: what nothing can be made of is passed over.
@@ -136,7 +145,7 @@ impl Hub {
 impl State {
     /// Adds a connection of somebody who is known already, or whose memberships were read at `position`. `None`
     /// where they have to be read (again).
-    fn join(&mut self, user: UserId, read: Option<(i64, Vec<ConversationId>)>) -> Option<(u64, Arc<Feed>)> {
+    fn join(&mut self, user: UserId, read: Option<(i64, Vec<ConversationId>)>) -> Option<Joined> {
         if !self.people.contains_key(&user) {
             let (position, memberships) = read?;
             let oldest = self.changes.front().map_or(0, |change| change.position);
@@ -157,8 +166,9 @@ impl State {
         }
         self.next += 1;
         let feed = Arc::new(Feed::new(self.position));
-        self.people.entry(user).or_default().feeds.push((self.next, Arc::clone(&feed)));
-        Some((self.next, feed))
+        let person = self.people.entry(user).or_default();
+        person.feeds.push((self.next, Arc::clone(&feed)));
+        Some(Joined { id: self.next, feed, reading: Arc::clone(&person.reading) })
     }
 
     fn part(&mut self, user: UserId, id: u64) {
@@ -213,13 +223,28 @@ impl State {
         self.position = event.position.unwrap_or(self.position);
     }
 
-    /// The connected users who may see an event; who does see it is said by [`access::sees`].
+    /// Tells a signal about presence to all who are in these rooms, which are among those that may know, and were not
+    /// reached yet. How many entries of rooms were looked at: each once.
+    fn reach_rooms(&self, event: &Arc<Event>, rooms: &[ConversationId], reached: &mut HashSet<UserId>) -> usize {
+        let inside = rooms.iter().filter_map(|room| self.rooms.get(room)).flatten();
+        inside.map(|user| self.reach_person(event, *user, reached)).count()
+    }
+
+    /// Tells somebody who was found in one of the conversations that may know, or is the one whom it is about. Where they
+    /// were found is the membership that counts: the others are not looked through again.
+    fn reach_person(&self, event: &Arc<Event>, user: UserId, reached: &mut HashSet<UserId>) {
+        if reached.insert(user)
+            && access::sees(user, event, |_| true)
+            && let Some(person) = self.people.get(&user)
+        {
+            person.feeds.iter().for_each(|(_, feed)| feed.push(event));
+        }
+    }
+
+    /// The connected users who may see an event; who does see it is said by [`access::sees`]. Presence goes another way.
     fn candidates(&self, event: &Event) -> Vec<UserId> {
         let inside = |conversation: &ConversationId| self.rooms.get(conversation).into_iter().flatten().copied();
         match &event.fact {
-            Fact::Presence { shared, .. } => {
-                crate::chat::distinct(shared.iter().flat_map(inside).chain(std::iter::once(event.actor)))
-            }
             Fact::Settings => vec![event.actor],
             _ => {
                 let others = event.conversation.iter().flat_map(inside);
@@ -265,63 +290,54 @@ fn joins(event: &Event) -> Vec<(ConversationId, UserId)> {
     }
 }
 
-impl Listener {
-    /// Says which topics are wanted from now on; before the first call, none.
-    pub fn set_interest(&self, interest: Interest) {
-        self.feed.set_interest(interest);
+#[cfg(test)]
+mod tests {
+    use chrono::Utc;
+
+    use super::*;
+    use crate::chat::presence::Presence;
+    use crate::entity::presence::PresenceStatus;
+    use crate::event::Topic;
+    use crate::live::Interest;
+    use crate::live::feed::Taken;
+
+    fn presence(actor: UserId, shared: Vec<ConversationId>) -> Arc<Event> {
+        let presence = Presence {
+            user_id: actor,
+            user_name: "Alice".to_owned(),
+            status: PresenceStatus::Away,
+            online: true,
+            status_message: None,
+            device_type: None,
+            last_seen_at: None,
+        };
+        let fact = Fact::Presence { presence, shared };
+        Arc::new(Event::new(EventType::Presence, None, actor, Utc::now(), fact))
     }
 
-    /// Goes back to a position of the log: everything after it comes again, and with it what was `taken` before and not
-    /// told yet. A position that the hub has not reached is waited for.
-    pub fn rewind(&self, position: i64, taken: &mut VecDeque<Arc<Event>>) {
-        let untold = taken.iter().find_map(|event| event.position);
-        taken.retain(|event| event.position.is_none());
-        let state = self.hub.lock();
-        let position = untold.map_or(position, |untold| position.min(untold - 1));
-        // Beyond it nothing was routed: what comes there has still to be heard by whoever else listens here.
-        self.feed.rewind(position.min(state.position));
-    }
-
-    /// As [`Hub::audience`].
-    pub fn audience(&self, event: &Event) -> Vec<UserId> {
-        self.hub.audience(event)
-    }
-
-    /// Where the listening starts: what is routed later has a higher position.
-    pub fn position(&self) -> i64 {
-        self.hub.position()
-    }
-
-    /// Waits for events and takes all that are waiting, durable ones first and in order. Cancelling it loses none.
-    ///
-    /// # Errors
-    /// `Unavailable` while the log cannot be read; the next call goes on where this one stopped.
-    pub async fn next(&mut self) -> Result<Vec<Arc<Event>>> {
-        loop {
-            match self.feed.take() {
-                Taken::Events(events) => return Ok(self.handed(events)),
-                Taken::Nothing => self.feed.woken().await,
-                Taken::Behind(position) => {
-                    let stretch = log::replay(&self.hub.chat, self.cx.me(), position, STRETCH).await?;
-                    self.feed.caught_up(stretch.position, stretch.complete);
-                    if !stretch.events.is_empty() {
-                        return Ok(self.handed(stretch.events.into_iter().map(Arc::new).collect()));
-                    }
-                }
+    #[test]
+    fn presence_in_thousands_of_conversations_looks_at_each_place_once_and_tells_each_once() {
+        let mut state = State::default();
+        let conversations: Vec<ConversationId> = (1..=3_000).map(ConversationId::stored).collect();
+        let mut feeds = Vec::new();
+        // Each of a thousand people is in the last conversation and in two of their own.
+        for number in 1..=1_000_i64 {
+            let user = UserId::stored(number);
+            let feed = Arc::new(Feed::new(0));
+            feed.set_interest(Interest::NOTHING.with(Topic::Presence));
+            state.people.entry(user).or_default().feeds.push((1, Arc::clone(&feed)));
+            for conversation in [number, number + 1_000, 3_000] {
+                state.enter(ConversationId::stored(conversation), user);
             }
+            feeds.push(feed);
         }
-    }
-}
-
-impl Listener {
-    fn handed(&self, events: Vec<Arc<Event>>) -> Vec<Arc<Event>> {
-        self.connected.delivered(events.len());
-        events
-    }
-}
-
-impl Drop for Listener {
-    fn drop(&mut self) {
-        self.hub.lock().part(self.cx.me(), self.id);
+        let event = presence(UserId::stored(5_000), conversations.clone());
+        let mut reached = HashSet::new();
+        let looks: usize =
+            conversations.chunks(ROOMS).map(|rooms| state.reach_rooms(&event, rooms, &mut reached)).sum();
+        assert_eq!((looks, reached.len()), (3_000, 1_000));
+        for feed in feeds {
+            assert!(matches!(feed.take(), Taken::Events(events) if events.len() == 1));
+        }
     }
 }

@@ -4,9 +4,11 @@
 mod dispatch;
 mod feed;
 mod hub;
+mod listener;
 
 pub use dispatch::dispatch;
-pub use hub::{Hub, Listener};
+pub use hub::Hub;
+pub use listener::Listener;
 
 use crate::event::Topic;
 

@@ -360,3 +360,59 @@ async fn without_its_database_the_server_pretends_nothing_and_goes_on_afterwards
     assert_eq!(ear.event().await["messages"], json!({ "content": "kept", "sender": { "name": "Alice" } }));
     assert_eq!(history(&alice, group).await, [sent]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_log_of_others_is_looked_through_in_portions_and_what_comes_after_it_is_found() {
+    let mut server = Server::start().await;
+    let (alice, bob) = (server.person("Alice").await, server.person("Bob").await);
+    let group = alice.group("Team", &[&bob]).await;
+    let start = bob.get("/events").await.body["page"]["next"].as_str().expect("a cursor").to_owned();
+    server.stop().await;
+    // What happened among strangers: more than one call looks through.
+    let numbers = "WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 60000) ";
+    let insert = "INSERT INTO chat_events (position, event_type, conversation_id, user_id, created_at) \
+                  SELECT l.position + n, 'conversation.updated', 999999, 999999, \
+                  (SELECT MAX(created_at) FROM chat_events) FROM numbers, chat_log l";
+    server.meddle(&format!("{numbers}{insert}"), Vec::new()).await;
+    server.meddle("UPDATE chat_log SET position = position + 60000", Vec::new()).await;
+    server.resume().await;
+    let (alice, bob) = (alice.at(server.address), bob.at(server.address));
+    let sent = alice.send(group, "After all that").await;
+
+    let first = bob.get(&format!("/events?after={start}")).await;
+    assert_eq!((first.data(), &first.body["page"]["hasMore"]), (&json!([]), &json!(true)));
+    let next = first.body["page"]["next"].as_str().expect("a cursor").to_owned();
+    let second = bob.get(&format!("/events?after={next}")).await;
+    assert_eq!((&second.data()[0]["data"]["id"], &second.body["page"]["hasMore"]), (&json!(sent), &json!(false)));
+    // Whoever subscribes gets it without asking again, over both doors.
+    let mut socket = bob.socket().await;
+    socket.subscribe_loudly("1", EVENTS, json!({ "after": start })).await;
+    assert_eq!(socket.event().await["events"]["message"]["id"], sent.to_string());
+    let mut client = bob.stomp(crate::stomp_client::Carrier::Raw).await;
+    client.say(&format!("SUBSCRIBE\nid:m\ndestination:/user/queue/chat/messages\nafter:{start}\n\n\0")).await;
+    assert_eq!(client.message("m").await["id"], sent);
+    let again = alice.send(group, "And now").await;
+    assert_eq!(socket.event().await["events"]["message"]["id"], again.to_string());
+    assert_eq!(client.message("m").await["id"], again);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_connections_of_one_user_that_are_behind_all_catch_up_and_others_are_answered_meanwhile() {
+    let (_server, alice, bob, group) = scene().await;
+    let start = head(&bob).await;
+    send_all(&[&alice], group, (0..250).map(|place| place.to_string())).await;
+    let sent = history(&alice, group).await;
+    let behind = (0..25).map(async |_| {
+        let mut socket = bob.socket().await;
+        socket.subscribe_loudly("1", EVENTS, json!({ "after": start })).await;
+        for id in &sent {
+            assert_eq!(&text(&socket.event().await["events"]["message"]["id"]), id);
+        }
+    });
+    let others = async {
+        for _ in 0..20 {
+            assert_eq!(alice.get(&format!("/conversations/{group}/messages")).await.status, 200);
+        }
+    };
+    futures_util::future::join(futures_util::future::join_all(behind), others).await;
+}
