@@ -3,11 +3,12 @@
 //! the feature there is nothing here to switch on.
 
 /// The faults by name. `tests/faults.tsv` says which promise each one breaks and which test notices it.
-pub const NAMES: [&str; 12] = [
+pub const NAMES: [&str; 13] = [
     "announce-before-commit",
     "acknowledge-without-commit",
     "undone-transaction-trusted",
     "hole-after-failure",
+    "ids-against-the-log",
     "cursor-skips-one",
     "temp-id-forgotten",
     "marker-moves-back",

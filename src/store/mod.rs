@@ -99,10 +99,11 @@ impl Store {
         if let Some(folder) = sqlite_path(url).as_deref().and_then(Path::parent) {
             std::fs::create_dir_all(folder).map_err(|cause| DbErr::Custom(format!("{}: {cause}", folder.display())))?;
         }
-        let witness = Arc::<Witness>::default();
+        // Without a witness the driver would be believed, whatever the database has undone.
+        let witness = (!fault::is_on("undone-transaction-trusted")).then(Arc::<Witness>::default);
         let writer_options = || {
             let mut options = sqlite_options(url);
-            witness.watch(&mut options);
+            witness.iter().for_each(|witness| witness.watch(&mut options));
             options
         };
         let writer = patiently(|| Database::connect(writer_options())).await?;
@@ -112,8 +113,6 @@ impl Store {
             let source = read(url).map_err(|cause: sqlx::Error| DbErr::Conn(RuntimeErr::SqlxError(Arc::new(cause))))?;
             Readers::open(source, SQLITE_READERS, statement_timeout, Arc::clone(&statements)).await
         });
-        // Without a witness the driver is believed, whatever the database has undone.
-        let witness = (!fault::is_on("undone-transaction-trusted")).then_some(witness);
         Ok(Self::counting(readers.await?, writer, witness, statements))
     }
 

@@ -19,6 +19,7 @@ use crate::entity::attachment;
 use crate::entity::message::{self, MessageType};
 use crate::error::Result;
 use crate::event::{EventType, Fact};
+use crate::fault;
 use crate::id::{ConversationId, FileId, MessageId, UserId};
 use crate::limit::Limited;
 use crate::text;
@@ -118,6 +119,9 @@ pub(in crate::chat) async fn apply(batch: &mut Batch, jobs: &[&Job]) -> Result<V
     }
     known.free_old_temp_ids(batch).await?;
     write(batch, rows, attached, &mut fresh).await?;
+    if fault::is_on("ids-against-the-log") {
+        fresh.reverse();
+    }
     for (place, message) in fresh {
         outcomes[place] = Ok(Sent { message: message.clone(), repeated: false });
         let (conversation, sender) = (message.conversation_id, message.sender_id);
