@@ -3,10 +3,11 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::http::header::FORWARDED;
-use axum::http::{HeaderMap, HeaderName};
+use axum::http::{Extensions, HeaderMap, HeaderName};
 use ipnet::IpNet;
 
 use crate::address::Reach;
@@ -19,6 +20,30 @@ static X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// about the client: loopback and private ones are proxies as a rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Client(pub IpAddr);
+
+/// Whether a connection has said whose it is, in the extensions of its requests. Until then little is kept for it.
+#[derive(Debug, Clone, Default)]
+pub struct Introduction(Arc<AtomicBool>);
+
+/// Bytes that a socket may have said before it is known whose it is: a token of the longest that is taken (16 KiB), and
+/// what stands around it.
+pub const MAX_STRANGER_BYTES: usize = 24 * 1024;
+
+impl Introduction {
+    /// That of the connection of a request; one that is nobody's where there is none.
+    pub fn of(extensions: &Extensions) -> Self {
+        extensions.get().cloned().unwrap_or_default()
+    }
+
+    /// It is known whose the connection is.
+    pub fn make(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    pub fn is_made(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
 
 /// The proxies that are believed when they say whom they speak for.
 #[derive(Debug, Clone, Default)]

@@ -25,6 +25,7 @@ use crate::error::{Error, Kind};
 use crate::event::Event;
 use crate::live::{Interest, Listener};
 use crate::origin;
+use crate::peer::Introduction;
 use crate::socket::{self, Frame, Goodbye, PAUSE, Protocol, Received, Turn, is_enough, websocket};
 
 /// Subscriptions on one connection, at most.
@@ -49,13 +50,14 @@ pub(super) fn accept(door: Arc<Door>, parts: &Parts, upgrade: WebSocketUpgrade) 
         return refuse(&Error::forbidden("This origin is not allowed"));
     }
     let token = auth::in_query(parts.uri.query().unwrap_or_default());
+    let introduction = Introduction::of(&parts.extensions);
     let upgrade = websocket::limited(upgrade).protocols(PROTOCOLS.map(|(name, _)| name));
     upgrade.on_upgrade(async move |socket| {
         let chosen = socket.protocol().and_then(|name| name.to_str().ok()).map(str::to_owned);
         let dialect = PROTOCOLS.iter().find(|(name, _)| chosen.as_deref() == Some(*name)).map(|(_, dialect)| *dialect);
         let stopping = door.app.stopping.clone();
         match dialect {
-            Some(dialect) => socket::run(socket, Session::new(door, dialect, token), stopping).await,
+            Some(dialect) => socket::run(socket, Session::new(door, dialect, token, introduction), stopping).await,
             None => socket::Wire::close(socket, Goodbye::new(4406, "Subprotocol not acceptable")).await,
         }
     })
@@ -77,6 +79,7 @@ struct Session {
     dialect: Dialect,
     /// The token of the URL, for clients whose `connection_init` has none.
     token: Option<String>,
+    introduction: Introduction,
     cx: Option<Cx>,
     listener: Option<Listener>,
     questions: Vec<(String, Question)>,
@@ -88,12 +91,13 @@ struct Session {
 }
 
 impl Session {
-    fn new(door: Arc<Door>, dialect: Dialect, token: Option<String>) -> Self {
+    fn new(door: Arc<Door>, dialect: Dialect, token: Option<String>, introduction: Introduction) -> Self {
         let deadline = Instant::now() + INIT;
         Self {
             door,
             dialect,
             token,
+            introduction,
             cx: None,
             listener: None,
             questions: Vec::new(),
@@ -137,6 +141,7 @@ impl Session {
         // Whoever connects is here, even before they subscribe to anything.
         let listening = self.door.app.hub.listen(&cx, "graphql").await;
         self.listener = Some(listening.map_err(|refused| Goodbye::new(1013, refused.message))?);
+        self.introduction.make();
         self.deadline = cx.viewer.deadline();
         self.cx = Some(cx);
         // The older protocol's `ka` is left out: after a first one its clients give up when no other follows.

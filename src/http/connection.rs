@@ -12,8 +12,9 @@ use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 
 use super::linger::linger;
-use super::places::Place;
+use super::places::{Place, Standing};
 use super::streams::Streams;
+use crate::peer::MAX_STRANGER_BYTES;
 
 /// How long a peer may take for its first bytes, which tell what HTTP it speaks: before that nobody else looks at the
 /// clock.
@@ -26,6 +27,9 @@ const HTTP2_PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 pub(super) struct Connection {
     open: Option<(TcpStream, Place)>,
     greeting: Option<Greeting>,
+    standing: Arc<Standing>,
+    /// Bytes that came over a socket of which it was not known whose it is.
+    strange_bytes: usize,
     streams: Arc<Streams>,
     stall_timeout: Duration,
     /// Runs while bytes wait that the peer does not take.
@@ -45,8 +49,10 @@ impl Connection {
     pub fn new(stream: TcpStream, place: Place, streams: Arc<Streams>, stall_timeout: Duration) -> Self {
         let greeting = Greeting { until: Box::pin(sleep(GREETING_TIMEOUT)), said: 0, is_http2: true };
         Self {
+            standing: place.standing(),
             open: Some((stream, place)),
             greeting: Some(greeting),
+            strange_bytes: 0,
             streams,
             stall_timeout,
             stalled: None,
@@ -119,6 +125,13 @@ impl AsyncRead for Connection {
                 this.greeting = None;
             } else if polled.is_pending() && greeting.until.as_mut().poll(task).is_ready() {
                 return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+            }
+        }
+        if this.standing.is_strange_socket() {
+            this.strange_bytes += into.filled().len() - before;
+            if this.strange_bytes > MAX_STRANGER_BYTES {
+                let cause = "too long for a connection that has not said whose it is";
+                return Poll::Ready(Err(io::Error::new(io::ErrorKind::FileTooLarge, cause)));
             }
         }
         polled

@@ -1,6 +1,7 @@
 //! The places of a node: how many connections it has at once, and how many of them one address (contract §10, §13).
 
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::body::{Body, Bytes};
@@ -9,7 +10,7 @@ use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::config::Config;
-use crate::peer::{Client, Proxies, Share, Shares, is_public};
+use crate::peer::{Client, Introduction, Proxies, Share, Shares, is_public};
 
 /// What is left of the places of a node.
 pub(super) struct Places {
@@ -30,6 +31,8 @@ pub(super) struct Standing {
     /// The proxies that are trusted, if the connection comes from one of them.
     proxies: Option<Proxies>,
     client: Option<Client>,
+    pub introduction: Introduction,
+    is_socket: AtomicBool,
     /// What the connection holds of its address's share: from the beginning, or since a proxied one became a socket.
     share: Mutex<Option<Share>>,
 }
@@ -56,6 +59,8 @@ impl Places {
             shares: self.shares.clone(),
             proxies: is_proxy.then(|| self.proxies.clone()),
             client: is_client.then_some(Client(peer)),
+            introduction: Introduction::default(),
+            is_socket: AtomicBool::new(false),
             share: Mutex::new(share),
         };
         Some(Place { _one_of_all: one_of_all, standing: Arc::new(standing) })
@@ -84,10 +89,19 @@ impl Standing {
         Ok((Some(Client(address)), Some(share)))
     }
 
+    /// Whether the connection has become a socket and has not said whose it is.
+    pub fn is_strange_socket(&self) -> bool {
+        self.is_socket.load(Ordering::Relaxed) && !self.introduction.is_made()
+    }
+
     /// Lets a share go with the response that it was taken for: with its last byte, or with the socket that it opens.
     pub fn hold(&self, share: Option<Share>, response: Response<Body>) -> Response<Body> {
+        let becomes_socket = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+        if becomes_socket {
+            self.is_socket.store(true, Ordering::Relaxed);
+        }
         let Some(share) = share else { return response };
-        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        if becomes_socket {
             *self.share.lock().unwrap_or_else(PoisonError::into_inner) = Some(share);
             return response;
         }

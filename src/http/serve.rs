@@ -144,6 +144,7 @@ async fn answer(router: Router, standing: &Standing, mut request: hyper::Request
     if let Some(client) = client {
         request.extensions_mut().insert(client);
     }
+    request.extensions_mut().insert(standing.introduction.clone());
     let response = linger::answer(request, |request| route(router, request)).await;
     standing.hold(share, response)
 }

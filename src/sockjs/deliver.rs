@@ -2,6 +2,7 @@
 
 use std::error::Error as _;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::extract::ws::Utf8Bytes;
@@ -14,19 +15,21 @@ use tokio::time::timeout;
 
 use super::route::Endpoint;
 use super::strings::Strings;
-use super::{Options, cookie, reply};
+use super::{cookie, reply};
 
 /// Hands the messages in the body to the session, waiting until it has room for them. Whatever the body is called, it is
 /// read as JSON: browsers may only send other names without asking first.
 pub(super) async fn deliver(endpoint: &Arc<Endpoint>, request: Parts, body: Body, id: &str) -> Response {
-    let body = match read(&request.headers, body, &endpoint.options).await {
-        Ok(body) => body,
-        Err(status) => return reply::empty(status),
-    };
     let Some(pipe) = endpoint.pipes.get(id) else { return reply::not_found() };
     if !endpoint.owns(&pipe, &request).await {
         return reply::not_found();
     }
+    let options = &endpoint.options;
+    let limit = if pipe.owner.get().is_some() { options.message_limit } else { options.unclaimed() };
+    let body = match read(&request.headers, body, limit, options.body_timeout).await {
+        Ok(body) => body,
+        Err(status) => return reply::empty(status),
+    };
     if body.is_empty() {
         return reply::plain(StatusCode::INTERNAL_SERVER_ERROR, "Payload expected.\n");
     }
@@ -47,15 +50,20 @@ pub(super) async fn deliver(endpoint: &Arc<Endpoint>, request: Parts, body: Body
 }
 
 /// The whole body, if it is neither too long nor too slow nor compressed.
-pub(super) async fn read(headers: &HeaderMap, body: Body, options: &Options) -> Result<Bytes, StatusCode> {
+pub(super) async fn read(
+    headers: &HeaderMap,
+    body: Body,
+    limit: usize,
+    body_timeout: Duration,
+) -> Result<Bytes, StatusCode> {
     if headers.get(CONTENT_ENCODING).is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
         return Err(StatusCode::UNSUPPORTED_MEDIA_TYPE);
     }
     let announced = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    if announced.is_some_and(|length| length > options.message_limit as u64) {
+    if announced.is_some_and(|length| length > limit as u64) {
         return Err(StatusCode::PAYLOAD_TOO_LARGE);
     }
-    match timeout(options.body_timeout, axum::body::to_bytes(body, options.message_limit)).await {
+    match timeout(body_timeout, axum::body::to_bytes(body, limit)).await {
         Err(_) => Err(StatusCode::REQUEST_TIMEOUT),
         Ok(Ok(body)) => Ok(body),
         Ok(Err(error)) if error.source().is_some_and(|source| source.is::<LengthLimitError>()) => {

@@ -68,6 +68,8 @@ pub struct Options {
     pub body_timeout: Duration,
     /// Most bytes of one WebSocket message or of one request's body; also of received messages that wait in a session.
     pub message_limit: usize,
+    /// As [`Options::message_limit`], for one request of a session over HTTP that nobody has claimed.
+    pub unclaimed_limit: usize,
     /// Bytes of sent messages that wait in a session over HTTP before the next has to stand back. It bounds what waits to
     /// this and one message.
     pub queue_limit: usize,
@@ -98,6 +100,7 @@ impl Default for Options {
             stall: Duration::from_secs(60),
             body_timeout: Duration::from_secs(30),
             message_limit: 256 * 1024,
+            unclaimed_limit: 256 * 1024,
             queue_limit: 256 * 1024,
             session_limit: 20_000,
             admit: None,
@@ -106,5 +109,12 @@ impl Default for Options {
             protocols: Vec::new(),
             identify: None,
         }
+    }
+}
+
+impl Options {
+    /// Most bytes of a request of a session that nobody has claimed.
+    fn unclaimed(&self) -> usize {
+        self.unclaimed_limit.min(self.message_limit)
     }
 }

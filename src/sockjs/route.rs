@@ -122,7 +122,7 @@ impl Endpoint {
             Place::Session { id, verb: Verb::Send, .. } => deliver::deliver(self, request, body, id).await,
             Place::Session { id, verb: Verb::Receive(transport), .. } => {
                 // While a body is on its way, nobody would notice that its sender goes.
-                match deliver::read(&request.headers, body, &self.options).await {
+                match deliver::read(&request.headers, body, self.options.unclaimed(), self.options.body_timeout).await {
                     Ok(_) => receive::receive(self, request, id, transport).await,
                     Err(status) => reply::empty(status),
                 }

@@ -1,5 +1,6 @@
 //! A session's WebSocket: reading, writing, staying alive and taking leave, with SockJS framing or without.
 
+use std::io::ErrorKind;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -248,6 +249,9 @@ impl Socket {
 fn fault(error: Error) -> Stage {
     match error.into_inner().downcast_ref() {
         Some(tungstenite::Error::Capacity(_)) => Stage::Closing(1009, "Message too big"),
+        Some(tungstenite::Error::Io(cause)) if cause.kind() == ErrorKind::FileTooLarge => {
+            Stage::Closing(1009, "Message too big")
+        }
         Some(tungstenite::Error::Utf8(_)) => Stage::Closing(1007, "Text that is not UTF-8"),
         Some(tungstenite::Error::Protocol(tungstenite::error::ProtocolError::ResetWithoutClosingHandshake)) => {
             Stage::Over

@@ -21,7 +21,7 @@ use futures_util::FutureExt;
 use crate::app::App;
 use crate::auth::{self, bearer};
 use crate::config::Cors;
-use crate::peer::{Client, Shares};
+use crate::peer::{Client, Introduction, MAX_STRANGER_BYTES, Shares};
 use crate::socket;
 use crate::sockjs::{self, Admission, Opening, Options, Origins};
 
@@ -44,8 +44,8 @@ pub fn router(app: &Arc<App>) -> Router {
             let agreed = Arc::new(Agreed::default());
             let stopping = app.stopping.clone();
             let wire = StompWire::new(session, Arc::clone(&agreed));
-            let token = token(&opening.request);
-            socket::run(wire, Session::new(app, opening.id, token, agreed), stopping).await;
+            let (token, introduction) = (token(&opening.request), Introduction::of(&opening.request.extensions));
+            socket::run(wire, Session::new(app, opening.id, token, introduction, agreed), stopping).await;
         }
     });
     endpoint.route(SCRIPT, get(script))
@@ -65,6 +65,7 @@ fn options(app: &Arc<App>) -> Options {
             let (app, token) = (Arc::clone(&shared), token(request));
             async move { app.tokens.verify(&token?).await.ok().map(|claims| claims.user) }.boxed()
         })),
+        unclaimed_limit: MAX_STRANGER_BYTES,
         admit: Some(Arc::new(move |request| match request.extensions.get::<Client>() {
             Some(Client(address)) => shares.take(*address).map(|share| Box::new(share) as Admission),
             None => Some(Box::new(())),

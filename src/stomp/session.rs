@@ -19,6 +19,7 @@ use crate::auth::bearer_or_bare;
 use crate::error::Kind;
 use crate::event::Event;
 use crate::log;
+use crate::peer::Introduction;
 use crate::socket::{Frame, Goodbye, PAUSE, Protocol, Received, Turn, is_enough};
 
 /// How long a client may take to connect, to finish a frame, and to close after its DISCONNECT.
@@ -34,6 +35,7 @@ pub(super) struct Session {
     id: String,
     /// The token of the URL, for a CONNECT that brings none.
     token: Option<String>,
+    introduction: Introduction,
     agreed: Arc<Agreed>,
     decoder: Decoder,
     state: State,
@@ -62,12 +64,19 @@ impl<T: Into<String>> From<T> for Fatal {
 }
 
 impl Session {
-    pub fn new(app: Arc<App>, id: String, token: Option<String>, agreed: Arc<Agreed>) -> Self {
+    pub fn new(
+        app: Arc<App>,
+        id: String,
+        token: Option<String>,
+        introduction: Introduction,
+        agreed: Arc<Agreed>,
+    ) -> Self {
         let state = State::Opened(Instant::now() + CONNECT);
         Self {
             app,
             id,
             token,
+            introduction,
             agreed,
             decoder: Decoder::new(),
             state,
@@ -158,6 +167,7 @@ impl Session {
         let listener = self.app.hub.listen(&cx, "stomp").await.map_err(|refused| refused.message)?;
         let head = log::head(&cx).await.map_err(|refused| refused.message)?;
 
+        self.introduction.make();
         let own = Duration::from_millis(self.app.config.stomp.heartbeat_ms.into());
         self.agreed.beats.store(!own.is_zero(), Ordering::Release);
         self.agreed.user.get_or_init(|| cx.me().get());

@@ -9,6 +9,7 @@ use tokio::net::TcpStream;
 
 use crate::server::Server;
 use crate::sockets::{GraphqlSocket, QUIET, SOON, until};
+use crate::stomp_client::{Carrier, StompClient, new_session};
 
 /// Says all of it before it listens, as simple clients do; what the server answered to the end of the connection.
 async fn say_all(address: SocketAddr, head: &str, body: &[u8]) -> String {
@@ -73,6 +74,35 @@ async fn whoever_says_too_much_over_a_socket_hears_why_it_is_closed() {
         socket.say(json!({ "type": "ping", "payload": { "padding": padding } })).await;
         assert_eq!(socket.closed().await.0, 1009);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn little_is_kept_for_a_socket_before_it_is_known_whose_it_is() {
+    let server = Server::start().await;
+    let alice = server.person("Alice").await;
+    // A token may have 16 KiB, and needs room around it; a longer one is refused as what it is.
+    for (length, closed) in [(16_000, 4403), (200_000, 1009)] {
+        let headers = [("Sec-WebSocket-Protocol", "graphql-transport-ws")];
+        let mut socket = GraphqlSocket::knock(server.address, &headers, None).await.expect("it is taken");
+        socket.say(json!({ "type": "connection_init", "payload": { "Authorization": "x".repeat(length) } })).await;
+        assert_eq!(socket.closed().await.0, closed, "{length}");
+    }
+    let mut stomp = StompClient::open(server.address, Carrier::Raw).await;
+    stomp.say(&format!("CONNECT\naccept-version:1.2\nAuthorization:{}\n\n\0", "x".repeat(100_000))).await;
+    assert_eq!(stomp.closed().await, 1009);
+    let session = new_session();
+    let post = async |verb: &str, body: String| {
+        let request = reqwest::Client::new().post(server.url(&format!("{session}/{verb}"))).body(body);
+        request.send().await.expect("an answer").status().as_u16()
+    };
+    assert_eq!(post("xhr", String::new()).await, 200);
+    assert_eq!(post("xhr_send", format!("[\"{}\"]", "x".repeat(100_000))).await, 413);
+    // Whoever is known may say more.
+    let mut socket = alice.socket().await;
+    socket.say(json!({ "type": "ping", "payload": { "padding": "x".repeat(200_000) } })).await;
+    assert_eq!(socket.hear().await["type"], "pong");
+    let mut stomp = alice.stomp(Carrier::Raw).await;
+    stomp.say_and_wait("SEND", "destination:/app/chat.nothing\n", &"x".repeat(100_000)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -129,7 +129,7 @@ async fn a_character_that_is_cut_in_two_between_messages_of_sockjs_arrives_whole
 
 #[tokio::test]
 async fn ten_thousand_emoji_fit_and_a_message_of_the_carrier_over_256_kib_does_not() {
-    let (server, alice, _, group) = scene().await;
+    let (_server, alice, _, group) = scene().await;
     let content = "👍".repeat(10_000);
     let escaped = format!("{{\"conversationId\":{group},\"content\":\"{}\"}}", "\\ud83d\\udc4d".repeat(10_000));
     assert!(escaped.len() > 120_000);
@@ -143,16 +143,16 @@ async fn ten_thousand_emoji_fit_and_a_message_of_the_carrier_over_256_kib_does_n
     }
     for (carrier, least) in [(Carrier::Raw, 0), (Carrier::WebSocket, 4)] {
         let limit = 256 * 1024 - least;
-        let mut client = StompClient::open(server.address, carrier).await;
+        let mut client = alice.stomp(carrier).await;
         client
             .say_to_carrier(&if least > 0 { format!("[\"{}\"]", "x".repeat(limit)) } else { "\n".repeat(limit) })
             .await;
         if carrier == Carrier::Raw {
-            client.connect(&alice.token).await;
+            client.say_and_wait("SEND", "destination:/app/chat.heartbeat\n", "").await;
             client.say(&"\n".repeat(limit + 1)).await;
         } else {
             assert_eq!(client.failed().await, "A line of a frame's head may have 16384 bytes at most");
-            client = StompClient::open(server.address, carrier).await;
+            client = alice.stomp(carrier).await;
             client.say_to_carrier(&format!("[\"{}\"]", "x".repeat(limit + 1))).await;
         }
         assert_eq!(client.closed().await, 1009, "{carrier:?}");
