@@ -183,8 +183,7 @@ async fn serve(config: Config, with_demo: bool) -> anyhow::Result<()> {
     let bind = config.server.bind;
     let listener =
         TcpListener::bind(bind).await.with_context(|| format!("server.bind: {bind} cannot be listened on"))?;
-    let address = listener.local_addr()?;
-    http::handles::raise(config.limits.connections);
+    let (address, connections) = (listener.local_addr()?, config.limits.connections);
     let opened = async {
         if with_demo {
             furnish(&config).await?;
@@ -195,6 +194,7 @@ async fn serve(config: Config, with_demo: bool) -> anyhow::Result<()> {
         app = opened => app?,
         () = &mut stop => return Ok(()),
     };
+    http::handles::raise(connections);
     match with_demo {
         true => introduce(&app, address)?,
         false => say(&format!("Listening on http://{address}\n"))?,

@@ -363,7 +363,7 @@ async fn here(server: &Server) -> i64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_stays_online_over_a_stop_and_whoever_is_back_at_once_never_went() {
+async fn nobody_stays_online_over_a_stop_and_of_whoever_is_back_at_once_no_departure_is_told() {
     let Scene { mut server, alice, bob, .. } = scene().await;
     let carol = server.person("Carol").await;
     alice.direct(&carol).await;
@@ -383,9 +383,16 @@ async fn nobody_stays_online_over_a_stop_and_whoever_is_back_at_once_never_went(
     server.resume().await;
     let started = Instant::now();
     let (alice, bob, carol) = (alice.at(server.address), bob.at(server.address), carol.at(server.address));
+    assert_eq!(
+        (status(&alice, &bob).await, status(&alice, &carol).await),
+        ("OFFLINE".to_owned(), "OFFLINE".to_owned())
+    );
     ear = stomp(&alice, &["presence"]).await;
     let _back = stomp(&bob, &[]).await;
-    // Carol does not come back, which is told once; that Bob went and came is told to nobody.
+    // That Bob went is told to nobody: only that he is here, for whoever asked meanwhile.
+    let back = told_of_any(&mut ear, RETURN).await.expect("told");
+    assert_eq!((&back["userId"], &back["status"]), (&json!(bob.id), &json!("ONLINE")), "{back}");
+    // Carol does not come back, which is told once.
     let gone = told_of_any(&mut ear, RETURN + Duration::from_secs(30)).await.expect("told");
     assert_eq!((&gone["userId"], &gone["status"]), (&json!(carol.id), &json!("OFFLINE")), "{gone}");
     assert!(started.elapsed() > RETURN - Duration::from_secs(1), "after {:?}", started.elapsed());
@@ -421,7 +428,7 @@ async fn whoever_a_killed_server_left_online_has_a_few_seconds_to_be_back() {
     server.resume().await;
     let (alice, bob) = (alice.at(server.address), bob.at(server.address));
     let mut ear = stomp(&alice, &["presence"]).await;
-    assert_eq!(status(&alice, &bob).await, "AWAY");
+    assert_eq!(status(&alice, &bob).await, "OFFLINE");
     assert_eq!(told(&mut ear, &bob, RETURN + Duration::from_secs(30)).await.expect("told")["status"], "OFFLINE");
     assert_eq!(status(&alice, &bob).await, "OFFLINE");
 }

@@ -44,7 +44,7 @@ impl GraphqlSocket {
         Self { stream }
     }
 
-    /// A handshake by hand, whatever its headers; the status where it is refused. `window` bytes are what the kernel
+    /// A handshake by hand, whatever its headers; the status where it is refused, 0 where the connection is. `window` bytes are what the kernel
     /// takes in for a client that does not read.
     pub async fn knock(address: SocketAddr, headers: &[(&str, &str)], window: Option<u32>) -> Result<Self, u16> {
         let socket = TcpSocket::new_v4().expect("a socket");
@@ -60,7 +60,11 @@ impl GraphqlSocket {
         stream.write_all(request.as_bytes()).await.expect("the server reads");
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
-            head.push(stream.read_u8().await.expect("the server answers"));
+            match stream.read_u8().await {
+                Ok(byte) => head.push(byte),
+                Err(_) if head.is_empty() => return Err(0),
+                Err(cause) => panic!("the server breaks off: {cause}"),
+            }
         }
         let head = String::from_utf8(head).expect("text");
         match head.split(' ').nth(1).and_then(|status| status.parse().ok()) {

@@ -110,16 +110,17 @@ async fn the_system_keeps_little_for_a_peer_that_reads_nothing() {
     // Whoever reads fast at first is taken for somebody with a fast line.
     ask(&mut stream, 400).await;
     stream.read_exact(&mut vec![0; 4 << 20]).await.expect("it comes");
-    let before = Cell::new(None);
-    until("nothing more is taken", async || {
-        sleep(Duration::from_millis(500)).await;
-        let now = kept(server.address, address);
-        let is_still = now.is_some_and(|bytes| bytes > 0) && now == before.get();
-        before.set(now);
-        is_still
+    let (looks, most) = (Cell::new(0), Cell::new(0));
+    until("something waits for the peer", async || {
+        sleep(Duration::from_millis(200)).await;
+        let now = kept(server.address, address).unwrap_or_default();
+        // Until the peer's own system is full, it takes what comes.
+        looks.set(if now > 0 { looks.get() + 1 } else { 0 });
+        most.set(if now > 0 { now.max(most.get()) } else { 0 });
+        looks.get() >= 10
     })
     .await;
-    assert!(before.get().is_some_and(|bytes| bytes <= 256 * 1024), "{before:?}");
+    assert!(most.get() <= 256 * 1024, "{most:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -151,7 +152,8 @@ async fn a_socket_whose_client_never_says_who_it_is_ends_although_it_reads_nothi
     let headers = [("Sec-WebSocket-Protocol", "graphql-transport-ws")];
     let mut held = Vec::new();
     while answers().await {
-        let mut socket = GraphqlSocket::knock(server.address, &headers, Some(4096)).await.expect("it is taken");
+        // The connection of a question that was just answered may still have its place.
+        let Ok(mut socket) = GraphqlSocket::knock(server.address, &headers, Some(4096)).await else { continue };
         let ping = json!({ "type": "ping", "payload": { "padding": "x".repeat(60_000) } }).to_string();
         let talk = async {
             for _ in 0..20 {

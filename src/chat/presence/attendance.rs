@@ -9,8 +9,9 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use futures_util::{StreamExt, stream};
 use sea_orm::sea_query::{Expr, ExprTrait};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
 
+use super::restart::{Expected, tell_of_the_gone};
 use super::{Presence, announcement, change, stale};
 use crate::chat::{self, Chat, Cx, Viewer, users};
 use crate::entity::presence::{self, Column, PresenceStatus};
@@ -24,12 +25,14 @@ pub(in crate::chat) struct Attendances {
     process: String,
     /// Whether the doors are shut: from then on nobody is here.
     closed: AtomicBool,
+    /// Who was here when the last process ended, as long as they are waited for.
+    expected: Mutex<Option<Expected>>,
 }
 
 impl Default for Attendances {
     fn default() -> Self {
         let process = uuid::Uuid::new_v4().simple().to_string();
-        Self { here: Mutex::default(), process, closed: AtomicBool::new(false) }
+        Self { here: Mutex::default(), process, closed: AtomicBool::new(false), expected: Mutex::default() }
     }
 }
 
@@ -64,6 +67,15 @@ impl Attendances {
     pub(super) fn close(&self) -> bool {
         self.closed.store(true, Ordering::SeqCst);
         !self.lock().is_empty()
+    }
+
+    pub(super) fn expect(&self, expected: Expected) {
+        *self.expected.lock().unwrap_or_else(PoisonError::into_inner) = Some(expected);
+    }
+
+    /// Those who were expected back, once, when the time for that is over.
+    pub(super) fn no_longer_expected(&self, now: DateTime<Utc>) -> Option<Expected> {
+        self.expected.lock().unwrap_or_else(PoisonError::into_inner).take_if(|expected| expected.is_over(now))
     }
 
     /// Whether somebody is connected, or was a few seconds ago.
@@ -201,11 +213,23 @@ pub(crate) async fn sweep(chat: &Arc<Chat>, since: DateTime<Utc>) -> Result<Date
         .filter(Column::Status.ne(PresenceStatus::Offline))
         .all(db)
         .await?;
-    let users = users::by_ids(db, &ended.iter().map(|row| UserId::stored(row.user_id)).collect::<Vec<_>>()).await?;
-    for row in ended {
+    tell_of(chat, db, ended, now).await?;
+    tell_of_the_gone(chat, now).await?;
+    Ok(now)
+}
+
+/// Tells how the people of these rows are.
+pub(super) async fn tell_of(
+    chat: &Chat,
+    db: &impl ConnectionTrait,
+    rows: Vec<presence::Model>,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let users = users::by_ids(db, &rows.iter().map(|row| UserId::stored(row.user_id)).collect::<Vec<_>>()).await?;
+    for row in rows {
         if let Some(user) = users.get(&UserId::stored(row.user_id)) {
             chat.tell(announcement(db, &chat.config, Presence::of(user, Some(&row), now)).await?);
         }
     }
-    Ok(now)
+    Ok(())
 }

@@ -1,15 +1,28 @@
 //! Presence over a restart: whoever is here when a process stops is gone with it, and has a few seconds to be back before
-//! that shows. It does not know why a process ended.
+//! anybody is told so. It does not know why a process ended.
 
-use chrono::TimeDelta;
-use sea_orm::{ConnectionTrait, DbBackend, Statement};
+use std::sync::Arc;
 
+use chrono::{DateTime, TimeDelta, Utc};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QuerySelect, Statement};
+
+use super::attendance::tell_of;
 use crate::chat::Chat;
+use crate::entity::presence::{self, Column, PresenceStatus};
 use crate::error::Result;
 
-/// How long those who were here when the last process ended have to come back, and how long ago that may be: nobody is
-/// told that they went or came (contract §14, presence).
+/// How long those who were here when the last process ended have to come back, and how long ago that may be, until their
+/// departure is told.
 const RETURN: TimeDelta = TimeDelta::seconds(15);
+/// People of whom is told at once.
+const TOLD_TOGETHER: usize = 500;
+
+/// Those who were here when the last process ended.
+pub(super) struct Expected {
+    users: Vec<i64>,
+    /// Until when they are waited for.
+    until: DateTime<Utc>,
+}
 
 /// Writes down that those who are connected to this process are gone, with one statement. To be called when the doors
 /// are shut: nobody is here from then on.
@@ -36,9 +49,9 @@ pub(crate) async fn leave(chat: &Chat) -> Result<()> {
     left.await
 }
 
-/// Takes over from the process before this one, with one statement: whoever was here when it ended, a moment ago or
-/// without a goodbye, is here for [`RETURN`] from now on, and then only if they came back. To be called before the doors
-/// open.
+/// Takes over from the process before this one: whoever was here when it ended is gone. If that was a moment ago, or
+/// without a goodbye, they are expected back, and that they went is told only when they are not ([`tell_of_the_gone`]).
+/// To be called before the doors open.
 ///
 /// On PostgreSQL others may be running, and who of them is alive is not known: what is held by a process that was killed
 /// ends with its lease.
@@ -50,20 +63,49 @@ pub(crate) async fn resume(chat: &Chat) -> Result<()> {
     let resumed = chat.change(move |batch| {
         Box::pin(async move {
             let backend = batch.tx.get_database_backend();
-            let ended = match backend {
-                DbBackend::Postgres => "AND seen_until <= $4",
-                _ => "AND $4 = $4",
+            let others = presence::Entity::find()
+                .select_only()
+                .column(Column::UserId)
+                .filter(Column::HeldBy.is_not_null())
+                .filter(Column::HeldBy.ne(&process))
+                .filter(Column::SeenUntil.gt(batch.now - RETURN))
+                .filter(Column::Status.ne(PresenceStatus::Offline));
+            let (others, ended) = match backend {
+                DbBackend::Postgres => (others.filter(Column::SeenUntil.lte(batch.now)), "AND seen_until <= $1"),
+                _ => (others, ""),
             };
+            let users = others.into_tuple().all(&batch.tx).await?;
+            // A lease that ends with the last sign of life has been told of, or will be here.
             let sql = format!(
                 "UPDATE chat_user_presence SET held_by = NULL, \
-                 seen_until = CASE WHEN seen_until > $1 THEN $2 ELSE seen_until END \
-                 WHERE held_by IS NOT NULL AND held_by <> $3 {ended}"
+                 seen_until = CASE WHEN seen_until > $1 THEN last_seen_at ELSE seen_until END \
+                 WHERE held_by IS NOT NULL AND held_by <> $2 {ended}"
             );
-            let (now, process) = (batch.now, process);
-            let values = [(now - RETURN).into(), (now + RETURN).into(), process.into(), now.into()];
+            let values = [batch.now.into(), process.into()];
             batch.tx.execute_raw(Statement::from_sql_and_values(backend, sql, values)).await?;
-            Ok(())
+            Ok(Expected { users, until: batch.now + RETURN })
         })
     });
-    resumed.await
+    chat.attendance.expect(resumed.await?);
+    Ok(())
+}
+
+/// Tells of those who were expected back and did not come. To be called now and then.
+pub(super) async fn tell_of_the_gone(chat: &Arc<Chat>, now: DateTime<Utc>) -> Result<()> {
+    let Some(expected) = chat.attendance.no_longer_expected(now) else { return Ok(()) };
+    let db = &chat.store.reader();
+    for users in expected.users.chunks(TOLD_TOGETHER) {
+        let gone = presence::Entity::find()
+            .filter(Column::UserId.is_in(users.iter().copied()))
+            .filter(Column::SeenUntil.lte(now))
+            .filter(Column::Status.ne(PresenceStatus::Offline));
+        tell_of(chat, db, gone.all(db).await?, now).await?;
+    }
+    Ok(())
+}
+
+impl Expected {
+    pub fn is_over(&self, now: DateTime<Utc>) -> bool {
+        self.until <= now
+    }
 }

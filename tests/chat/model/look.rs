@@ -35,11 +35,10 @@ pub async fn of_message(person: &Person, message: i64, view: &mut View) {
     view.insert(format!("reactions/{message}"), each(&reactions, reaction));
 }
 
-/// Over GraphQL, all at once.
+/// Over GraphQL: the lists at once, then the messages of each conversation with all that hangs on them.
 pub async fn by_graphql(person: &Person) -> View {
     let document = format!(
-        "fragment Listed on ConversationConnection {{ nodes {{ {} messages(last: 100) {{ nodes {{ {MESSAGE} \
-         readReceipts {{ userId }} reactions {{ emoji userId }} }} }} }} }} \
+        "fragment Listed on ConversationConnection {{ nodes {{ {} }} }} \
          query {{ rooms: conversations(archived: false, first: 100) {{ ...Listed }} \
          archive: conversations(archived: true, first: 100) {{ ...Listed }} \
          unread {{ totalUnread conversations {{ conversationId unreadCount }} }} }}",
@@ -53,7 +52,12 @@ pub async fn by_graphql(person: &Person) -> View {
         ("unread".into(), unread(&data["unread"])),
     ]);
     for listed in [rooms, archive].into_iter().flat_map(|list| list.as_array().into_iter().flatten()) {
-        let messages = &listed["messages"]["nodes"];
+        let document = format!(
+            "query($id: ID!) {{ conversation(id: $id) {{ messages(last: 100) {{ nodes {{ {MESSAGE} \
+             readReceipts {{ userId }} reactions {{ emoji userId }} }} }} }} }}"
+        );
+        let data = person.gql_ok(&document, json!({ "id": listed["id"] })).await;
+        let messages = &data["conversation"]["messages"]["nodes"];
         view.insert(format!("messages/{}", id(&listed["id"])), each(messages, message));
         for message in messages.as_array().into_iter().flatten() {
             let number = id(&message["id"]);
