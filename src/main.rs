@@ -16,7 +16,7 @@ use confab::id::UserId;
 use confab::{demo, graphql, http, store::Store};
 use tokio::net::TcpListener;
 use tracing::Level;
-use tracing_subscriber::filter::{FilterExt, filter_fn};
+use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::prelude::*;
 use tracing_subscriber::{EnvFilter, fmt};
 
@@ -288,6 +288,8 @@ fn log_to_stderr(config: &Config) -> anyhow::Result<()> {
         LogFormat::Json => log.json().boxed(),
         LogFormat::Text => log.boxed(),
     };
-    tracing_subscriber::registry().with(log.with_filter(filter.and(discreet))).init();
+    // For all of the log, and not for this layer: a layer's own filter swallows the event after one that a library asked
+    // about and did not send, such as a notice of PostgreSQL.
+    tracing_subscriber::registry().with(filter).with(discreet).with(log).init();
     Ok(())
 }
