@@ -13,11 +13,12 @@ use tokio_util::task::TaskTracker;
 use crate::auth::{Tokens, make_private};
 use crate::chat::files::{self, Links};
 use crate::chat::{Chat, Cx, conversations, presence, typing, users};
+use crate::chat::{event, log};
 use crate::config::Config;
 use crate::error::Result;
 use crate::live::{Hub, dispatch};
 use crate::store::{Blobs, Store};
-use crate::{event, log, metrics};
+use crate::telemetry;
 
 /// The running server without its doors.
 pub struct App {
@@ -48,7 +49,7 @@ impl App {
     /// # Errors
     /// A folder that cannot be made, keys that cannot be read, a database that cannot be reached or migrated.
     pub async fn open(config: Config) -> anyhow::Result<Arc<Self>> {
-        metrics::install();
+        telemetry::install();
         let config = Arc::new(config);
         let folder = &config.server.data_dir;
         make_private(folder).with_context(|| format!("The data folder {} cannot be made", folder.display()))?;
@@ -200,9 +201,9 @@ mod tests {
     use super::*;
     use crate::chat::Viewer;
     use crate::chat::conversations::{CreateGroup, create_group};
+    use crate::chat::event::Topic;
     use crate::chat::users::UserInput;
     use crate::error::Kind;
-    use crate::event::Topic;
     use crate::id::UserId;
     use crate::live::Interest;
 

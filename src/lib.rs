@@ -8,57 +8,42 @@
 //!
 //! | floor | modules | what they are |
 //! | --- | --- | --- |
-//! | 8 | `main` | the command line |
-//! | 7 | [`http`], [`demo`] | mounts the doors; the data of the examples |
-//! | 6 | [`rest`], [`graphql`], [`stomp`], [`webhook`] | the doors: no rule, no SQL, no filter |
-//! | 5 | [`app`] | everything that the doors share, built in one function |
-//! | 4 | [`live`] | who is listening: hub, feeds, the turn to the log |
-//! | 3 | [`chat`], [`access`], [`event`], [`log`], [`limit`] | the rules, the one visibility rule, the durable log |
-//! | 2 | [`store`], [`auth`] | pools and the writer's queue; the only reader of tokens |
-//! | 1 | [`entity`] | the stored rows |
-//! | 0 | [`address`], [`answer`], [`body`], [`config`], [`error`], [`fault`], [`id`], [`metrics`](mod@metrics), [`origin`], [`page`], [`peer`], [`signature`], [`socket`], [`sockjs`], [`text`] | on nothing of ours but each other |
+//! | 8 | `main`, [`cli`] | the command line, a file for each command |
+//! | 7 | [`server`] | mounts the doors, accepts connections, health |
+//! | 6 | [`api`] | the three doors, GraphQL, REST and STOMP: no rule, no SQL, no filter |
+//! | 5 | [`app`] | wires the rooms, starts and stops their tasks |
+//! | 4 | [`live`], [`webhooks`] | who is listening: hub, feeds, the turn to the log; who is told by HTTP |
+//! | 3 | [`chat`] | THE DOMAIN: the rules, the one visibility rule, the writer, the durable log |
+//! | 2 | [`store`], [`auth`] | pools, transactions, the bytes of files; the only reader of tokens |
+//! | 1 | [`entity`], [`config`], [`connection`], [`http`] | the stored rows, the settings, the discipline of every long connection, the edge kit of the doors |
+//! | 0 | [`error`], [`id`], [`telemetry`] | the ground: a sentence for people and a kind for programs, ids, logs and metrics |
 //!
 //! # Invariants
 //!
-//! * Every durable change goes through the one writer ([`chat::change`]), takes the next position of the log in its
+//! * Every durable change goes through the one writer ([`chat::writer`]), takes the next position of the log in its
 //!   transaction, and is told after the commit only.
-//! * What anybody is told passes [`access::sees`]; who may do what stands in one table in [`access`].
+//! * What anybody is told passes [`chat::access::sees`]; who may do what stands in one table in [`chat::access`].
 //! * Every queue is bounded. A slow connection turns to the log and loses nothing.
 //! * `chat` does not know that anybody listens, nor what a door speaks.
 //!
-//! To follow a message: [`chat::messages::send`](fn@chat::messages::send) → `chat::change` → [`live`] → a door.
+//! To follow a message: [`chat::messages::send`](fn@chat::messages::send) → `chat::writer` → [`live`] → a door.
 
-pub mod access;
-pub mod address;
-pub mod answer;
+pub mod api;
 pub mod app;
 pub mod auth;
-pub mod body;
 pub mod chat;
+pub mod cli;
 pub mod config;
-pub mod demo;
+pub mod connection;
 pub mod entity;
 pub mod error;
-pub mod event;
-pub mod fault;
-pub mod graphql;
 pub mod http;
 pub mod id;
-pub mod limit;
 pub mod live;
-pub mod log;
-pub mod metrics;
-pub mod origin;
-pub mod page;
-pub mod peer;
-pub mod rest;
-pub mod signature;
-pub mod socket;
-pub mod sockjs;
-pub mod stomp;
+pub mod server;
 pub mod store;
-pub mod text;
-pub mod webhook;
+pub mod telemetry;
+pub mod webhooks;
 
 use tokio::net::TcpListener;
 
@@ -78,8 +63,8 @@ pub async fn serve(config: Config, listener: TcpListener, stop: impl Future<Outp
 pub async fn run(app: std::sync::Arc<App>, listener: TcpListener, stop: impl Future<Output = ()>) {
     app.resume().await;
     let stopping = app.stopping.clone();
-    let webhooks = webhook::run(std::sync::Arc::clone(&app.chat), stopping.clone());
-    tokio::join!(http::serve(&app, listener), webhooks, async {
+    let webhooks = webhooks::worker::run(std::sync::Arc::clone(&app.chat), stopping.clone());
+    tokio::join!(server::serve(&app, listener), webhooks, async {
         tokio::select! {
             () = stop => stopping.cancel(),
             () = stopping.cancelled() => {}

@@ -1,20 +1,25 @@
 //! THE RULES of chat: plain async functions `verb(&cx, input)` that every door calls, and the complete values they
 //! answer with. They know no HTTP, no STOMP and no schema beyond derives, and not that anybody listens.
 
-pub mod change;
+pub mod access;
 pub mod conversations;
 pub mod doctor;
+pub mod event;
 pub mod files;
+pub mod log;
 pub mod messages;
+pub mod page;
 pub mod participants;
 pub mod presence;
+pub mod rate_limit;
 pub mod reactions;
 pub mod readiness;
 pub mod receipts;
 pub mod search;
+pub mod text;
 pub mod typing;
 pub mod users;
-pub mod webhooks;
+pub mod writer;
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -26,15 +31,15 @@ use futures_util::future::BoxFuture;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::address::Reach;
+use crate::chat::event::{Event, Sink};
+use crate::chat::rate_limit::Limits;
 use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::event::{Event, Sink};
 use crate::id::UserId;
-use crate::limit::Limits;
 use crate::store::{Blobs, Queue, Reader, Store, Turn};
+use crate::webhooks::egress::Reach;
 
-use change::{Batch, Change};
+use writer::{Batch, Change};
 
 /// The chat itself: what is kept, what is waiting to be written, and what lives in memory only.
 pub struct Chat {
@@ -45,7 +50,7 @@ pub struct Chat {
     pub(crate) links: files::Links,
     queue: Queue<Change>,
     readiness: Arc<readiness::Readiness>,
-    hooks: Arc<webhooks::Hooks>,
+    hooks: Arc<crate::webhooks::Hooks>,
     sink: Sink,
     people: users::Known,
     typists: typing::Typists,
@@ -130,9 +135,9 @@ impl Chat {
         stopping: CancellationToken,
     ) -> (Arc<Self>, impl Future<Output = ()>) {
         let limits = Arc::new(Limits::new(&config.limits));
-        let hooks = Arc::new(webhooks::Hooks::default());
+        let hooks = Arc::new(crate::webhooks::Hooks::default());
         let readiness = Arc::<readiness::Readiness>::default();
-        let (queue, writer) = change::writer(change::Writer {
+        let (queue, writer) = writer::writer(writer::Writer {
             store: store.clone(),
             config: Arc::clone(&config),
             limits: Arc::clone(&limits),
@@ -178,7 +183,7 @@ impl Chat {
     }
 
     /// Where it is told that webhooks wait.
-    pub fn hooks(&self) -> &webhooks::Hooks {
+    pub fn hooks(&self) -> &crate::webhooks::Hooks {
         &self.hooks
     }
 

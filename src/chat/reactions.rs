@@ -7,15 +7,15 @@ use sea_orm::sea_query::OnConflict;
 use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use serde::Serialize;
 
-use crate::chat::change::Batch;
+use crate::chat::event::{EventType, Fact};
 use crate::chat::messages::{as_map, find, find_many, must_stand};
+use crate::chat::rate_limit::Limited;
+use crate::chat::text;
+use crate::chat::writer::Batch;
 use crate::chat::{Cx, users};
 use crate::entity::{message, reaction};
 use crate::error::{Error, Result};
-use crate::event::{EventType, Fact};
 use crate::id::{ConversationId, MessageId, UserId};
-use crate::limit::Limited;
-use crate::text;
 
 /// One emoji of a summary.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -8,15 +8,15 @@ use sea_orm::sea_query::{Expr, ExprTrait, OnConflict, Query};
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
 use serde::Serialize;
 
-use crate::access::{self, Member};
-use crate::chat::change::Batch;
+use crate::chat::access::{self, Member};
 use crate::chat::conversations::unread_counts;
+use crate::chat::event::{EventType, Fact};
 use crate::chat::messages::{find, find_many, not_found};
+use crate::chat::writer::Batch;
 use crate::chat::{Cx, users};
+use crate::config::fault;
 use crate::entity::{message, participant, read_receipt};
 use crate::error::Result;
-use crate::event::{EventType, Fact};
-use crate::fault;
 use crate::id::{ConversationId, MessageId, UserId};
 
 /// Somebody's marker moved (contract §3, ReadReceiptBroadcast).

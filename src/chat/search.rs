@@ -3,16 +3,16 @@
 
 use sea_orm::{ConnectionTrait, EntityTrait, Statement, Value};
 
-use crate::access;
 use crate::chat::Cx;
+use crate::chat::access;
 use crate::chat::messages::{self, Message};
+use crate::chat::page::{Page, Window};
+use crate::chat::rate_limit::Limited;
+use crate::chat::text;
 use crate::entity::message;
 use crate::error::Result;
 use crate::id::ConversationId;
-use crate::limit::Limited;
-use crate::page::{Page, Window};
 use crate::store;
-use crate::text;
 
 /// Which messages to look for.
 #[derive(Debug, Clone, Default)]

@@ -12,11 +12,11 @@ use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
 use serde::Serialize;
 use tokio::time::Instant;
 
-use crate::access;
+use crate::chat::access;
+use crate::chat::event::{Event, EventType, Fact};
 use crate::chat::{Chat, Cx};
 use crate::entity::typing;
 use crate::error::Result;
-use crate::event::{Event, EventType, Fact};
 use crate::id::{ConversationId, UserId};
 
 /// Somebody types, or has stopped (contract §3, TypingIndicatorResponse).

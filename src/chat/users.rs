@@ -10,12 +10,12 @@ use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, Query
 use serde::{Deserialize, Serialize};
 
 use crate::auth::Claims;
-use crate::chat::change::Batch;
+use crate::chat::text;
+use crate::chat::writer::Batch;
 use crate::chat::{Chat, Cx, Viewer};
 use crate::entity::user;
 use crate::error::{Error, Result};
 use crate::id::UserId;
-use crate::text;
 
 /// A user as others see them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, async_graphql::SimpleObject)]

@@ -1,8 +1,8 @@
 //! Which values make sense, alone and together.
 
 use super::{Config, ConfigError, WEBHOOK_EVENTS, must};
-use crate::peer::Proxies;
-use crate::signature;
+use crate::http::peer::Proxies;
+use crate::webhooks::signature;
 
 /// The shortest secret that HS256 may be signed with, in bytes.
 const SECRET_BYTES: usize = 32;

@@ -9,9 +9,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::Hub;
 use crate::chat::Chat;
+use crate::chat::event::{Drain, Event};
+use crate::chat::log;
 use crate::error::Result;
-use crate::event::{Drain, Event};
-use crate::log;
 
 /// How often the log is looked at even if nothing was announced.
 const SWEEP: Duration = Duration::from_secs(5);

@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
 use super::Interest;
-use crate::event::{Event, EventType};
-use crate::fault;
+use crate::chat::event::{Event, EventType};
+use crate::config::fault;
 use crate::id::{ConversationId, UserId};
 
 /// Durable events that wait for a connection, and signals, at most.
@@ -160,8 +160,8 @@ mod tests {
     use chrono::Utc;
 
     use super::*;
+    use crate::chat::event::{Fact, Topic};
     use crate::chat::typing::TypingIndicator;
-    use crate::event::{Fact, Topic};
 
     fn durable(position: i64) -> Arc<Event> {
         let conversation = Some(ConversationId::stored(1));

@@ -7,11 +7,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Semaphore;
 
 use super::feed::Feed;
-use crate::access;
 use crate::chat::Chat;
+use crate::chat::access;
+use crate::chat::event::{Event, EventType, Fact};
+use crate::config::fault;
 use crate::error::{Error, Kind, Result};
-use crate::event::{Event, EventType, Fact};
-use crate::fault;
 use crate::id::{ConversationId, UserId};
 
 /// Memberships that changed of late; somebody whose memberships were read before those reads them again.
@@ -295,9 +295,9 @@ mod tests {
     use chrono::Utc;
 
     use super::*;
+    use crate::chat::event::Topic;
     use crate::chat::presence::Presence;
     use crate::entity::presence::PresenceStatus;
-    use crate::event::Topic;
     use crate::live::Interest;
     use crate::live::feed::Taken;
 

@@ -9,12 +9,12 @@ use tokio_util::task::AbortOnDropHandle;
 use super::Interest;
 use super::feed::{Feed, Taken};
 use super::hub::{Hub, Joined};
+use crate::chat::event::Event;
+use crate::chat::log::{self, Stretch};
 use crate::chat::{Cx, conversations, presence};
 use crate::error::{Error, Result};
-use crate::event::Event;
 use crate::id::UserId;
-use crate::log::{self, Stretch};
-use crate::metrics::Connected;
+use crate::telemetry::Connected;
 
 /// Events that a connection which is behind reads from the log at once.
 const STRETCH: u64 = 100;

@@ -10,7 +10,7 @@ pub use dispatch::dispatch;
 pub use hub::Hub;
 pub use listener::Listener;
 
-use crate::event::Topic;
+use crate::chat::event::Topic;
 
 /// Which topics wake a connection.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -17,8 +17,8 @@ use sea_orm::{
 };
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 
+use crate::config::fault;
 use crate::error::{Error, Result as Answer};
-use crate::fault;
 use crate::id::UserId;
 
 pub use blobs::Blobs;

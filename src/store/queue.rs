@@ -6,7 +6,7 @@ use std::future::Future;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::error::{Error, Result};
-use crate::metrics;
+use crate::telemetry;
 
 /// Changes taken together into one transaction, at most.
 const BATCH: usize = 64;
@@ -48,7 +48,7 @@ where
     let writer = async move {
         let mut batch = Vec::with_capacity(BATCH);
         while waiting.recv_many(&mut batch, BATCH).await > 0 {
-            metrics::waiting(waiting.len());
+            telemetry::waiting(waiting.len());
             commit(std::mem::take(&mut batch)).await;
         }
     };

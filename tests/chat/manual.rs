@@ -73,7 +73,8 @@ fn the_table_of_settings_is_that_of_the_code() {
 #[test]
 fn the_close_codes_of_graphql_are_all_told() {
     let sources =
-        [include_str!("../../src/graphql/websocket.rs"), include_str!("../../src/socket/websocket.rs")].join("\n");
+        [include_str!("../../src/api/graphql/websocket.rs"), include_str!("../../src/connection/websocket.rs")]
+            .join("\n");
     let (_, section) = README.split_once("\n### Close codes\n").expect("a section on close codes");
     let section = section.split("\n## ").next().unwrap_or_default();
     let told: Vec<&str> = section

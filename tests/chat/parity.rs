@@ -475,7 +475,7 @@ const BYTES: [&str; 2] = ["GET /api/files/{id}/content", "GET /api/files/{id}/th
 #[test]
 fn every_endpoint_of_the_table_has_its_document() {
     let table =
-        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/rest/mod.rs")).expect("the table");
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/api/rest/mod.rs")).expect("the table");
     let apart = ["GET /events", "GET /conversations/{id}/attachments", "GET /api/files/{id}"];
     let mut endpoints: BTreeSet<String> = apart.iter().chain(&BYTES).map(|endpoint| (*endpoint).to_owned()).collect();
     endpoints.extend(READS.iter().chain(&CHANGES).map(|pair| pair.endpoint.to_owned()));

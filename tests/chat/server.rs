@@ -7,8 +7,8 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use confab::app::App;
+use confab::cli::demo;
 use confab::config::Config;
-use confab::demo;
 use sea_orm::{ConnectionTrait, Database, Statement};
 use serde_json::{Value as Json, json};
 use tokio::net::TcpListener;
@@ -80,7 +80,7 @@ impl Server {
         let mut server = Self::start().await;
         server.stop().await;
         let app = App::open(server.config.clone()).await.expect("the data can be opened");
-        demo::furnish(&app).await.expect("the examples can be made");
+        demo::seed(&app).await.expect("the examples can be made");
         app.close().await;
         server.resume().await;
         server

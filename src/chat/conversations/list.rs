@@ -5,14 +5,14 @@ use sea_orm::{ColumnTrait, Condition, QueryFilter, QueryOrder, QuerySelect, Sele
 use serde::Serialize;
 
 use super::{Conversation, load};
-use crate::access::{self, Member};
 use crate::chat::Cx;
+use crate::chat::access::{self, Member};
+use crate::chat::page::{self, Page};
+use crate::chat::rate_limit::Limited;
 use crate::entity::conversation::{self, ConversationType};
 use crate::entity::participant;
 use crate::error::{Error, Result};
 use crate::id::ConversationId;
-use crate::limit::Limited;
-use crate::page::{self, Page};
 
 /// Which of the caller's conversations: pinned first, then latest activity first (contract §4).
 #[derive(Debug, Clone, Default)]

@@ -6,13 +6,13 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
 use serde::Serialize;
 
 use super::{Conversation, load, load_one};
-use crate::access::{self, Member};
+use crate::chat::access::{self, Member};
+use crate::chat::event::{Event, EventType};
+use crate::chat::log;
 use crate::chat::{Cx, users};
 use crate::entity::{conversation, participant};
 use crate::error::Result;
-use crate::event::{Event, EventType};
 use crate::id::{ConversationId, UserId};
-use crate::log;
 
 /// The conversation, as the caller sees it.
 ///

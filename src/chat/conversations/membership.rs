@@ -7,16 +7,16 @@ use sea_orm::{
 };
 
 use super::{Conversation, get, load_one, named};
-use crate::access::{self, Action, Member};
-use crate::chat::change::Batch;
+use crate::chat::access::{self, Action, Member};
+use crate::chat::event::{EventType, Fact};
 use crate::chat::participants::Participant;
+use crate::chat::rate_limit::Limited;
+use crate::chat::writer::Batch;
 use crate::chat::{Cx, users};
 use crate::entity::conversation;
 use crate::entity::participant::{self, Role};
 use crate::error::{Error, Result};
-use crate::event::{EventType, Fact};
 use crate::id::{ConversationId, UserId};
-use crate::limit::Limited;
 
 /// Adds users to a group. Somebody who is in already is no error. They start with everything read.
 ///

@@ -14,8 +14,8 @@ use chrono::{DateTime, Utc};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, Statement};
 use serde::Serialize;
 
-use crate::access::Member;
 use crate::chat::Cx;
+use crate::chat::access::Member;
 use crate::chat::files::{self, Links};
 use crate::chat::messages::{self, Message};
 use crate::chat::participants::Participant;
@@ -288,8 +288,8 @@ impl Described {
             size.ok_or_else(|| Error::bad_request(format!("maxFileSizeMb must be a whole number from 1 to {most}")))
         });
         Ok(Self {
-            name: name.map(|name| crate::text::name(name, "The name of a group")).transpose()?,
-            description: description.map(crate::text::description).transpose()?,
+            name: name.map(|name| crate::chat::text::name(name, "The name of a group")).transpose()?,
+            description: description.map(crate::chat::text::description).transpose()?,
             max_file_size_mb: size.transpose()?,
             allowed_file_types: allowed_file_types.map(check_types).transpose()?,
         })

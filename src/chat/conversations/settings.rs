@@ -4,13 +4,13 @@ use sea_orm::{ActiveModelTrait, ActiveValue::Set};
 use serde::Deserialize;
 
 use super::{Conversation, Described, get, load_one};
-use crate::access::{self, Action, Member};
 use crate::chat::Cx;
+use crate::chat::access::{self, Action, Member};
+use crate::chat::event::{EventType, Fact};
+use crate::chat::text;
 use crate::entity::{conversation, participant};
 use crate::error::Result;
-use crate::event::{EventType, Fact};
 use crate::id::ConversationId;
-use crate::text;
 
 /// What is to be changed of a group; what is left out or null stays.
 #[derive(Debug, Clone, Default, Deserialize, async_graphql::InputObject)]

@@ -4,14 +4,14 @@ use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, 
 use serde::Deserialize;
 
 use super::{Conversation, Described, Opened, get};
-use crate::chat::change::Batch;
+use crate::chat::event::{EventType, Fact};
+use crate::chat::rate_limit::Limited;
+use crate::chat::writer::Batch;
 use crate::chat::{Cx, users};
 use crate::entity::conversation::{self, ConversationType};
 use crate::entity::participant::{self, Role};
 use crate::error::{Error, Result};
-use crate::event::{EventType, Fact};
 use crate::id::{ConversationId, UserId};
-use crate::limit::Limited;
 
 /// A group to be.
 #[derive(Debug, Clone, Default, Deserialize, async_graphql::InputObject)]

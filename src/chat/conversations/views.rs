@@ -14,13 +14,13 @@ use tokio::time::Instant;
 
 use super::lookup::{Announcement, Change, change, left};
 use super::{Conversation, gone, member_ids, named};
-use crate::access::Member;
+use crate::chat::access::Member;
+use crate::chat::event::Event;
 use crate::chat::messages;
 use crate::chat::participants::Participant;
 use crate::chat::{Chat, Cx};
 use crate::entity::conversation;
 use crate::error::Result;
-use crate::event::Event;
 use crate::id::{ConversationId, MessageId, UserId};
 
 /// How long a view may be shown: what is not told in the log, such as a new name of a user, is that old at most.

@@ -15,7 +15,7 @@ use sea_orm::sea_query::Expr;
 use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
 use serde::Serialize;
 
-use crate::chat::change::Batch;
+use crate::chat::writer::Batch;
 use crate::config::Config;
 use crate::entity::{attachment, conversation, file};
 use crate::error::{Error, Kind, Result};

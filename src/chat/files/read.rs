@@ -7,7 +7,7 @@ use futures_util::{StreamExt, stream};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Statement};
 
 use super::{File, Part, not_found};
-use crate::access;
+use crate::chat::access;
 use crate::chat::{Chat, Cx};
 use crate::entity::file;
 use crate::error::Result;

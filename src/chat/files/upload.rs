@@ -8,14 +8,14 @@ use sha2::{Digest, Sha256};
 
 use super::kind::{HEAD, Kind, Text};
 use super::{File, Limits, thumbnail};
-use crate::access;
 use crate::chat::Cx;
+use crate::chat::access;
+use crate::chat::rate_limit::Limited;
+use crate::chat::text;
 use crate::entity::{conversation, file};
 use crate::error::{Error, Result};
 use crate::id::ConversationId;
-use crate::limit::Limited;
 use crate::store::blobs::{self, Writing};
-use crate::text;
 
 /// How long an upload may take before what came of it is swept.
 const SLOWEST: TimeDelta = TimeDelta::hours(6);

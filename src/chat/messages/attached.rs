@@ -5,13 +5,13 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
 use super::Message;
 use super::read::read;
-use crate::access;
 use crate::chat::Cx;
+use crate::chat::access;
+use crate::chat::page::{Page, Window};
 use crate::entity::attachment;
 use crate::entity::message::{self, Column};
 use crate::error::Result;
 use crate::id::ConversationId;
-use crate::page::{Page, Window};
 
 /// A page of them, always newest first (contract §4).
 ///

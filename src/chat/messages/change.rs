@@ -3,17 +3,17 @@
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
 
 use super::{Message, find, load, must_stand};
-use crate::access::Action;
 use crate::chat::Cx;
-use crate::chat::change::Batch;
+use crate::chat::access::Action;
+use crate::chat::event::{EventType, Fact};
 use crate::chat::files::{self, Links};
+use crate::chat::rate_limit::Limited;
+use crate::chat::text;
+use crate::chat::writer::Batch;
 use crate::entity::conversation::ConversationType;
 use crate::entity::{attachment, message, reaction};
 use crate::error::{Error, Result};
-use crate::event::{EventType, Fact};
 use crate::id::{MessageId, UserId};
-use crate::limit::Limited;
-use crate::text;
 
 /// Replaces the content of the caller's own message.
 ///

@@ -12,7 +12,7 @@ use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
 use serde::{Serialize, Serializer};
 use serde_json::Value as Json;
 
-use crate::access::{self, Member};
+use crate::chat::access::{self, Member};
 use crate::chat::files::{self, Attachment, Links};
 use crate::chat::reactions::{self, EmojiCount};
 use crate::chat::users;

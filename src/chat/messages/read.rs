@@ -9,12 +9,12 @@ use sea_orm::{
 };
 
 use super::{Message, find, find_many, load};
-use crate::access;
+use crate::chat::access;
+use crate::chat::page::{Page, Window};
 use crate::chat::{self, Cx};
 use crate::entity::message::{self, Column};
 use crate::error::{Error, Result};
 use crate::id::{ConversationId, MessageId};
-use crate::page::{Page, Window};
 
 /// A page of a conversation, always oldest first; replies are in it (contract §4).
 ///

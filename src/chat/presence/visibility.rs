@@ -6,14 +6,14 @@ use sea_orm::sea_query::SelectStatement;
 use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait};
 
 use super::Presence;
-use crate::access;
+use crate::chat::access;
+use crate::chat::page;
 use crate::chat::{self, Cx, users};
 use crate::config::Visibility;
 use crate::entity::participant;
 use crate::entity::presence::{self, Column, PresenceStatus};
 use crate::error::{Error, Result};
 use crate::id::UserId;
-use crate::page;
 
 /// Users asked for at once, at most.
 const MOST: usize = 500;

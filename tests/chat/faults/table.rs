@@ -31,7 +31,7 @@ fn code(folder: PathBuf) -> String {
 #[test]
 fn each_deliberate_fault_stands_in_the_code_and_in_the_table_with_the_test_that_notices_it() {
     let mut named: Vec<&str> = rows().iter().map(|row| row[0]).collect();
-    assert_eq!(named, confab::fault::NAMES);
+    assert_eq!(named, confab::config::fault::NAMES);
     let source = code(root().join("src"));
     let mut used: Vec<&str> =
         source.split("fault::is_on(\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
@@ -55,6 +55,6 @@ fn no_server_is_built_with_faults_unless_it_is_asked_for() {
     let others = features.lines().filter(|line| !line.starts_with('#') && !line.starts_with("faults"));
     assert!(others.clone().all(|line| !line.contains("faults")), "{features}");
     if !cfg!(feature = "faults") {
-        assert!(confab::fault::NAMES.iter().all(|name| !confab::fault::is_on(name)));
+        assert!(confab::config::fault::NAMES.iter().all(|name| !confab::config::fault::is_on(name)));
     }
 }

@@ -6,10 +6,10 @@ use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 
 use super::SendMessage;
+use crate::chat::text;
 use crate::entity::message::MessageType;
 use crate::error::{Error, Result};
 use crate::id::{FileId, MessageId};
-use crate::text;
 
 /// Attachments of a message, and bytes of its metadata, at most.
 const MOST_ATTACHMENTS: usize = 10;

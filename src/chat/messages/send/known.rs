@@ -8,17 +8,17 @@ use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter};
 
 use super::Job;
 use super::draft::Temp;
-use crate::access;
 use crate::chat;
-use crate::chat::change::Batch;
+use crate::chat::access;
 use crate::chat::files::{self, Stored};
 use crate::chat::messages::{Message, load, must_stand};
+use crate::chat::rate_limit::Limited;
 use crate::chat::users::{self, User};
+use crate::chat::writer::Batch;
+use crate::config::fault;
 use crate::entity::{conversation, message, participant};
 use crate::error::{Error, Result};
-use crate::fault;
 use crate::id::{FileId, MessageId, UserId};
-use crate::limit::Limited;
 
 /// How long a `tempId` is remembered.
 const REMEMBERED: TimeDelta = TimeDelta::hours(24);

@@ -1,0 +1,227 @@
+//! GraphQL over HTTP, by our own handler: mutations by POST and JSON only, bounded bodies and batches, and the status
+//! that each media type wants (contract §6).
+
+use std::sync::Arc;
+
+use async_graphql::Response as Answer;
+use async_graphql::parser::types::OperationType;
+use axum::extract::{FromRequestParts, Request, State, WebSocketUpgrade};
+use axum::http::header::{ACCEPT, ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, UPGRADE, VARY, WWW_AUTHENTICATE};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::de::DeserializeOwned;
+use serde_json::Value as Json;
+
+use super::budget::Budget;
+use super::guard::Cost;
+use super::{Door, Operation, error, graphiql, sse, websocket};
+use crate::auth::bearer;
+use crate::chat::Cx;
+use crate::error::{Error, Kind, Result};
+use crate::http::body;
+use crate::http::error::status;
+
+/// What the caller can read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Media {
+    /// `application/graphql-response+json`: the status tells how it went. Also for callers that take anything.
+    Response,
+    /// `application/json`, for clients of an older day: 200 for whatever was well formed.
+    Json,
+    /// `text/event-stream`, for a single answer only where the caller takes nothing else.
+    Events,
+}
+
+/// What the caller accepts.
+#[derive(Debug, Clone, Copy)]
+struct Accepted {
+    media: Media,
+    /// Whether a subscription may be answered.
+    events: bool,
+}
+
+/// Everything that comes to `/graphql`.
+pub(super) async fn entry(State(door): State<Arc<Door>>, request: Request) -> Response {
+    if wants_socket(request.headers()) {
+        let (mut parts, _) = request.into_parts();
+        return match WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
+            Ok(upgrade) => websocket::accept(door, &parts, upgrade),
+            Err(_) => refuse(&Error::bad_request("The WebSocket handshake is malformed"), Media::Response),
+        };
+    }
+    let wants_page = [Method::GET, Method::HEAD].contains(request.method()) && accepts(request.headers(), "text/html");
+    let has_query = request.uri().query().is_some_and(|query| query.contains("query="));
+    if wants_page && !has_query && door.app.config.graphql.graphiql {
+        return graphiql::page();
+    }
+    let accepted = match accepted(request.headers()) {
+        Ok(accepted) => accepted,
+        Err(error) => return refuse(&error, Media::Response),
+    };
+    match answer(&door, request, accepted).await {
+        Ok(response) => response,
+        Err(error) => refuse(&error, accepted.media),
+    }
+}
+
+/// Whether it is a handshake. Some clients offer other protocols with every request, `h2c` for one.
+fn wants_socket(headers: &HeaderMap) -> bool {
+    let offered = headers.get(UPGRADE).and_then(|offered| offered.to_str().ok()).unwrap_or_default();
+    offered.split(',').any(|protocol| protocol.trim().eq_ignore_ascii_case("websocket"))
+}
+
+async fn answer(door: &Arc<Door>, request: Request, accepted: Accepted) -> Result<Response> {
+    let method = request.method().clone();
+    if ![Method::GET, Method::HEAD, Method::POST].contains(&method) {
+        return Err(Error::new(Kind::MethodNotAllowed, "GraphQL takes GET and POST"));
+    }
+    let cx = viewer(door, request.headers()).await?;
+    if method != Method::POST {
+        let operation = from_query(request.uri().query().unwrap_or_default())?;
+        return one(door, cx, operation, accepted, false).await;
+    }
+    body::must_be_json(request.headers())?;
+    let bytes = body::read(request, body::LARGEST).await?;
+    if !bytes.trim_ascii_start().starts_with(b"[") {
+        return one(door, cx, body::from_json(&bytes)?, accepted, true).await;
+    }
+    let operations: Vec<Operation> = body::from_json(&bytes)?;
+    batch(door, cx, operations, accepted.media).await
+}
+
+/// Who calls.
+async fn viewer(door: &Door, headers: &HeaderMap) -> Result<Cx> {
+    let token = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(bearer);
+    door.app.authenticate(token.ok_or_else(|| Error::unauthenticated("A token is needed"))?).await
+}
+
+async fn one(door: &Arc<Door>, cx: Cx, operation: Operation, accepted: Accepted, by_post: bool) -> Result<Response> {
+    let Accepted { media, events } = accepted;
+    let checked = match door.check(operation) {
+        Ok(checked) => checked,
+        Err(refused) => return Ok(written(&error::response(&refused), media)),
+    };
+    match checked.kind {
+        OperationType::Mutation if !by_post => Err(Error::new(Kind::MethodNotAllowed, "Mutations go by POST")),
+        OperationType::Subscription if events => Ok(sse::stream(door, cx, checked).await),
+        OperationType::Subscription => {
+            Err(Error::new(Kind::NotAcceptable, "Subscriptions go over WebSocket or with Accept: text/event-stream"))
+        }
+        _ if media == Media::Events => Ok(sse::stream(door, cx, checked).await),
+        _ => Ok(written(&door.execute(&cx, &checked, &Budget::default()).await, media)),
+    }
+}
+
+/// A batch is answered in its order; its operations run one after the other, and together ask for no more than one may.
+async fn batch(door: &Arc<Door>, cx: Cx, operations: Vec<Operation>, media: Media) -> Result<Response> {
+    let most = door.app.config.graphql.max_batch;
+    if operations.is_empty() || operations.len() > most {
+        return Err(Error::bad_request(format!("A batch has 1 to {most} operations")));
+    }
+    if media == Media::Events {
+        return Err(Error::new(Kind::NotAcceptable, "A batch cannot be answered as events"));
+    }
+    let checked: Vec<_> = operations.into_iter().map(|operation| door.check(operation)).collect();
+    checked.iter().flatten().fold(Cost::default(), |sum, checked| sum.and(checked.cost)).check()?;
+    let budget = Budget::default();
+    let mut answers = Vec::with_capacity(checked.len());
+    for checked in checked {
+        answers.push(match checked {
+            Ok(checked) if checked.kind == OperationType::Subscription => {
+                error::response(&Error::new(Kind::NotAcceptable, "A batch takes no subscriptions"))
+            }
+            Ok(checked) => door.execute(&cx, &checked, &budget).await,
+            Err(refused) => error::response(&refused),
+        });
+    }
+    Ok(json(StatusCode::OK, media, error::all_bytes(&answers)))
+}
+
+fn from_query(query: &str) -> Result<Operation> {
+    let mut operation = Operation::default();
+    let decode = |text: &str| {
+        let text = text.replace('+', " ");
+        let decoded = percent_encoding::percent_decode_str(&text).decode_utf8().map(std::borrow::Cow::into_owned);
+        decoded.map_err(|_| Error::bad_request("The query string is not UTF-8"))
+    };
+    for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
+        let value = decode(value)?;
+        match name {
+            "query" => operation.query = value,
+            "operationName" => operation.operation_name = Some(value),
+            "variables" if !value.is_empty() => operation.variables = parameter(name, &value)?,
+            "extensions" if !value.is_empty() => operation.extensions = Some(parameter::<Json>(name, &value)?),
+            _ => {}
+        }
+    }
+    Ok(operation)
+}
+
+/// JSON in a query string.
+fn parameter<T: DeserializeOwned>(name: &str, value: &str) -> Result<T> {
+    serde_json::from_str(value).map_err(|_| Error::bad_request(format!("The parameter {name} is not a JSON object")))
+}
+
+/// What the caller accepts, in our order of liking. Clients that take subscriptions often say so with every request.
+fn accepted(headers: &HeaderMap) -> Result<Accepted> {
+    const LIKING: [(&str, Media); 5] = [
+        ("application/graphql-response+json", Media::Response),
+        ("application/json", Media::Json),
+        ("application/*", Media::Response),
+        ("*/*", Media::Response),
+        ("text/event-stream", Media::Events),
+    ];
+    if !headers.contains_key(ACCEPT) {
+        return Ok(Accepted { media: Media::Response, events: false });
+    }
+    let liked = LIKING.iter().find(|(kind, _)| accepts(headers, kind)).map(|(_, media)| *media);
+    let none = || Error::new(Kind::NotAcceptable, "GraphQL answers with application/graphql-response+json");
+    Ok(Accepted { media: liked.ok_or_else(none)?, events: accepts(headers, "text/event-stream") })
+}
+
+/// Whether the caller names this type, and not only to say that it is the last thing wanted.
+fn accepts(headers: &HeaderMap, wanted: &str) -> bool {
+    let lists = headers.get_all(ACCEPT).iter().filter_map(|list| list.to_str().ok());
+    lists.flat_map(|list| list.split(',')).any(|kind| {
+        let mut parts = kind.split(';').map(str::trim);
+        let is_wanted = parts.next().is_some_and(|kind| kind.eq_ignore_ascii_case(wanted));
+        let weight = parts.find_map(|part| part.strip_prefix("q=")).map(str::parse::<f32>);
+        is_wanted && !matches!(weight, Some(Ok(weight)) if weight <= 0.0)
+    })
+}
+
+/// A response that was executed, or refused before it could be: 200 for callers of an older day either way.
+fn written(answer: &Answer, media: Media) -> Response {
+    let refused = error::is_refusal(answer);
+    let status = if refused && media != Media::Json { StatusCode::BAD_REQUEST } else { StatusCode::OK };
+    json(status, media, error::bytes(answer))
+}
+
+/// A request that is not a well-formed one of GraphQL.
+fn refuse(error: &Error, media: Media) -> Response {
+    let mut response = json(status(error.kind), media, error::bytes(&error::response(error)));
+    let headers = response.headers_mut();
+    match error.kind {
+        Kind::Unauthenticated => {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        Kind::MethodNotAllowed => {
+            headers.insert(ALLOW, HeaderValue::from_static("GET, POST"));
+        }
+        _ => {}
+    }
+    response
+}
+
+fn json(status: StatusCode, media: Media, bytes: serde_json::Result<Vec<u8>>) -> Response {
+    let kind = match media {
+        Media::Json => "application/json",
+        Media::Response | Media::Events => "application/graphql-response+json",
+    };
+    let kind = format!("{kind}; charset=utf-8");
+    let headers = [(CACHE_CONTROL, "no-store"), (VARY, "Accept, Authorization")];
+    match bytes {
+        Ok(bytes) => (status, [(CONTENT_TYPE, kind)], headers, bytes).into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}

@@ -1,0 +1,138 @@
+//! The face of a message: its own fields, and the links that only GraphQL has.
+
+use async_graphql::connection::Connection;
+use async_graphql::{Context, Json, Object, Result};
+
+use super::loaders::{self, First, Loaders};
+use super::paging::{Paging, id_cursor};
+use super::reactions::ReactionCount;
+use crate::chat::Cx;
+use crate::chat::conversations::Conversation;
+use crate::chat::files::Attachment;
+use crate::chat::messages::{self, Message};
+use crate::chat::page::Window;
+use crate::chat::reactions::Reaction;
+use crate::chat::receipts::ReadReceipt;
+use crate::chat::users::User;
+use crate::entity::message::MessageType;
+use crate::id::{ConversationId, MessageId, UserId};
+
+type Time = chrono::DateTime<chrono::Utc>;
+
+/// A message. A deleted one is its tombstone: no content, no attachments, no reactions.
+#[Object]
+impl Message {
+    async fn id(&self) -> MessageId {
+        self.id
+    }
+
+    async fn conversation_id(&self) -> ConversationId {
+        self.conversation_id
+    }
+
+    async fn message_type(&self) -> MessageType {
+        self.message_type
+    }
+
+    /// Safe wherever it is shown: plain text as it was written, or markup of a small allow-list.
+    async fn content(&self) -> Option<&str> {
+        self.content.as_deref()
+    }
+
+    async fn sender_id(&self) -> UserId {
+        self.sender_id
+    }
+
+    async fn sender_name(&self) -> &str {
+        &self.sender_name
+    }
+
+    async fn parent_message_id(&self) -> Option<MessageId> {
+        self.parent_message_id
+    }
+
+    async fn reply_count(&self) -> i32 {
+        self.reply_count
+    }
+
+    async fn is_edited(&self) -> bool {
+        self.is_edited
+    }
+
+    async fn is_deleted(&self) -> bool {
+        self.is_deleted
+    }
+
+    async fn attachments(&self) -> &[Attachment] {
+        &self.attachments
+    }
+
+    /// Each emoji in the order of its first reaction.
+    async fn reaction_summary(&self) -> Vec<ReactionCount> {
+        ReactionCount::all(self.id, &self.reaction_summary)
+    }
+
+    async fn created_at(&self) -> Time {
+        self.created_at
+    }
+
+    async fn edited_at(&self) -> Option<Time> {
+        self.edited_at
+    }
+
+    async fn metadata(&self) -> Option<Json<serde_json::Value>> {
+        self.metadata.clone().map(Json)
+    }
+
+    /// Only where the sender gave one, and only to the sender.
+    async fn temp_id(&self) -> Option<&str> {
+        self.temp_id.as_deref()
+    }
+
+    async fn sender(&self, ctx: &Context<'_>) -> Result<User> {
+        loaders::user(ctx, self.sender_id).await
+    }
+
+    async fn conversation(&self, ctx: &Context<'_>) -> Result<Conversation> {
+        loaders::conversation(ctx, self.conversation_id).await
+    }
+
+    /// The message that this one replies to.
+    async fn parent(&self, ctx: &Context<'_>) -> Result<Option<Message>> {
+        match self.parent_message_id {
+            Some(parent) => Ok(ctx.data::<Loaders>()?.messages.load_one(parent).await?),
+            None => Ok(None),
+        }
+    }
+
+    /// The direct replies, oldest first.
+    async fn replies(
+        &self,
+        ctx: &Context<'_>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+    ) -> Result<Connection<String, Message>> {
+        let paging = Paging { first, after, last, before };
+        let (window, limit) = paging.window(false)?;
+        let page = match window {
+            Window::Oldest => {
+                let first = First { of: self.id, limit };
+                ctx.data::<Loaders>()?.replies.load_one(first).await?.unwrap_or_default()
+            }
+            _ => messages::thread(ctx.data::<Cx>()?, self.id, window, limit).await?,
+        };
+        Ok(paging.connection(page, window.is_forward(), |message| id_cursor(message.id)))
+    }
+
+    /// Who reacted with what, oldest first.
+    async fn reactions(&self, ctx: &Context<'_>) -> Result<Vec<Reaction>> {
+        Ok(ctx.data::<Loaders>()?.reactions.load_one(self.id).await?.unwrap_or_default())
+    }
+
+    /// Who of those present has read it, without its sender.
+    async fn read_receipts(&self, ctx: &Context<'_>) -> Result<Vec<ReadReceipt>> {
+        Ok(ctx.data::<Loaders>()?.receipts.load_one(self.id).await?.unwrap_or_default())
+    }
+}

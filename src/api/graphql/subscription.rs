@@ -1,0 +1,171 @@
+//! The subscriptions: a line a field. A field is never left running: it is executed once when somebody subscribes, to
+//! check what they ask for, and once for each event, for everybody with the same question (see `render`).
+
+use std::sync::Arc;
+
+use async_graphql::{Context, Result, Subscription};
+use tokio_stream::{Iter, iter};
+
+use super::events;
+use crate::chat::Cx;
+use crate::chat::conversations::{self, Announcement, Told};
+use crate::chat::event::{Event, Fact, Topic};
+use crate::chat::log::Head;
+use crate::chat::messages::Message;
+use crate::chat::presence::Presence;
+use crate::chat::reactions::ReactionChange;
+use crate::chat::receipts::ReadReceiptMove;
+use crate::chat::typing::TypingIndicator;
+use crate::id::ConversationId;
+
+/// What a subscription is executed upon.
+#[derive(Clone)]
+pub(crate) enum Source {
+    /// Somebody subscribes: is it theirs to hear?
+    Check,
+    /// This happened.
+    Happened(Happened),
+}
+
+/// What happened, and what its viewer is told of the conversation where the field shows that.
+#[derive(Clone)]
+pub(crate) struct Happened {
+    pub event: Arc<Event>,
+    pub head: Arc<Head>,
+    pub told: Option<Arc<Told>>,
+}
+
+/// None or one: what an event comes to for a question.
+type Answer<T> = Iter<std::option::IntoIter<T>>;
+
+pub struct Subscription;
+
+/// Everything that can be heard as it happens.
+#[Subscription]
+impl Subscription {
+    /// Messages as they are sent, edited and deleted.
+    async fn messages(&self, ctx: &Context<'_>, conversation_id: Option<ConversationId>) -> Result<Answer<Message>> {
+        hear(ctx, conversation_id, |cx, event| match &event.fact {
+            Fact::Message(message) => Some(Message::clone(message).for_viewer(cx.me())),
+            _ => None,
+        })
+        .await
+    }
+
+    /// Who starts and stops typing.
+    async fn typing(
+        &self,
+        ctx: &Context<'_>,
+        conversation_id: Option<ConversationId>,
+    ) -> Result<Answer<TypingIndicator>> {
+        hear(ctx, conversation_id, |_, event| match &event.fact {
+            Fact::Typing(typing) => Some(typing.clone()),
+            _ => None,
+        })
+        .await
+    }
+
+    /// How those are with whom the viewer shares a conversation.
+    async fn presence(&self, ctx: &Context<'_>) -> Result<Answer<Presence>> {
+        hear(ctx, None, |_, event| match &event.fact {
+            Fact::Presence { presence, .. } => Some(presence.clone()),
+            _ => None,
+        })
+        .await
+    }
+
+    /// Read markers as they move.
+    async fn receipts(
+        &self,
+        ctx: &Context<'_>,
+        conversation_id: Option<ConversationId>,
+    ) -> Result<Answer<ReadReceiptMove>> {
+        hear(ctx, conversation_id, |_, event| match &event.fact {
+            Fact::Receipt(moved) => Some(moved.clone()),
+            _ => None,
+        })
+        .await
+    }
+
+    /// Reactions as they come and go.
+    async fn reactions(
+        &self,
+        ctx: &Context<'_>,
+        conversation_id: Option<ConversationId>,
+    ) -> Result<Answer<ReactionChange>> {
+        hear(ctx, conversation_id, |_, event| match &event.fact {
+            Fact::Reaction(change) => Some(change.clone()),
+            _ => None,
+        })
+        .await
+    }
+
+    /// Conversations that are created, changed, left or deleted, each as it is when it is told. People who are added in
+    /// one call are one change.
+    async fn conversation_changes(
+        &self,
+        ctx: &Context<'_>,
+        conversation_id: Option<ConversationId>,
+    ) -> Result<Answer<Announcement>> {
+        let told = here(ctx, conversation_id).await?.and_then(|happened| happened.told);
+        Ok(iter(told.map(|told| told.announcement())))
+    }
+
+    /// Everything that the viewer may see and that stands in the log; from the cursor `after`, else from now on.
+    #[graphql(name = "events")]
+    async fn everything(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "A cursor that an event came with: what was missed since comes first, without a gap")]
+        after: Option<String>,
+    ) -> Result<Answer<events::Event>> {
+        // Where to start is the connection's business; here it is only looked at.
+        let _ = after;
+        let cx = ctx.data::<Cx>()?;
+        let seen = here(ctx, None).await?.and_then(|Happened { event, head, told }| {
+            events::written(cx, &head, &event, told.map(|told| told.announcement()))
+        });
+        Ok(iter(seen))
+    }
+}
+
+/// Which events wake the field of this name.
+pub(crate) fn topics(field: &str) -> Option<&'static [Topic]> {
+    const TOPICS: [(&str, &[Topic]); 7] = [
+        ("messages", &[Topic::Messages]),
+        ("typing", &[Topic::Typing]),
+        ("presence", &[Topic::Presence]),
+        ("receipts", &[Topic::Receipts]),
+        ("reactions", &[Topic::Reactions]),
+        ("conversationChanges", &[Topic::Conversations]),
+        ("events", &[Topic::Messages, Topic::Reactions, Topic::Receipts, Topic::Conversations]),
+    ];
+    TOPICS.iter().find(|(name, _)| *name == field).map(|(_, topics)| *topics)
+}
+
+async fn hear<T>(
+    ctx: &Context<'_>,
+    conversation: Option<ConversationId>,
+    pick: impl Fn(&Cx, &Event) -> Option<T>,
+) -> Result<Answer<T>> {
+    let heard = here(ctx, conversation).await?;
+    let cx = ctx.data::<Cx>()?;
+    Ok(iter(heard.and_then(|happened| pick(cx, &happened.event))))
+}
+
+/// The event, if it belongs to the conversation that was asked for. For a check, whether that is the viewer's.
+async fn here(ctx: &Context<'_>, conversation: Option<ConversationId>) -> Result<Option<Happened>> {
+    match ctx.data::<Source>()? {
+        Source::Happened(happened) => {
+            let here = conversation.is_none() || happened.event.conversation == conversation;
+            Ok(here.then(|| happened.clone()))
+        }
+        Source::Check => {
+            if let Some(conversation) = conversation {
+                let cx = ctx.data::<Cx>()?;
+                conversations::must_be_in(cx, conversation).await?;
+            }
+            Ok(None)
+        }
+    }
+}

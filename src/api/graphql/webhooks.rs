@@ -1,0 +1,96 @@
+//! The administration of webhooks: a line a field, each one function of the chat.
+
+use async_graphql::connection::Connection;
+use async_graphql::{Context, Object, Result};
+use chrono::{DateTime, Utc};
+
+use super::paging::{Paging, id_cursor};
+use crate::chat::Cx;
+use crate::entity::webhook_delivery::DeliveryState;
+use crate::error::Error;
+use crate::id::{WebhookDeliveryId, WebhookEndpointId};
+use crate::webhooks::{self, Delivery, Endpoint, EndpointChange, EndpointInput, Replay};
+
+#[derive(Default)]
+pub struct WebhookQuery;
+
+#[Object]
+impl WebhookQuery {
+    /// Who is told of events. For administrators.
+    async fn webhook_endpoints(&self, ctx: &Context<'_>) -> Result<Vec<Endpoint>> {
+        Ok(webhooks::endpoints(ctx.data::<Cx>()?).await?)
+    }
+
+    /// What was sent, waits or has failed, oldest first; where nothing is said, the newest 50. For administrators.
+    #[allow(clippy::too_many_arguments)]
+    async fn webhook_deliveries(
+        &self,
+        ctx: &Context<'_>,
+        endpoint_id: Option<WebhookEndpointId>,
+        state: Option<DeliveryState>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+    ) -> Result<Connection<String, Delivery>> {
+        let paging = Paging { first, after, last, before };
+        let (window, limit) = paging.window(true)?;
+        let page = webhooks::deliveries(ctx.data::<Cx>()?, endpoint_id, state, window, limit).await?;
+        Ok(paging.connection(page, window.is_forward(), |delivery| id_cursor(delivery.id)))
+    }
+}
+
+#[derive(Default)]
+pub struct WebhookMutation;
+
+#[Object]
+impl WebhookMutation {
+    /// The answer shows the endpoint's `secret`, once. For administrators.
+    async fn create_webhook_endpoint(&self, ctx: &Context<'_>, input: EndpointInput) -> Result<Endpoint> {
+        Ok(webhooks::create(ctx.data::<Cx>()?, input).await?)
+    }
+
+    /// What waits for the endpoint is tried at once. For administrators.
+    async fn update_webhook_endpoint(
+        &self,
+        ctx: &Context<'_>,
+        endpoint_id: WebhookEndpointId,
+        input: EndpointChange,
+    ) -> Result<Endpoint> {
+        Ok(webhooks::update(ctx.data::<Cx>()?, endpoint_id, input).await?)
+    }
+
+    /// With everything that waits for it. For administrators.
+    async fn delete_webhook_endpoint(&self, ctx: &Context<'_>, endpoint_id: WebhookEndpointId) -> Result<bool> {
+        webhooks::delete(ctx.data::<Cx>()?, endpoint_id).await?;
+        Ok(true)
+    }
+
+    /// The answer shows the new `secret`, once; the old one signs beside it for 24 hours. For administrators.
+    async fn rotate_webhook_secret(&self, ctx: &Context<'_>, endpoint_id: WebhookEndpointId) -> Result<Endpoint> {
+        Ok(webhooks::rotate(ctx.data::<Cx>()?, endpoint_id).await?)
+    }
+
+    /// Sends an event of the type `webhook.test`. For administrators.
+    async fn send_test_event(&self, ctx: &Context<'_>, endpoint_id: WebhookEndpointId) -> Result<Delivery> {
+        Ok(webhooks::send_test(ctx.data::<Cx>()?, endpoint_id).await?)
+    }
+
+    /// Sends deliveries again, under their old ids: those of `deliveryIds`, or those of an endpoint that have failed,
+    /// from `from` on and before `to`. Answers how many. For administrators.
+    async fn replay_webhook_deliveries(
+        &self,
+        ctx: &Context<'_>,
+        delivery_ids: Option<Vec<WebhookDeliveryId>>,
+        endpoint_id: Option<WebhookEndpointId>,
+        from: Option<DateTime<Utc>>,
+        to: Option<DateTime<Utc>>,
+    ) -> Result<u64> {
+        let which = match (delivery_ids, endpoint_id) {
+            (Some(ids), None) if from.is_none() && to.is_none() => Replay::Ids(ids),
+            (None, Some(endpoint)) => Replay::Failed { endpoint, from, to },
+            _ => return Err(Error::bad_request("Name either deliveryIds, or endpointId with from and to").into()),
+        };
+        Ok(webhooks::replay(ctx.data::<Cx>()?, which).await?)
+    }
+}

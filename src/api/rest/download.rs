@@ -1,0 +1,158 @@
+//! Bytes over HTTP: a range of them, or none where the caller has them already, under headers that keep a browser
+//! from running them.
+
+use std::ops::Range;
+
+use axum::body::Body;
+use axum::http::header::{
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_SECURITY_POLICY,
+    CONTENT_TYPE, ETAG, IF_NONE_MATCH, IF_RANGE, RANGE, X_CONTENT_TYPE_OPTIONS,
+};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::Response;
+
+use super::disposition::disposition;
+use crate::chat::files::{self, Bytes};
+use crate::error::{Error, Kind, Result};
+use crate::http::error;
+
+/// The answer to a request with these headers.
+///
+/// # Errors
+/// `NotFound` for bytes that were removed a moment ago, `Unavailable`.
+pub(super) async fn download(asked: &HeaderMap, bytes: Bytes) -> Result<Response> {
+    let (size, tag) = (bytes.size, format!("\"{}\"", bytes.tag));
+    let headers = headers(&bytes, &tag);
+    if is_known(asked, &tag) {
+        return Ok(answer(StatusCode::NOT_MODIFIED, headers, Body::empty()));
+    }
+    let range = match range(asked, size, &tag) {
+        Ok(range) => range,
+        Err(refused) => return Ok(refuse(&refused, size)),
+    };
+    let (status, range) = range.map_or((StatusCode::OK, 0..size), |range| (StatusCode::PARTIAL_CONTENT, range));
+    let mut headers = headers;
+    if status == StatusCode::PARTIAL_CONTENT {
+        headers.insert(CONTENT_RANGE, value(&format!("bytes {}-{}/{size}", range.start, range.end - 1)));
+    }
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(range.end - range.start));
+    Ok(answer(status, headers, Body::from_stream(bytes.read(range).await?)))
+}
+
+fn answer(status: StatusCode, headers: HeaderMap, body: Body) -> Response {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    response
+}
+
+fn headers(bytes: &Bytes, tag: &str) -> HeaderMap {
+    let content_type = match bytes.content_type.as_str() {
+        "text/plain" => "text/plain; charset=utf-8",
+        other => other,
+    };
+    let shown = files::is_shown(&bytes.content_type, &bytes.file_name);
+    HeaderMap::from_iter([
+        (CONTENT_TYPE, value(content_type)),
+        (CONTENT_DISPOSITION, disposition(shown, &bytes.file_name)),
+        (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+        (CONTENT_SECURITY_POLICY, HeaderValue::from_static("sandbox; default-src 'none'")),
+        // It never changes, but whether it may be read does.
+        (CACHE_CONTROL, HeaderValue::from_static("private, no-cache")),
+        (ACCEPT_RANGES, HeaderValue::from_static("bytes")),
+        (ETAG, value(tag)),
+    ])
+}
+
+fn value(text: &str) -> HeaderValue {
+    HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("application/octet-stream"))
+}
+
+/// Whether the caller holds these bytes already.
+fn is_known(asked: &HeaderMap, tag: &str) -> bool {
+    let lists = asked.get_all(IF_NONE_MATCH).iter().filter_map(|list| list.to_str().ok());
+    lists
+        .flat_map(|list| list.split(','))
+        .map(str::trim)
+        .any(|known| known == "*" || known.trim_start_matches("W/") == tag)
+}
+
+/// The one range that is asked for. Several at once are refused: nobody who plays or resumes a file asks so, and the
+/// answer could be larger than the file.
+fn range(asked: &HeaderMap, size: u64, tag: &str) -> Result<Option<Range<u64>>> {
+    let Some(range) = asked.get(RANGE).and_then(|range| range.to_str().ok()) else { return Ok(None) };
+    if asked.get(IF_RANGE).is_some_and(|known| known.as_bytes() != tag.as_bytes()) {
+        return Ok(None);
+    }
+    let Some((unit, range)) = range.split_once('=') else { return Ok(None) };
+    if !unit.trim().eq_ignore_ascii_case("bytes") {
+        return Ok(None);
+    }
+    let refused = || Error::new(Kind::RangeNotSatisfiable, "This range is not in the file");
+    let (first, last) = range.trim().split_once('-').ok_or_else(refused)?;
+    let number = |text: &str| match text.bytes().all(|byte| byte.is_ascii_digit()) {
+        // More digits than fit are beyond any file.
+        true => Ok(text.parse::<u64>().unwrap_or(u64::MAX)),
+        false => Err(refused()),
+    };
+    let range = match (first, last) {
+        ("", "") => return Err(refused()),
+        ("", length) => size.saturating_sub(number(length)?)..size,
+        (first, "") => number(first)?..size,
+        (first, last) => number(first)?..number(last)?.saturating_add(1).min(size),
+    };
+    if range.is_empty() { Err(refused()) } else { Ok(Some(range)) }
+}
+
+fn refuse(refused: &Error, size: u64) -> Response {
+    let mut response = error::refuse(refused);
+    response.headers_mut().insert(CONTENT_RANGE, value(&format!("bytes */{size}")));
+    response.headers_mut().insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn asked(range: &str) -> HeaderMap {
+        HeaderMap::from_iter([(RANGE, HeaderValue::try_from(range).unwrap())])
+    }
+
+    #[test]
+    fn one_range_is_answered_and_anything_else_is_refused_or_ignored() {
+        let cases: [(&str, Option<Option<Range<u64>>>); 17] = [
+            ("bytes=0-0", Some(Some(0..1))),
+            ("bytes=2-4", Some(Some(2..5))),
+            ("Bytes=2-", Some(Some(2..10))),
+            ("bytes=-3", Some(Some(7..10))),
+            ("bytes=-99", Some(Some(0..10))),
+            ("bytes=5-99999999999999999999999", Some(Some(5..10))),
+            ("bytes=10-", None),
+            ("bytes=10-12", None),
+            ("bytes=4-2", None),
+            ("bytes=-0", None),
+            ("bytes=-", None),
+            ("bytes=--5", None),
+            ("bytes=-5-2", None),
+            ("bytes=a-b", None),
+            ("bytes=0-,0-,0-", None),
+            ("items=0-1", Some(None)),
+            ("bytes", Some(None)),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(range(&asked(text), 10, "\"t\"").ok(), expected, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_range_lies_within_the_file(text in "bytes=[0-9]{0,3}-[0-9]{0,3}", size in 1_u64..400) {
+            if let Ok(Some(range)) = range(&asked(&text), size, "\"t\"") {
+                prop_assert!(range.start < range.end && range.end <= size);
+            }
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! A form with a file, read part after part: bounded in bytes, in parts, in the heads of parts and in time, and never
+//! held in memory.
+
+use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use axum::body::{Body, BodyDataStream};
+use axum::extract::multipart::{Field, MultipartError};
+use axum::extract::{FromRequest, Multipart, Request};
+use axum::http::HeaderMap;
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use bytes::Bytes;
+use futures_util::Stream;
+use tokio::time::{Instant, timeout_at};
+
+use crate::error::{Error, Kind, Result};
+use crate::http::body;
+
+/// What a form may hold beside its file, in bytes, and how many parts.
+const BESIDE: u64 = 64 * 1024;
+const MOST_PARTS: usize = 10;
+/// Bytes that may come before a part, or a piece of one, can be made of them: what is longer is a head without end.
+const UNCLAIMED: usize = 512 * 1024;
+/// Bytes a second that a form has to come with, on the whole: half of what a slow uplink (128 kbit/s) does. Only what
+/// comes slower for longer than the server waits ends; a bound on the whole time would end large files or none.
+const SLOWEST_BYTES_PER_SECOND: u64 = 8 * 1024;
+
+/// A form that is being read.
+pub(super) struct Form {
+    parts: Multipart,
+    told: Arc<Told>,
+    seen: usize,
+    pace: Pace,
+}
+
+/// How far the form may be behind the slowest pace.
+#[derive(Clone, Copy)]
+struct Pace {
+    grace: Duration,
+}
+
+/// What the form and its source tell each other.
+#[derive(Default)]
+struct Told {
+    /// Bytes that came, and microseconds that they were waited for: what the server takes for its own work is not counted.
+    came: AtomicU64,
+    waited: AtomicU64,
+    unclaimed: AtomicUsize,
+    refused: OnceLock<Error>,
+}
+
+impl Form {
+    /// The form of a request, whose file has up to `most` bytes, and which may be late for `grace`.
+    ///
+    /// # Errors
+    /// `UnsupportedMediaType` for another type and a compressed body, `BadRequest` without a boundary,
+    /// `PayloadTooLarge` for a body that announces too much.
+    pub async fn open(request: Request, most: u64, grace: Duration) -> Result<Self> {
+        body::refuse_compressed(request.headers())?;
+        must_be_form(request.headers())?;
+        let most = most.saturating_add(BESIDE);
+        let announced =
+            request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+        let (head, body) = request.into_parts();
+        if announced.is_some_and(|length| length > most) {
+            return Err(too_large());
+        }
+        let told = Arc::<Told>::default();
+        let source = Source { body: body.into_data_stream(), told: Arc::clone(&told), left: most, gave: false };
+        let parts = Multipart::from_request(Request::from_parts(head, Body::from_stream(source)), &()).await;
+        let parts = parts.map_err(|_| Error::bad_request("The form has no boundary"))?;
+        Ok(Self { parts, told, seen: 0, pace: Pace { grace } })
+    }
+
+    /// The next part, if there is one.
+    ///
+    /// # Errors
+    /// `BadRequest` for a broken form, one part too many, or a part without a name; `PayloadTooLarge`, `Timeout`.
+    pub async fn next(&mut self) -> Result<Option<Part<'_>>> {
+        self.seen += 1;
+        if self.seen > MOST_PARTS + 1 {
+            return Err(Error::bad_request(format!("A form has at most {MOST_PARTS} parts")));
+        }
+        let field = match self.pace.keeps(&self.told, self.parts.next_field()).await? {
+            Ok(field) => field,
+            Err(cause) => return Err(self.told.broken(&cause)),
+        };
+        self.told.unclaimed.store(0, Ordering::Relaxed);
+        let Some(field) = field else { return Ok(None) };
+        if field.name().is_none_or(str::is_empty) {
+            return Err(Error::bad_request("Every part of a form needs a name"));
+        }
+        Ok(Some(Part { field, told: &self.told, pace: self.pace }))
+    }
+}
+
+/// A part of a form.
+pub(super) struct Part<'f> {
+    field: Field<'f>,
+    told: &'f Told,
+    pace: Pace,
+}
+
+impl Part<'_> {
+    pub fn name(&self) -> &str {
+        self.field.name().unwrap_or_default()
+    }
+
+    pub fn file_name(&self) -> Option<&str> {
+        self.field.file_name()
+    }
+
+    pub fn content_type(&self) -> Option<&str> {
+        self.field.content_type()
+    }
+
+    /// The next bytes of the part, if there are more.
+    ///
+    /// # Errors
+    /// As [`Form::next`].
+    pub async fn piece(&mut self) -> Result<Option<Bytes>> {
+        let piece = self.pace.keeps(self.told, self.field.chunk()).await?;
+        let piece = piece.map_err(|cause| self.told.broken(&cause))?;
+        self.told.unclaimed.store(0, Ordering::Relaxed);
+        Ok(piece)
+    }
+
+    /// All of a short part.
+    ///
+    /// # Errors
+    /// `BadRequest` for more than `most` bytes and for what is no text, besides those of [`Form::next`].
+    pub async fn text(mut self, most: usize) -> Result<String> {
+        let mut text = Vec::new();
+        while let Some(piece) = self.piece().await? {
+            text.extend_from_slice(&piece);
+            if text.len() > most {
+                return Err(Error::bad_request(format!("{} is too long", self.name())));
+            }
+        }
+        String::from_utf8(text).map_err(|_| Error::bad_request("A part of the form is not UTF-8"))
+    }
+}
+
+impl Pace {
+    /// Reads on, unless the form falls too far behind the slowest pace.
+    async fn keeps<T>(self, told: &Told, reading: impl Future<Output = T>) -> Result<T> {
+        let (mut reading, began) = (pin!(reading), Instant::now());
+        let waited = Duration::from_micros(told.waited.load(Ordering::Relaxed));
+        loop {
+            let came = told.came.load(Ordering::Relaxed);
+            let may_wait = self.grace + Duration::from_millis(came.saturating_mul(1000) / SLOWEST_BYTES_PER_SECOND);
+            let read = timeout_at(began + may_wait.saturating_sub(waited), reading.as_mut()).await;
+            let micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+            if let Ok(read) = read {
+                told.waited.fetch_add(micros, Ordering::Relaxed);
+                return Ok(read);
+            }
+            // A piece may be found long after its first bytes came.
+            if told.came.load(Ordering::Relaxed) == came {
+                return Err(Error::new(Kind::Timeout, "The form did not come in time"));
+            }
+        }
+    }
+}
+
+fn must_be_form(headers: &HeaderMap) -> Result<()> {
+    let declared = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let kind = declared.split(';').next().unwrap_or_default().trim();
+    if kind.eq_ignore_ascii_case("multipart/form-data") {
+        return Ok(());
+    }
+    Err(Error::new(Kind::UnsupportedMediaType, "The body must be multipart/form-data"))
+}
+
+fn too_large() -> Error {
+    Error::new(Kind::PayloadTooLarge, "The body is too large")
+}
+
+impl Told {
+    /// Why the form cannot be read: the reason of its source, or else its own form.
+    fn broken(&self, cause: &MultipartError) -> Error {
+        tracing::debug!(%cause, "a form is broken");
+        self.refused.get().cloned().unwrap_or_else(|| Error::bad_request("The form is malformed"))
+    }
+}
+
+/// The body as the parser may see it: a piece at a time, since it would hold all that has come, and no more than is
+/// allowed.
+struct Source {
+    body: BodyDataStream,
+    told: Arc<Told>,
+    left: u64,
+    gave: bool,
+}
+
+impl Stream for Source {
+    type Item = Result<Bytes>;
+
+    fn poll_next(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if std::mem::take(&mut self.gave) {
+            task.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let Some(piece) = ready!(Pin::new(&mut self.body).poll_next(task)) else { return Poll::Ready(None) };
+        let outcome = piece.map_err(|_| Error::bad_request("The body broke off")).and_then(|piece| {
+            let size = piece.len();
+            self.told.came.fetch_add(size as u64, Ordering::Relaxed);
+            self.left = self.left.checked_sub(size as u64).ok_or_else(too_large)?;
+            if self.told.unclaimed.fetch_add(size, Ordering::Relaxed) > UNCLAIMED {
+                return Err(Error::bad_request("The form is malformed"));
+            }
+            Ok(piece)
+        });
+        self.gave = true;
+        if let Err(error) = &outcome {
+            let _first = self.told.refused.set(error.clone());
+        }
+        Poll::Ready(Some(outcome))
+    }
+}

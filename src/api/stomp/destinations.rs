@@ -1,0 +1,157 @@
+//! The table of sends and queues (reference, STOMP Destinations): what each takes, which function of the chat it
+//! calls, and what its refusals begin with.
+
+use serde::Deserialize;
+
+use crate::chat::event::Topic;
+use crate::chat::messages::{self, SendMessage};
+use crate::chat::presence::{self, SetPresence};
+use crate::chat::reactions::{self, React};
+use crate::chat::{Cx, receipts, typing};
+use crate::error::{Error, Result, in_time};
+use crate::http::body;
+use crate::id::{ConversationId, MessageId};
+
+/// What a client can send to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Send {
+    Message,
+    Typing,
+    MarkRead,
+    Reaction,
+    Presence,
+    Heartbeat,
+}
+
+/// Destination, what it is, and what a refusal begins with.
+const SENDS: [(&str, Send, &str); 6] = [
+    ("/app/chat.send", Send::Message, "Failed to send message"),
+    ("/app/chat.typing", Send::Typing, "Failed to update typing"),
+    ("/app/chat.markRead", Send::MarkRead, "Failed to mark as read"),
+    ("/app/chat.reaction", Send::Reaction, "Failed to update reaction"),
+    ("/app/chat.presence", Send::Presence, "Failed to update presence"),
+    ("/app/chat.heartbeat", Send::Heartbeat, "Failed to keep the session alive"),
+];
+
+/// What a client can listen on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Queue {
+    Events(Topic),
+    /// What this very session did wrong.
+    Errors,
+}
+
+const QUEUES: [(&str, Queue); 7] = [
+    ("/user/queue/chat/messages", Queue::Events(Topic::Messages)),
+    ("/user/queue/chat/typing", Queue::Events(Topic::Typing)),
+    ("/user/queue/chat/presence", Queue::Events(Topic::Presence)),
+    ("/user/queue/chat/receipts", Queue::Events(Topic::Receipts)),
+    ("/user/queue/chat/reactions", Queue::Events(Topic::Reactions)),
+    ("/user/queue/chat/conversations", Queue::Events(Topic::Conversations)),
+    ("/user/queue/chat/errors", Queue::Errors),
+];
+
+/// What belongs to the broker alone: no client publishes there or listens elsewhere than on its own queues.
+const BROKER: [&str; 3] = ["/queue/", "/topic/", "/user/"];
+
+/// Something refused, with what the sentence begins with.
+pub(super) struct Refused {
+    pub prefix: &'static str,
+    pub error: Error,
+}
+
+/// The queue of a SUBSCRIBE.
+///
+/// # Errors
+/// `Forbidden` for what belongs to the broker, `NotFound` for what does not exist.
+pub(super) fn queue(destination: &str) -> Result<Queue, Refused> {
+    let known = QUEUES.iter().find(|(name, _)| *name == destination).map(|(_, queue)| *queue);
+    known.ok_or_else(|| Refused { prefix: "Failed to subscribe", error: no_destination(destination) })
+}
+
+/// Does what a SEND asks for.
+///
+/// # Errors
+/// Those of the chat, and those of [`queue`].
+pub(super) async fn perform(cx: &Cx, destination: &str, body: &[u8]) -> Result<(), Refused> {
+    let known = SENDS.iter().find(|(name, _, _)| *name == destination);
+    let Some((_, send, prefix)) = known else {
+        return Err(Refused { prefix: "Failed to send", error: no_destination(destination) });
+    };
+    in_time(send.perform(cx, body)).await.map_err(|error| Refused { prefix, error })
+}
+
+fn no_destination(destination: &str) -> Error {
+    if BROKER.iter().any(|prefix| destination.starts_with(prefix)) {
+        Error::forbidden("This destination belongs to the server")
+    } else {
+        Error::not_found("There is no such destination")
+    }
+}
+
+/// What `SendMessageRequest` has beside the body of `POST …/messages`. That is read from the same bytes, just as REST
+/// reads it.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Place {
+    conversation_id: ConversationId,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct TypingPayload {
+    conversation_id: ConversationId,
+    typing: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ReadPayload {
+    conversation_id: ConversationId,
+    #[serde(default)]
+    last_read_message_id: Option<MessageId>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ReactionPayload {
+    message_id: MessageId,
+    #[serde(default)]
+    conversation_id: Option<ConversationId>,
+    emoji: String,
+    #[serde(default = "yes")]
+    add: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl Send {
+    async fn perform(self, cx: &Cx, body: &[u8]) -> Result<()> {
+        match self {
+            Send::Message => {
+                let Place { conversation_id } = body::object_from_json(body)?;
+                messages::send(cx, conversation_id, body::object_from_json::<SendMessage>(body)?).await.map(drop)
+            }
+            Send::Typing => {
+                let TypingPayload { conversation_id, typing } = body::object_from_json(body)?;
+                typing::set(cx, conversation_id, typing).await
+            }
+            Send::MarkRead => {
+                let ReadPayload { conversation_id, last_read_message_id } = body::object_from_json(body)?;
+                receipts::mark_read(cx, conversation_id, last_read_message_id).await.map(drop)
+            }
+            Send::Reaction => {
+                let ReactionPayload { message_id, conversation_id, emoji, add } = body::object_from_json(body)?;
+                if let Some(conversation) = conversation_id {
+                    messages::must_be_of(cx, message_id, conversation).await?;
+                }
+                let how = if add { React::Add } else { React::Remove };
+                reactions::react(cx, message_id, &emoji, how).await.map(drop)
+            }
+            Send::Presence => presence::set(cx, body::object_from_json::<SetPresence>(body)?).await.map(drop),
+            Send::Heartbeat => presence::heartbeat(cx).await,
+        }
+    }
+}

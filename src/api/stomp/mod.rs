@@ -1,0 +1,99 @@
+//! The STOMP door: frames over WebSocket and SockJS, a session that speaks them, and the table of destinations
+//! (contract §5). No rule of chat stands here, and no SQL.
+
+mod agreement;
+mod connected;
+mod destinations;
+pub mod frame;
+mod session;
+mod subscription;
+mod wire;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
+use axum::http::request::Parts;
+use axum::response::IntoResponse;
+use axum::routing::get;
+use futures_util::FutureExt;
+
+use crate::app::App;
+use crate::auth::{self, bearer};
+use crate::config::Cors;
+use crate::connection;
+use crate::http::peer::{Client, Introduction, MAX_STRANGER_BYTES, Shares};
+use sockjs::{Admission, Opening, Options, Origins};
+
+use session::Session;
+use wire::{Agreed, StompWire};
+
+/// Where the door is.
+const PREFIX: &str = "/ws/chat";
+/// Where the client script of the iframe page is: the very script that clients load, from inside the binary.
+const SCRIPT: &str = "/ws/sockjs-1.6.1.min.js";
+/// The names of STOMP's versions as sub-protocols.
+const PROTOCOLS: [&str; 3] = ["v10.stomp", "v11.stomp", "v12.stomp"];
+
+/// The routes of this door.
+pub fn router(app: &Arc<App>) -> Router {
+    let shared = Arc::clone(app);
+    let endpoint = sockjs::router(PREFIX, options(app), move |opening: Opening, session| {
+        let app = Arc::clone(&shared);
+        async move {
+            let agreed = Arc::new(Agreed::default());
+            let stopping = app.stopping.clone();
+            let wire = StompWire::new(session, Arc::clone(&agreed));
+            let (token, introduction) = (token(&opening.request), Introduction::of(&opening.request.extensions));
+            connection::run(wire, Session::new(app, opening.id, token, introduction, agreed), stopping).await;
+        }
+    });
+    endpoint.route(SCRIPT, get(script))
+}
+
+fn options(app: &Arc<App>) -> Options {
+    let shared = Arc::clone(app);
+    // A session over HTTP has no connection of its own that would be counted.
+    let shares = Shares::new(app.config.limits.connections_per_address);
+    Options {
+        origins: origins(&app.config.cors),
+        client_script: SCRIPT.to_owned(),
+        // What the server that clients come from says, although no session of one process needs a cookie.
+        cookie_needed: true,
+        protocols: PROTOCOLS.map(str::to_owned).to_vec(),
+        identify: Some(Arc::new(move |request| {
+            let (app, token) = (Arc::clone(&shared), token(request));
+            async move { app.tokens.verify(&token?).await.ok().map(|claims| claims.user) }.boxed()
+        })),
+        unclaimed_limit: MAX_STRANGER_BYTES,
+        admit: Some(Arc::new(move |request| match request.extensions.get::<Client>() {
+            Some(Client(address)) => shares.take(*address).map(|share| Box::new(share) as Admission),
+            None => Some(Box::new(())),
+        })),
+        ..Options::default()
+    }
+}
+
+fn origins(settings: &Cors) -> Origins {
+    match settings.allowed_origins.as_slice() {
+        [] => Origins::SameOrigin,
+        _ if settings.any() => Origins::Any,
+        origins => Origins::List(origins.to_vec()),
+    }
+}
+
+/// The token that a request brings: in its URL, which is all that a browser can set, or in `Authorization`.
+fn token(request: &Parts) -> Option<String> {
+    let given = auth::in_query(request.uri.query().unwrap_or_default());
+    given.or_else(|| request.headers.get(AUTHORIZATION)?.to_str().ok().and_then(bearer).map(str::to_owned))
+}
+
+/// npm `sockjs-client` 1.6.1.
+async fn script() -> impl IntoResponse {
+    let headers = [
+        (CONTENT_TYPE, "text/javascript; charset=utf-8"),
+        (CACHE_CONTROL, "public, max-age=31536000"),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ];
+    (headers, include_bytes!("sockjs-1.6.1.min.js").as_slice())
+}

@@ -1,0 +1,94 @@
+//! A subscription and what it is told: MESSAGE frames around the bodies of events and of refusals.
+
+use bytes::{Bytes, BytesMut};
+use serde::Serialize;
+
+use super::destinations::{Queue, Refused};
+use super::frame;
+use crate::chat::event::{Event, Fact, FormKey};
+use crate::chat::messages::Message;
+use crate::chat::{Cx, conversations};
+use crate::connection::Frame;
+use crate::error::Result;
+use crate::http::error::code;
+use crate::id::UserId;
+
+const JSON: &str = "application/json";
+
+/// The forms in which this door writes events: everybody's, and the sender's own with its `tempId`.
+const EVERYBODYS: FormKey = *b"stomp: the form for everybody   ";
+const SENDERS: FormKey = *b"stomp: the form for the sender  ";
+
+/// Something that a session listens to.
+pub(super) struct Subscription {
+    pub id: Option<String>,
+    pub destination: String,
+    pub queue: Queue,
+    /// The position of what was told last.
+    pub told: i64,
+}
+
+impl Subscription {
+    /// Whether the event comes after all that was told.
+    pub fn wants(&self, event: &Event) -> bool {
+        event.position.is_none_or(|position| position > self.told)
+    }
+
+    pub fn message(&self, session: &str, number: u64, extra: &[(&str, &str)], body: &[u8]) -> Frame {
+        let mut text = BytesMut::new();
+        let id = format!("{session}-{number}");
+        frame::encode_message(&mut text, &self.destination, JSON, self.id.as_deref(), &id, extra, body);
+        Frame::Text(text.freeze())
+    }
+}
+
+/// The payload of the errors queue.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Complaint {
+    error: String,
+    code: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after_seconds: Option<u64>,
+}
+
+impl Refused {
+    /// The body for the errors queue.
+    pub fn body(&self) -> Option<Bytes> {
+        let complaint = Complaint {
+            error: format!("{}: {}", self.prefix, self.error.message),
+            code: code(self.error.kind),
+            retry_after_seconds: self.error.retry_after,
+        };
+        serde_json::to_vec(&complaint).ok().map(Bytes::from)
+    }
+}
+
+/// The body of an event, written once for all who get the same; none where the viewer is told nothing.
+///
+/// # Errors
+/// `Unavailable` without the database, for what each viewer sees in a way of their own.
+pub(super) async fn body(cx: &Cx, event: &Event, audience: impl FnOnce() -> Vec<UserId>) -> Result<Option<Bytes>> {
+    let write = |json: serde_json::Result<Vec<u8>>| Ok(json.ok().map(Bytes::from));
+    match &event.fact {
+        Fact::Message(message) if message.has_two_renderings() && message.sender_id == cx.me() => {
+            event.form(SENDERS, async { write(serde_json::to_vec(message)) }).await
+        }
+        Fact::Message(message) => {
+            let everybodys = async {
+                match message.has_two_renderings() {
+                    true => write(serde_json::to_vec(&Message { temp_id: None, ..Message::clone(message) })),
+                    false => write(serde_json::to_vec(message)),
+                }
+            };
+            event.form(EVERYBODYS, everybodys).await
+        }
+        Fact::Reaction(change) => event.form(EVERYBODYS, async { write(serde_json::to_vec(change)) }).await,
+        Fact::Receipt(moved) => event.form(EVERYBODYS, async { write(serde_json::to_vec(moved)) }).await,
+        Fact::Typing(typing) => event.form(EVERYBODYS, async { write(serde_json::to_vec(typing)) }).await,
+        Fact::Presence { presence, .. } => event.form(EVERYBODYS, async { write(serde_json::to_vec(presence)) }).await,
+        Fact::Conversation { .. } | Fact::Participant(_) | Fact::Settings => {
+            Ok(conversations::told(cx, event, true, audience).await?.and_then(|told| told.payload()))
+        }
+    }
+}

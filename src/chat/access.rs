@@ -1,0 +1,159 @@
+//! Who may do what and who sees what: roles as one table, membership as a value that proves it, and the one
+//! visibility rule of everything that is told. It knows no door.
+
+use sea_orm::sea_query::SelectStatement;
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, JoinType, QueryFilter, QuerySelect, QueryTrait, RelationTrait, Select,
+};
+
+use crate::chat::event::{Event, EventType, Fact};
+use crate::entity::conversation::{self, ConversationType};
+use crate::entity::participant::{self, Role};
+use crate::error::{Error, Result};
+use crate::id::{ConversationId, UserId};
+
+/// What somebody may want to do in a conversation that they are in. Reading, sending, reacting and leaving need no
+/// more than that, and so have no entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    EditSettings,
+    AddParticipants,
+    RemoveMember,
+    RemoveAdmin,
+    RemoveOwner,
+    DeleteOthersMessage,
+    DeleteConversation,
+    TransferOwnership,
+    SetRole,
+}
+
+/// The table of roles (reference, Authorization; contract §4).
+const MAY: [(Action, &[Role]); 9] = [
+    (Action::EditSettings, &[Role::Owner, Role::Admin]),
+    (Action::AddParticipants, &[Role::Owner, Role::Admin]),
+    (Action::RemoveMember, &[Role::Owner, Role::Admin]),
+    (Action::RemoveAdmin, &[Role::Owner]),
+    (Action::RemoveOwner, &[]),
+    (Action::DeleteOthersMessage, &[Role::Owner, Role::Admin]),
+    (Action::DeleteConversation, &[Role::Owner]),
+    (Action::TransferOwnership, &[Role::Owner]),
+    (Action::SetRole, &[Role::Owner]),
+];
+
+impl Action {
+    /// Whether `role` may do it.
+    pub fn allowed_to(self, role: Role) -> bool {
+        MAY[self as usize].1.contains(&role)
+    }
+}
+
+/// The proof that somebody is in an open conversation: only [`member`] makes one.
+#[derive(Debug, Clone)]
+pub struct Member {
+    pub conversation: conversation::Model,
+    pub me: participant::Model,
+}
+
+impl Member {
+    pub fn conversation_id(&self) -> ConversationId {
+        ConversationId::stored(self.conversation.id)
+    }
+
+    /// # Errors
+    /// `Forbidden` where the role does not reach.
+    pub fn may(&self, action: Action) -> Result<()> {
+        if action.allowed_to(self.me.role) {
+            Ok(())
+        } else {
+            Err(Error::forbidden("Your role in this conversation does not allow that"))
+        }
+    }
+
+    /// Refuses what makes no sense between two people.
+    ///
+    /// # Errors
+    /// `BadRequest` with `sentence` in a direct conversation.
+    pub fn must_be_group(&self, sentence: &'static str) -> Result<()> {
+        match self.conversation.kind {
+            ConversationType::Group => Ok(()),
+            ConversationType::Direct => Err(Error::bad_request(sentence)),
+        }
+    }
+}
+
+/// Reads the rows that prove that `viewer` is in the conversation.
+///
+/// # Errors
+/// `NotFound` where there is no such conversation or it is closed, `Forbidden` where the viewer is not in it.
+pub async fn member(db: &impl ConnectionTrait, viewer: UserId, id: ConversationId) -> Result<Member> {
+    let conversation = conversation::Entity::find_by_id(id.get())
+        .filter(conversation::Column::ClosedAt.is_null())
+        .one(db)
+        .await?
+        .ok_or_else(no_conversation)?;
+    let me = participant::Entity::find()
+        .filter(participant::Column::ConversationId.eq(id.get()))
+        .filter(participant::Column::UserId.eq(viewer.get()))
+        .one(db)
+        .await?
+        .ok_or_else(not_a_participant)?;
+    Ok(Member { conversation, me })
+}
+
+/// The open conversations that `viewer` is in, with the viewer's own rows: what every list and every search is made of.
+pub fn memberships(viewer: UserId) -> Select<participant::Entity> {
+    participant::Entity::find()
+        .join(JoinType::InnerJoin, participant::Relation::Conversation.def())
+        .filter(participant::Column::UserId.eq(viewer.get()))
+        .filter(conversation::Column::ClosedAt.is_null())
+}
+
+/// The ids of those conversations, for a statement that is built.
+pub fn conversations_of(viewer: UserId) -> SelectStatement {
+    memberships(viewer).select_only().column(participant::Column::ConversationId).into_query()
+}
+
+/// The same for a statement that is written out; what stands for the viewer's id comes behind it.
+pub const CONVERSATIONS_OF: &str = "SELECT p.conversation_id FROM chat_participants p JOIN chat_conversations c \
+     ON c.id = p.conversation_id WHERE c.closed_at IS NULL AND p.user_id = ";
+
+/// What is said of a conversation that does not exist or is closed.
+pub fn no_conversation() -> Error {
+    Error::not_found("Conversation not found")
+}
+
+/// What is said to somebody who is not in the conversation.
+pub fn not_a_participant() -> Error {
+    Error::forbidden("You are not a participant in this conversation")
+}
+
+/// The one visibility rule of everything that is told, live or from the log: whether `viewer`, for whom
+/// `is_member` answers, sees `event` (contract §5, §8.3, §8.7).
+pub fn sees(viewer: UserId, event: &Event, is_member: impl Fn(ConversationId) -> bool) -> bool {
+    let inside = || event.conversation.is_some_and(&is_member);
+    match &event.fact {
+        Fact::Settings => event.actor == viewer && inside(),
+        Fact::Typing(_) => event.actor != viewer && inside(),
+        Fact::Presence { shared, .. } => event.actor == viewer || shared.iter().copied().any(is_member),
+        Fact::Participant(_) if event.kind == EventType::ParticipantRemoved && event.subject == Some(viewer) => true,
+        _ => inside(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_of_roles_follows_the_order_of_the_actions() {
+        for (place, (action, _)) in MAY.iter().enumerate() {
+            assert_eq!(*action as usize, place);
+        }
+    }
+
+    #[test]
+    fn nobody_removes_the_owner_and_members_only_take_part() {
+        assert!(!Action::RemoveOwner.allowed_to(Role::Owner));
+        assert!(MAY.iter().all(|(action, _)| !action.allowed_to(Role::Member)));
+    }
+}

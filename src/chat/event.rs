@@ -1,0 +1,316 @@
+//! What can be heard: an event, whom it concerns, and the forms in which doors have already written it.
+//! It knows neither who listens nor how any door writes.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use tokio::sync::{OnceCell, mpsc};
+
+use crate::chat::messages::Message;
+use crate::chat::participants::Participant;
+use crate::chat::presence::Presence;
+use crate::chat::reactions::ReactionChange;
+use crate::chat::receipts::ReadReceiptMove;
+use crate::chat::typing::TypingIndicator;
+use crate::error::Result;
+use crate::id::{ConversationId, MessageId, UserId};
+
+/// The kinds of event. All but the last two are durable: they stand in the log under the name that
+/// [`EventType::name`] gives (contract §12, event types).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum EventType {
+    MessageSent,
+    MessageUpdated,
+    MessageDeleted,
+    ReactionAdded,
+    ReactionRemoved,
+    ReceiptMoved,
+    ConversationCreated,
+    ConversationUpdated,
+    ConversationDeleted,
+    ParticipantAdded,
+    ParticipantRemoved,
+    ParticipantRoleChanged,
+    SettingsChanged,
+    Typing,
+    Presence,
+}
+
+use EventType::{
+    ConversationCreated, ConversationDeleted, ConversationUpdated, MessageDeleted, MessageSent, MessageUpdated,
+    ParticipantAdded, ParticipantRemoved, ParticipantRoleChanged, ReactionAdded, ReactionRemoved, ReceiptMoved,
+    SettingsChanged,
+};
+
+const NAMES: [(EventType, &str); 15] = [
+    (MessageSent, "message.sent"),
+    (MessageUpdated, "message.updated"),
+    (MessageDeleted, "message.deleted"),
+    (ReactionAdded, "reaction.added"),
+    (ReactionRemoved, "reaction.removed"),
+    (ReceiptMoved, "receipt.moved"),
+    (ConversationCreated, "conversation.created"),
+    (ConversationUpdated, "conversation.updated"),
+    (ConversationDeleted, "conversation.deleted"),
+    (ParticipantAdded, "participant.added"),
+    (ParticipantRemoved, "participant.removed"),
+    (ParticipantRoleChanged, "participant.role_changed"),
+    (SettingsChanged, "settings.changed"),
+    (EventType::Typing, "typing"),
+    (EventType::Presence, "presence"),
+];
+
+impl EventType {
+    pub fn name(self) -> &'static str {
+        NAMES[self as usize].1
+    }
+
+    /// The type of this name, if there is one.
+    pub fn named(name: &str) -> Option<Self> {
+        NAMES.iter().find(|(_, known)| *known == name).map(|(kind, _)| *kind)
+    }
+
+    /// Which of the queues and subscriptions carries it.
+    pub fn topic(self) -> Topic {
+        match self {
+            MessageSent | MessageUpdated | MessageDeleted => Topic::Messages,
+            ReactionAdded | ReactionRemoved => Topic::Reactions,
+            ReceiptMoved => Topic::Receipts,
+            ConversationCreated
+            | ConversationUpdated
+            | ConversationDeleted
+            | ParticipantAdded
+            | ParticipantRemoved
+            | ParticipantRoleChanged
+            | SettingsChanged => Topic::Conversations,
+            EventType::Typing => Topic::Typing,
+            EventType::Presence => Topic::Presence,
+        }
+    }
+}
+
+/// The kinds of listening: the queues of STOMP and the subscriptions of GraphQL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Topic {
+    Messages,
+    Reactions,
+    Receipts,
+    Conversations,
+    Typing,
+    Presence,
+}
+
+impl Topic {
+    /// Whether its events stand in the log and can be asked for again with a cursor.
+    pub fn is_durable(self) -> bool {
+        !matches!(self, Topic::Typing | Topic::Presence)
+    }
+}
+
+/// What happened, as complete values.
+#[derive(Debug, Clone)]
+pub enum Fact {
+    /// Sent, edited or deleted. It carries its sender's `tempId`; [`Message::for_viewer`] takes it off for others.
+    Message(Box<Message>),
+    Reaction(ReactionChange),
+    Receipt(ReadReceiptMove),
+    /// Created, updated or deleted; `participants` are those that it was created with. What a viewer sees of a
+    /// conversation is its own and is read when it is told.
+    Conversation {
+        participants: Vec<UserId>,
+    },
+    /// Added, removed, or given another role: [`Event::subject`].
+    Participant(Box<Participant>),
+    /// The actor's own settings of the conversation.
+    Settings,
+    Typing(TypingIndicator),
+    /// `shared`: the conversations whose participants may know.
+    Presence {
+        presence: Presence,
+        shared: Vec<ConversationId>,
+    },
+}
+
+impl Fact {
+    /// Whether what is told of it in the log is the conversation itself.
+    pub fn shows_conversation(&self) -> bool {
+        matches!(self, Fact::Conversation { .. } | Fact::Settings)
+    }
+}
+
+/// Something that happened, told to those whom [`crate::chat::access::sees`] lets hear it.
+#[derive(Debug)]
+pub struct Event {
+    /// Told of no other event of this process.
+    pub id: u64,
+    /// The place in the log; none for what is not durable.
+    pub position: Option<i64>,
+    pub kind: EventType,
+    /// None for presence only.
+    pub conversation: Option<ConversationId>,
+    pub actor: UserId,
+    /// Whom it is about, where that is somebody other than the actor may be.
+    pub subject: Option<UserId>,
+    pub message: Option<MessageId>,
+    pub at: DateTime<Utc>,
+    /// Whether the next event of the log comes of the same call and changes the same conversation in the same way: who is
+    /// shown the conversation, and not who came, is told of both with the next one. See [`tie`].
+    pub followed: bool,
+    pub fact: Fact,
+    forms: Forms,
+}
+
+impl Event {
+    pub fn new(
+        kind: EventType,
+        conversation: Option<ConversationId>,
+        actor: UserId,
+        at: DateTime<Utc>,
+        fact: Fact,
+    ) -> Self {
+        let subject = match &fact {
+            Fact::Participant(participant) => Some(participant.user_id),
+            _ => None,
+        };
+        let message = match &fact {
+            Fact::Message(message) => Some(message.id),
+            Fact::Reaction(change) => Some(change.message_id),
+            Fact::Receipt(moved) => Some(moved.last_read_message_id),
+            _ => None,
+        };
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self {
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            position: None,
+            kind,
+            conversation,
+            actor,
+            subject,
+            message,
+            at,
+            followed: false,
+            fact,
+            forms: Forms::default(),
+        }
+    }
+
+    /// The same event once more, without what was written of it.
+    pub fn copy(&self) -> Self {
+        let event = Self::new(self.kind, self.conversation, self.actor, self.at, self.fact.clone());
+        Self { position: self.position, ..event }
+    }
+
+    /// This event written in the form `key`, made by `make` at the first call and shared by all later ones, unless it is
+    /// very long or there are many forms already: an event that waits for somebody keeps what was made of it. `None` where
+    /// the form says nothing of this event.
+    ///
+    /// # Errors
+    /// Those of `make`; then the next call tries again.
+    pub async fn form<F>(&self, key: FormKey, make: F) -> Result<Option<Bytes>>
+    where
+        F: Future<Output = Result<Option<Bytes>>>,
+    {
+        let cell = {
+            let mut forms = self.forms.lock();
+            if forms.len() < MOST_FORMS { Some(forms.entry(key).or_default()) } else { forms.get_mut(&key) }
+                .map(|cell| Arc::clone(cell))
+        };
+        let Some(cell) = cell else { return make.await };
+        let made = cell.get_or_try_init(|| make).await?.clone();
+        if made.as_ref().is_some_and(|bytes| bytes.len() > LONGEST_FORM) {
+            self.forms.lock().remove(&key);
+        }
+        Ok(made)
+    }
+}
+
+/// Marks those among events in the order of the log that are told together with the next one: of people who were added
+/// in one call, all but the last.
+pub fn tie(events: &mut [Event]) {
+    for place in 1..events.len() {
+        let next = &events[place];
+        let event = &events[place - 1];
+        let is_one_call = event.kind == ParticipantAdded
+            && next.kind == ParticipantAdded
+            && (event.conversation, event.actor, event.at) == (next.conversation, next.actor, next.at)
+            && event.position.zip(next.position).is_some_and(|(one, other)| one + 1 == other);
+        events[place - 1].followed = is_one_call;
+    }
+}
+
+/// Forms of an event that are kept, and bytes of one of them, at most.
+const MOST_FORMS: usize = 8;
+const LONGEST_FORM: usize = 64 * 1024;
+
+/// Names a form: a door's own choice of 32 bytes.
+pub type FormKey = [u8; 32];
+
+#[derive(Debug, Default)]
+struct Forms(Mutex<HashMap<FormKey, Arc<OnceCell<Option<Bytes>>>>>);
+
+impl Forms {
+    fn lock(&self) -> MutexGuard<'_, HashMap<FormKey, Arc<OnceCell<Option<Bytes>>>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Where committed events and passing signals go. Bounded: an event that finds it full is dropped, which costs a
+/// durable one nothing but time, since whoever drains the sink fills holes from the log.
+#[derive(Clone)]
+pub struct Sink {
+    events: mpsc::Sender<Arc<Event>>,
+    overflowed: Arc<AtomicBool>,
+}
+
+/// The other end of a [`Sink`].
+pub struct Drain {
+    events: mpsc::Receiver<Arc<Event>>,
+    overflowed: Arc<AtomicBool>,
+}
+
+/// Events between the writer and the hub.
+const WAITING: usize = 4096;
+
+/// A sink and its drain.
+pub fn sink() -> (Sink, Drain) {
+    let (sender, receiver) = mpsc::channel(WAITING);
+    let overflowed = Arc::new(AtomicBool::new(false));
+    (Sink { events: sender, overflowed: Arc::clone(&overflowed) }, Drain { events: receiver, overflowed })
+}
+
+impl Sink {
+    pub fn tell(&self, event: Arc<Event>) {
+        if self.events.try_send(event).is_err() {
+            self.overflowed.store(true, Ordering::Release);
+        }
+    }
+}
+
+impl Drain {
+    /// Waits for events and takes all that are there; false when every sink is gone.
+    pub async fn take(&mut self, into: &mut Vec<Arc<Event>>) -> bool {
+        self.events.recv_many(into, WAITING).await > 0
+    }
+
+    /// Whether events were dropped since the last call.
+    pub fn overflowed(&self) -> bool {
+        self.overflowed.swap(false, Ordering::AcqRel)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_of_names_follows_the_order_of_the_types() {
+        for (kind, name) in NAMES {
+            assert_eq!(kind.name(), name);
+            assert_eq!(EventType::named(name), Some(kind));
+        }
+    }
+}

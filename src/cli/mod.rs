@@ -1,0 +1,111 @@
+//! The command line: what can be asked for, and one file for each command.
+
+pub mod demo;
+mod doctor;
+mod migrate;
+mod serve;
+mod token;
+mod user;
+
+use std::io::{self, ErrorKind, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use clap::{Parser, Subcommand};
+
+use crate::api::graphql;
+use crate::config::Config;
+use crate::id::UserId;
+use crate::telemetry;
+
+/// A chat server: one chat, three doors (GraphQL, REST, STOMP)
+#[derive(Parser)]
+#[command(name = "confab", version, about)]
+struct Arguments {
+    /// The settings file [default: confab.toml, if there is one]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Sets one setting, such as server.bind=0.0.0.0:1337
+    #[arg(long = "set", global = true, value_name = "KEY=VALUE")]
+    sets: Vec<String>,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serves; this is also what happens without a command
+    Serve {
+        /// Adds the people and messages of the documentation's examples, once, and prints tokens for them
+        #[arg(long)]
+        demo: bool,
+    },
+    /// Prints a token signed with the server's secret
+    Token(token::Arguments),
+    /// Brings the database to the newest state
+    Migrate,
+    /// Prints the GraphQL schema
+    Schema,
+    /// Prints the settings that are in force, secrets hidden
+    Config,
+    /// Checks a database against what must always hold; exits with 1 where something does not
+    Doctor,
+    /// Works on users
+    User {
+        #[command(subcommand)]
+        command: user::Command,
+    },
+}
+
+/// Does what the command line asks for; what went wrong is printed to standard error.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match start(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(cause) => {
+            eprintln!("confab: {cause:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start(arguments: Arguments) -> anyhow::Result<()> {
+    rustls::crypto::aws_lc_rs::default_provider().install_default().ok();
+    let command = arguments.command.unwrap_or(Command::Serve { demo: false });
+    if let Command::Schema = command {
+        return say(&graphql::schema_text());
+    }
+    let config = Config::load(arguments.config.as_deref(), std::env::vars(), &arguments.sets)?;
+    if let Command::Config = command {
+        return say(&config.print());
+    }
+    telemetry::log_to_stderr(&config.log)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(run(command, config))
+}
+
+async fn run(command: Command, config: Config) -> anyhow::Result<()> {
+    match command {
+        Command::Serve { demo } => serve::serve(config, demo).await,
+        Command::Token(arguments) => token::token(&config, arguments).await,
+        Command::Migrate => migrate::migrate(&config).await,
+        Command::Doctor => doctor::doctor(&config).await,
+        Command::User { command } => user::user(config, command).await,
+        Command::Schema | Command::Config => bail!("This command needs no server"),
+    }
+}
+
+/// The id of a user, as an operator wrote it.
+fn user_id(number: i64) -> anyhow::Result<UserId> {
+    UserId::new(number).context("The id of a user is a positive whole number below 2^53")
+}
+
+/// Prints to standard output. That nobody reads it (`confab schema | head`) is no failure.
+fn say(text: &str) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(cause) if cause.kind() != ErrorKind::BrokenPipe => Err(cause).context("Nothing can be printed"),
+        _ => Ok(()),
+    }
+}

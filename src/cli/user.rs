@@ -1,0 +1,37 @@
+//! `confab user`: makes users known ahead of time.
+
+use clap::Subcommand;
+
+use super::{say, user_id};
+use crate::app::App;
+use crate::chat::users::{self, UserInput};
+use crate::config::Config;
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Makes a user known ahead of time, or changes one
+    Add {
+        #[arg(long)]
+        id: i64,
+        #[arg(long)]
+        name: String,
+        #[arg(long)]
+        avatar_url: Option<String>,
+    },
+}
+
+/// Does what the command asks for, in the database of the settings.
+///
+/// # Errors
+/// What a user must not be called, a database that cannot be opened.
+pub async fn user(config: Config, command: Command) -> anyhow::Result<()> {
+    let Command::Add { id, name, avatar_url } = command;
+    let id = user_id(id)?;
+    let app = App::open(config).await?;
+    let added = users::provide(&app.chat, vec![UserInput { id, name, avatar_url }]).await;
+    app.close().await;
+    for user in added? {
+        say(&format!("User {id} is {}\n", user.name))?;
+    }
+    Ok(())
+}

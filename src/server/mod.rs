@@ -1,0 +1,132 @@
+//! Mounts the doors: request ids and logs, health, and what is answered where there is no door. They are served in `serve`.
+
+mod connection;
+pub mod handles;
+mod linger;
+mod places;
+mod serve;
+mod streams;
+
+use std::any::Any;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::header::{
+    AUTHORIZATION, CONTENT_DISPOSITION, CONTENT_RANGE, CONTENT_TYPE, ETAG, IF_NONE_MATCH, IF_RANGE, RANGE, RETRY_AFTER,
+};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::cors::{AllowOrigin, CorsLayer};
+
+use crate::api::{graphql, rest, stomp};
+use crate::app::App;
+use crate::config::Cors;
+use crate::error::{Error, Kind};
+use crate::http::error::refuse;
+use crate::telemetry;
+
+pub use serve::serve;
+
+static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Everything that answers over HTTP.
+pub fn router(app: &Arc<App>) -> Router {
+    // What is refused here has to be within the layer, too: it is what answers a browser that asks before it calls.
+    let doors = rest::router(app)
+        .merge(graphql::router(app))
+        .fallback(nothing_here)
+        .method_not_allowed_fallback(another_method)
+        .layer(cors(&app.config.cors));
+    let health = Router::new()
+        .route("/health/live", get(|| async { "ok" }))
+        .route("/health/ready", get(ready))
+        .route(
+            "/metrics",
+            get(|| async { ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], telemetry::render()) }),
+        )
+        .with_state(Arc::clone(app));
+    Router::new()
+        .merge(doors)
+        .merge(stomp::router(app))
+        .merge(health)
+        .method_not_allowed_fallback(another_method)
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(middleware::from_fn(accompany))
+}
+
+async fn nothing_here() -> Response {
+    refuse(&Error::not_found("There is nothing at this address"))
+}
+
+async fn another_method() -> Response {
+    refuse(&Error::new(Kind::MethodNotAllowed, "This address does not take this method"))
+}
+
+/// Whether the server should be sent requests: its database answers and it is not stopping.
+async fn ready(State(app): State<Arc<App>>) -> Response {
+    if app.stopping.is_cancelled() {
+        return refuse(&Error::unavailable());
+    }
+    match app.chat.ready().await {
+        Ok(()) => "ok".into_response(),
+        Err(error) => refuse(&error),
+    }
+}
+
+fn cors(settings: &Cors) -> CorsLayer {
+    let layer = CorsLayer::new()
+        .allow_methods([Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::DELETE])
+        .allow_headers([AUTHORIZATION, CONTENT_TYPE, IF_NONE_MATCH, IF_RANGE, RANGE, REQUEST_ID.clone()])
+        .expose_headers([CONTENT_DISPOSITION, CONTENT_RANGE, ETAG, RETRY_AFTER, REQUEST_ID.clone()])
+        .max_age(Duration::from_secs(3600));
+    if settings.any() {
+        return layer.allow_origin(AllowOrigin::mirror_request());
+    }
+    let origins = settings.allowed_origins.iter().filter_map(|origin| origin.trim_end_matches('/').parse().ok());
+    layer.allow_origin(AllowOrigin::list(origins.collect::<Vec<HeaderValue>>()))
+}
+
+/// A fault that nobody foresaw: the node stays up, the caller gets the fixed sentence.
+fn panicked(cause: Box<dyn Any + Send>) -> Response {
+    let said = cause.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    let said = said.or_else(|| cause.downcast_ref::<String>().cloned()).unwrap_or_default();
+    tracing::error!(cause = said, "a handler panicked");
+    refuse(&Error::internal())
+}
+
+/// Gives every request an id, which its answer carries and its log line names. Queries are not logged: there may be
+/// a token in them.
+async fn accompany(request: Request, next: Next) -> Response {
+    let id = request_id(request.headers());
+    let route = request.extensions().get::<MatchedPath>().map(|route| route.as_str().to_owned());
+    let (method, path, started) = (request.method().clone(), request.uri().path().to_owned(), Instant::now());
+    let mut response = next.run(request).await;
+    let (status, took) = (response.status().as_u16(), started.elapsed());
+    telemetry::answered(route.as_deref().unwrap_or("none"), method.as_str(), status, took);
+    let (request_id, milliseconds) = (id.to_str().unwrap_or_default(), took.as_millis());
+    if response.status().is_server_error() {
+        tracing::warn!(request_id, %method, path, status, milliseconds, "answered");
+    } else {
+        tracing::debug!(request_id, %method, path, status, milliseconds, "answered");
+    }
+    response.headers_mut().insert(REQUEST_ID.clone(), id);
+    response
+}
+
+/// The id that the caller gave, or a new one.
+fn request_id(headers: &HeaderMap) -> HeaderValue {
+    let given = headers.get(&REQUEST_ID).filter(|id| is_plain(id)).cloned();
+    given.unwrap_or_else(|| {
+        HeaderValue::from_str(&uuid::Uuid::now_v7().to_string()).expect("a UUID is hexadecimal digits and dashes")
+    })
+}
+
+fn is_plain(id: &HeaderValue) -> bool {
+    let bytes = id.as_bytes();
+    (1..=64).contains(&bytes.len()) && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(byte))
+}

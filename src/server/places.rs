@@ -1,0 +1,158 @@
+//! The places of a node: how many connections it has at once, and how many of them one address (contract §10, §13).
+
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::body::{Body, Bytes};
+use axum::http::{HeaderMap, Response, StatusCode};
+use hyper::body::{Body as HttpBody, Frame, SizeHint};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::config::Config;
+use crate::http::peer::{Client, Introduction, Proxies, Share, Shares, is_public};
+
+/// What is left of the places of a node.
+pub(super) struct Places {
+    all: Arc<Semaphore>,
+    shares: Shares,
+    proxies: Proxies,
+}
+
+/// The place of one connection, until it is dropped.
+pub(super) struct Place {
+    _one_of_all: OwnedSemaphorePermit,
+    standing: Arc<Standing>,
+}
+
+/// For whom a connection has its place.
+pub(super) struct Standing {
+    shares: Shares,
+    /// The proxies that are trusted, if the connection comes from one of them.
+    proxies: Option<Proxies>,
+    client: Option<Client>,
+    pub introduction: Introduction,
+    is_socket: AtomicBool,
+    /// What the connection holds of its address's share: from the beginning, or since a proxied one became a socket.
+    share: Mutex<Option<Share>>,
+}
+
+impl Places {
+    pub fn new(config: &Config) -> Self {
+        let most = usize::try_from(config.limits.connections).unwrap_or(usize::MAX);
+        let most = if most == 0 { Semaphore::MAX_PERMITS } else { most.min(Semaphore::MAX_PERMITS) };
+        Self {
+            all: Arc::new(Semaphore::new(most)),
+            shares: Shares::new(config.limits.connections_per_address),
+            // What cannot be read was refused with the settings.
+            proxies: Proxies::parse(&config.server.trusted_proxies).unwrap_or_default(),
+        }
+    }
+
+    /// A place for a connection from this address; `None` if the node or the address has as many as it may.
+    pub fn take(&self, peer: IpAddr) -> Option<Place> {
+        let one_of_all = Arc::clone(&self.all).try_acquire_owned().ok()?;
+        let is_proxy = self.proxies.trust(peer);
+        let is_client = !is_proxy && is_public(peer);
+        let share = if is_client { Some(self.shares.take(peer)?) } else { None };
+        let standing = Standing {
+            shares: self.shares.clone(),
+            proxies: is_proxy.then(|| self.proxies.clone()),
+            client: is_client.then_some(Client(peer)),
+            introduction: Introduction::default(),
+            is_socket: AtomicBool::new(false),
+            share: Mutex::new(share),
+        };
+        Some(Place { _one_of_all: one_of_all, standing: Arc::new(standing) })
+    }
+}
+
+impl Place {
+    pub fn standing(&self) -> Arc<Standing> {
+        Arc::clone(&self.standing)
+    }
+}
+
+/// Somebody has all that their address may have.
+pub(super) struct Full;
+
+impl Standing {
+    /// Whom a request with these headers counts for, and what it holds until it is answered: only a proxied one holds
+    /// something of its own.
+    ///
+    /// # Errors
+    /// [`Full`] for a proxied request too many.
+    pub fn admit(&self, headers: &HeaderMap) -> Result<(Option<Client>, Option<Share>), Full> {
+        let Some(proxies) = &self.proxies else { return Ok((self.client, None)) };
+        let Some(address) = proxies.client(headers) else { return Ok((None, None)) };
+        let share = self.shares.take(address).ok_or(Full)?;
+        Ok((Some(Client(address)), Some(share)))
+    }
+
+    /// Whether the connection has become a socket and has not said whose it is.
+    pub fn is_strange_socket(&self) -> bool {
+        self.is_socket.load(Ordering::Relaxed) && !self.introduction.is_made()
+    }
+
+    /// Lets a share go with the response that it was taken for: with its last byte, or with the socket that it opens.
+    pub fn hold(&self, share: Option<Share>, response: Response<Body>) -> Response<Body> {
+        let becomes_socket = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+        if becomes_socket {
+            self.is_socket.store(true, Ordering::Relaxed);
+        }
+        let Some(share) = share else { return response };
+        if becomes_socket {
+            *self.share.lock().unwrap_or_else(PoisonError::into_inner) = Some(share);
+            return response;
+        }
+        response.map(|body| Body::new(Holding { body, _share: share }))
+    }
+}
+
+/// A body that holds a share.
+struct Holding {
+    body: Body,
+    _share: Share,
+}
+
+impl HttpBody for Holding {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: std::pin::Pin<&mut Self>,
+        task: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        std::pin::Pin::new(&mut self.body).poll_frame(task)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_public_address_has_its_share_of_the_places_and_private_ones_are_not_counted() {
+        let mut config = Config::default();
+        config.limits.connections = 8;
+        config.limits.connections_per_address = 2;
+        config.server.trusted_proxies = vec!["9.9.9.9".to_owned()];
+        let places = Places::new(&config);
+        let take = |text: &str| places.take(text.parse().unwrap());
+        let stranger = [take("8.8.8.8"), take("8.8.8.8")];
+        assert!(stranger.iter().all(Option::is_some) && take("8.8.8.8").is_none());
+        let others = ["8.8.4.4", "10.0.0.1", "10.0.0.1", "10.0.0.1", "9.9.9.9", "9.9.9.9"].map(take);
+        assert!(others.iter().all(Option::is_some));
+        assert!(take("8.8.4.5").is_none(), "the node is full");
+        drop(stranger);
+        assert!(take("8.8.8.8").is_some(), "the places were given back");
+    }
+}

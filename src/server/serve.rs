@@ -1,0 +1,157 @@
+//! Serves: the accept loop, what the system is asked for each socket, each connection to its end, and shutdown.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::response::Response;
+use hyper::body::Incoming;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use socket2::SockRef;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower::ServiceExt;
+
+use super::connection::Connection;
+use super::places::{Full, Place, Places, Standing};
+use super::streams::{StreamExecutor, Streams, watched};
+use super::{REQUEST_ID, linger, request_id, router};
+use crate::app::App;
+use crate::config::Patience;
+use crate::error::Error;
+use crate::http::error::refuse;
+
+/// How long a client may take for the head of a request, and the server for its last requests.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+const LAST_REQUESTS_TIMEOUT: Duration = Duration::from_secs(10);
+/// Bytes of the head of a request, at most.
+const MAX_HEAD_BYTES: usize = 64 * 1024;
+/// Streams that one HTTP/2 connection may have open.
+const MAX_STREAMS: u32 = 100;
+const HTTP2_PING: Duration = Duration::from_secs(20);
+/// Bytes that the system keeps of what it has not sent yet. By its own measure it would take megabytes for a peer that
+/// reads nothing, and say of one that reads slowly only after megabytes that it does.
+const MAX_UNSENT_BYTES: u32 = 64 * 1024;
+/// What a proxied request too many is told to wait, in seconds.
+const RETRY_AFTER: u64 = 10;
+
+/// Serves until the app is told to stop, then lets the last requests finish.
+pub async fn serve(app: &Arc<App>, listener: TcpListener) {
+    let (router, places, connections) = (router(app), Places::new(&app.config), TaskTracker::new());
+    while let Some((stream, peer)) = accept(&listener, &app.stopping).await {
+        // Beyond the limit a connection is closed at once: a client that waits in vain is worse.
+        let Some(place) = places.take(peer.ip()) else { continue };
+        prepare(&stream, &app.config.patience);
+        let (router, patience, stopping) = (router.clone(), app.config.patience.clone(), app.stopping.clone());
+        connections.spawn(attend(stream, place, router, patience, stopping));
+    }
+    // Whoever comes now is refused, and goes to another node.
+    drop(listener);
+    connections.close();
+    if timeout(LAST_REQUESTS_TIMEOUT, connections.wait()).await.is_err() {
+        tracing::warn!("some requests did not finish in time");
+    }
+}
+
+/// The next connection.
+async fn accept(listener: &TcpListener, stopping: &CancellationToken) -> Option<(TcpStream, SocketAddr)> {
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = stopping.cancelled() => return None,
+        };
+        match accepted {
+            Ok(accepted) => return Some(accepted),
+            Err(cause) => {
+                // Out of file handles, most likely: they come back.
+                tracing::warn!(%cause, "a connection could not be accepted");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+/// Asks the system to send at once, since frames are gathered where they are written, to keep little of what is not sent,
+/// and to forget what a peer that is gone never takes. Where it does not know how, it goes on without.
+fn prepare(stream: &TcpStream, patience: &Patience) {
+    let _slower = stream.set_nodelay(true);
+    #[cfg(target_os = "linux")]
+    {
+        let socket = SockRef::from(stream);
+        let _more_is_kept = socket.set_tcp_notsent_lowat(MAX_UNSENT_BYTES);
+        let _it_is_kept_longer = socket.set_tcp_user_timeout(Some(patience.stall * 2));
+    }
+}
+
+/// Serves one connection to its end. One of HTTP/2 without streams is asked to end, since it has no request to wait for;
+/// if it does not, it is dropped.
+async fn attend(stream: TcpStream, place: Place, router: Router, patience: Patience, stopping: CancellationToken) {
+    let (streams, standing) = (Arc::new(Streams::new(patience.stall)), place.standing());
+    let service = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
+        let (router, standing) = (router.clone(), Arc::clone(&standing));
+        async move { Ok::<_, Infallible>(watched(answer(router, &standing, request).await)) }
+    });
+    let builder = builder(&streams);
+    let io = TokioIo::new(Connection::new(stream, place, Arc::clone(&streams), patience.stall));
+    let mut connection = pin!(builder.serve_connection_with_upgrades(io, service));
+    let mut dropped_at = None;
+    let mut is_ending = false;
+    let ended = loop {
+        tokio::select! {
+            ended = connection.as_mut() => break ended,
+            () = stopping.cancelled(), if !is_ending => {}
+            () = streams.idle_for(patience.idle), if !is_ending => dropped_at = Some(Instant::now() + HEAD_TIMEOUT),
+            () = async { sleep_until(dropped_at.unwrap_or_else(Instant::now)).await }, if dropped_at.is_some() => break Ok(()),
+        }
+        is_ending = true;
+        connection.as_mut().graceful_shutdown();
+    };
+    if let Err(cause) = ended {
+        tracing::debug!(%cause, "a connection ended");
+    }
+}
+
+fn builder(streams: &Arc<Streams>) -> Builder<StreamExecutor> {
+    let mut builder = Builder::new(StreamExecutor(Arc::clone(streams)));
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(MAX_HEAD_BYTES);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(MAX_STREAMS)
+        .keep_alive_interval(HTTP2_PING)
+        .max_header_list_size(MAX_HEAD_BYTES as u32);
+    builder
+}
+
+/// Answers a request, unless its address has as many under way as it may.
+async fn answer(router: Router, standing: &Standing, mut request: hyper::Request<Incoming>) -> Response<Body> {
+    let (client, share) = match standing.admit(request.headers()) {
+        Ok(admitted) => admitted,
+        Err(Full) => {
+            let mut refusal = refuse(&Error::rate_limited(RETRY_AFTER));
+            refusal.headers_mut().insert(REQUEST_ID.clone(), request_id(request.headers()));
+            return refusal;
+        }
+    };
+    if let Some(client) = client {
+        request.extensions_mut().insert(client);
+    }
+    request.extensions_mut().insert(standing.introduction.clone());
+    let response = linger::answer(request, |request| route(router, request)).await;
+    standing.hold(share, response)
+}
+
+async fn route(router: Router, request: Request) -> Response {
+    match router.oneshot(request).await {
+        Ok(response) => response,
+        Err(never) => match never {},
+    }
+}

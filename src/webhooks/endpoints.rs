@@ -1,0 +1,332 @@
+//! Endpoints: creating, changing, trying and deleting them, and those that stand in the settings. A secret is shown in
+//! the answer that made it and never again.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sea_orm::sea_query::Expr;
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, ModelTrait, PaginatorTrait, QueryFilter, QueryOrder,
+};
+use serde_json::{Value as Json, json};
+
+use super::{Delivery, TEST_EVENT, changed, outbox};
+use crate::chat::writer::Batch;
+use crate::chat::{Chat, Cx};
+use crate::config::WEBHOOK_EVENTS;
+use crate::entity::webhook_delivery::{self, DeliveryState};
+use crate::entity::webhook_endpoint;
+use crate::error::{Error, Result};
+use crate::id::WebhookEndpointId;
+use crate::webhooks::signature;
+
+/// Endpoints of one database, at most.
+const MOST: u64 = 100;
+/// How long an old secret signs beside the new one.
+const OVERLAP: TimeDelta = TimeDelta::hours(24);
+/// What is said of an endpoint that the settings no longer hold.
+const NO_LONGER: &str = "It no longer stands in the settings";
+
+/// Where somebody is told of events.
+#[derive(Debug, Clone, async_graphql::SimpleObject)]
+#[graphql(name = "WebhookEndpoint")]
+pub struct Endpoint {
+    pub id: WebhookEndpointId,
+    pub url: String,
+    /// The events that it wants; none are all.
+    pub events: Vec<String>,
+    pub enabled: bool,
+    /// Why the server switched it off.
+    pub disabled_reason: Option<String>,
+    /// It stands in the settings, and is changed there.
+    pub configured: bool,
+    /// Shown once: in the answer that made it.
+    pub secret: Option<String>,
+    /// Until then the secret before this one signs, too.
+    pub previous_secret_until: Option<DateTime<Utc>>,
+    pub created_at: DateTime<Utc>,
+    pub updated_at: DateTime<Utc>,
+}
+
+/// An endpoint to be.
+#[derive(Debug, Clone, async_graphql::InputObject)]
+#[graphql(name = "CreateWebhookEndpointInput")]
+pub struct EndpointInput {
+    /// `https`, on the port 443 or 8443, and not in a private network, unless the settings allow private targets.
+    pub url: String,
+    /// Such as `chat_message.sent`; none are all.
+    pub events: Option<Vec<String>>,
+}
+
+/// What is to be changed; what is left out stays.
+#[derive(Debug, Clone, async_graphql::InputObject)]
+#[graphql(name = "UpdateWebhookEndpointInput")]
+pub struct EndpointChange {
+    pub url: Option<String>,
+    pub events: Option<Vec<String>>,
+    /// Switched off, it is told nothing of what happens meanwhile; what waits for it goes on waiting.
+    pub enabled: Option<bool>,
+}
+
+/// All endpoints, oldest first.
+///
+/// # Errors
+/// `Forbidden` unless an administrator asks, as everywhere here.
+pub async fn endpoints(cx: &Cx) -> Result<Vec<Endpoint>> {
+    cx.must_be_admin()?;
+    let rows = webhook_endpoint::Entity::find().order_by_asc(webhook_endpoint::Column::Id);
+    Ok(rows.all(&cx.reader()).await?.into_iter().map(Endpoint::from).collect())
+}
+
+/// Creates an endpoint; the answer shows its secret.
+///
+/// # Errors
+/// `BadRequest` for a URL that is not allowed or an unknown event, `Conflict` for the 101st.
+pub async fn create(cx: &Cx, input: EndpointInput) -> Result<Endpoint> {
+    cx.must_be_admin()?;
+    let url = check_url(cx, &input.url).await?;
+    let events = check_events(input.events.unwrap_or_default())?;
+    let secret = new_secret()?;
+    let change = cx.chat.change(move |batch| {
+        Box::pin(async move {
+            if webhook_endpoint::Entity::find().count(&batch.tx).await? >= MOST {
+                return Err(Error::conflict(format!("There can be at most {MOST} webhook endpoints")));
+            }
+            let row = blank(batch, url, events, secret).insert(&batch.tx).await?;
+            changed(batch);
+            Ok(row)
+        })
+    });
+    change.await.map(shown_once)
+}
+
+/// Changes an endpoint. What waits for it is tried at once.
+///
+/// # Errors
+/// `NotFound`, `Conflict` for one of the settings (but for `enabled`), besides those of [`create`].
+pub async fn update(cx: &Cx, id: WebhookEndpointId, input: EndpointChange) -> Result<Endpoint> {
+    cx.must_be_admin()?;
+    let url = match &input.url {
+        Some(url) => Some(check_url(cx, url).await?),
+        None => None,
+    };
+    let events = input.events.map(check_events).transpose()?;
+    let change = cx.chat.change(move |batch| {
+        Box::pin(async move {
+            let row = find(batch, id).await?;
+            if url.is_some() || events.is_some() {
+                must_be_ours(&row)?;
+            }
+            let mut row: webhook_endpoint::ActiveModel = row.into();
+            if let Some(url) = url {
+                row.url = Set(url);
+            }
+            if let Some(events) = events {
+                row.events = Set(events);
+            }
+            if let Some(enabled) = input.enabled {
+                row.enabled = Set(enabled);
+                row.disabled_reason = Set(None);
+            }
+            row.updated_at = Set(batch.now);
+            let row = row.update(&batch.tx).await?;
+            try_at_once(batch, id.get()).await?;
+            changed(batch);
+            Ok(row)
+        })
+    });
+    let row = change.await?;
+    cx.chat.hooks().wake();
+    Ok(row.into())
+}
+
+/// Deletes an endpoint with everything that waits for it.
+///
+/// # Errors
+/// `NotFound`, `Conflict` for one of the settings.
+pub async fn delete(cx: &Cx, id: WebhookEndpointId) -> Result<()> {
+    cx.must_be_admin()?;
+    let change = cx.chat.change(move |batch| {
+        Box::pin(async move {
+            let row = find(batch, id).await?;
+            must_be_ours(&row)?;
+            row.delete(&batch.tx).await?;
+            changed(batch);
+            Ok(())
+        })
+    });
+    change.await
+}
+
+/// Gives an endpoint a new secret, which the answer shows. The old one signs beside it for 24 hours.
+///
+/// # Errors
+/// `NotFound`, `Conflict` for one of the settings.
+pub async fn rotate(cx: &Cx, id: WebhookEndpointId) -> Result<Endpoint> {
+    cx.must_be_admin()?;
+    let secret = new_secret()?;
+    let change = cx.chat.change(move |batch| {
+        Box::pin(async move {
+            let row = find(batch, id).await?;
+            must_be_ours(&row)?;
+            let old = row.secret.clone();
+            let mut row: webhook_endpoint::ActiveModel = row.into();
+            row.secret = Set(secret);
+            row.previous_secret = Set(Some(old));
+            row.previous_secret_until = Set(Some(batch.now + OVERLAP));
+            row.updated_at = Set(batch.now);
+            Ok(row.update(&batch.tx).await?)
+        })
+    });
+    change.await.map(shown_once)
+}
+
+/// Sends an event of the type `webhook.test`, behind all that waits for the endpoint.
+///
+/// # Errors
+/// `NotFound`, `Conflict` for an endpoint that is switched off.
+pub async fn send_test(cx: &Cx, id: WebhookEndpointId) -> Result<Delivery> {
+    cx.must_be_admin()?;
+    let lifetime = outbox::lifetime(&cx.chat.config);
+    let change = cx.chat.change(move |batch| {
+        Box::pin(async move {
+            if !find(batch, id).await?.enabled {
+                return Err(Error::conflict("This webhook endpoint is switched off"));
+            }
+            let payload =
+                outbox::body(TEST_EVENT, batch.now, json!({ "endpointId": id })).ok_or_else(Error::internal)?;
+            let expires = batch.now + lifetime;
+            let row = outbox::row(id.get(), &outbox::new_id(), TEST_EVENT, &payload, batch.now, expires);
+            Ok(row.insert(&batch.tx).await?)
+        })
+    });
+    let row = change.await?;
+    cx.chat.hooks().wake();
+    Ok(row.into())
+}
+
+/// Brings the endpoints of the settings into the database: new ones are made, changed ones changed, and those that no
+/// longer stand there are switched off and become an administrator's. One that was switched off stays so.
+pub async fn configure(chat: &Chat) -> Result<()> {
+    let settings = chat.config.webhooks.endpoints.clone();
+    let kept = webhook_endpoint::Entity::find().filter(webhook_endpoint::Column::Configured.eq(true));
+    if settings.is_empty() && kept.clone().one(&chat.store.reader()).await?.is_none() {
+        return Ok(());
+    }
+    let change = chat.change(move |batch| {
+        Box::pin(async move {
+            let mut kept = kept.all(&batch.tx).await?;
+            for endpoint in settings {
+                let events = json!(endpoint.events);
+                let Some(place) = kept.iter().position(|row| row.url == endpoint.url) else {
+                    let row = blank(batch, endpoint.url, events, endpoint.secret);
+                    webhook_endpoint::ActiveModel { configured: Set(true), ..row }.insert(&batch.tx).await?;
+                    changed(batch);
+                    continue;
+                };
+                let row = kept.swap_remove(place);
+                if row.secret != endpoint.secret || row.events != events {
+                    let mut row: webhook_endpoint::ActiveModel = row.into();
+                    row.secret = Set(endpoint.secret);
+                    row.events = Set(events);
+                    row.updated_at = Set(batch.now);
+                    row.update(&batch.tx).await?;
+                    changed(batch);
+                }
+            }
+            for row in kept {
+                let mut row: webhook_endpoint::ActiveModel = row.into();
+                row.configured = Set(false);
+                row.enabled = Set(false);
+                row.disabled_reason = Set(Some(NO_LONGER.to_owned()));
+                row.updated_at = Set(batch.now);
+                row.update(&batch.tx).await?;
+                changed(batch);
+            }
+            Ok(())
+        })
+    });
+    change.await
+}
+
+/// What waits for an endpoint need not wait for the end of a pause any more.
+async fn try_at_once(batch: &Batch, endpoint: i64) -> Result<()> {
+    use webhook_delivery::Column;
+    webhook_delivery::Entity::update_many()
+        .col_expr(Column::NextAttemptAt, Expr::value(batch.now))
+        .filter(Column::EndpointId.eq(endpoint))
+        .filter(Column::State.eq(DeliveryState::Pending))
+        .filter(Column::NextAttemptAt.gt(batch.now))
+        .exec(&batch.tx)
+        .await?;
+    Ok(())
+}
+
+fn blank(batch: &Batch, url: String, events: Json, secret: String) -> webhook_endpoint::ActiveModel {
+    webhook_endpoint::ActiveModel {
+        url: Set(url),
+        events: Set(events),
+        secret: Set(secret),
+        enabled: Set(true),
+        configured: Set(false),
+        created_at: Set(batch.now),
+        updated_at: Set(batch.now),
+        ..Default::default()
+    }
+}
+
+async fn find(batch: &Batch, id: WebhookEndpointId) -> Result<webhook_endpoint::Model> {
+    let row = webhook_endpoint::Entity::find_by_id(id.get()).one(&batch.tx).await?;
+    row.ok_or_else(|| Error::not_found("Webhook endpoint not found"))
+}
+
+fn must_be_ours(row: &webhook_endpoint::Model) -> Result<()> {
+    match row.configured {
+        true => Err(Error::conflict("This webhook endpoint stands in the settings and is changed there")),
+        false => Ok(()),
+    }
+}
+
+async fn check_url(cx: &Cx, text: &str) -> Result<String> {
+    let url = cx.chat.config.webhooks.reach().check_resolved(text).await;
+    url.map(String::from).map_err(Error::bad_request)
+}
+
+fn check_events(events: Vec<String>) -> Result<Json> {
+    match events.iter().find(|event| !WEBHOOK_EVENTS.contains(&event.as_str())) {
+        Some(_) => Err(Error::bad_request(format!("The events of webhooks are {}", WEBHOOK_EVENTS.join(", ")))),
+        None => Ok(json!(crate::chat::distinct(events))),
+    }
+}
+
+fn new_secret() -> Result<String> {
+    signature::new_secret().map_err(|cause| {
+        tracing::error!(%cause, "no random numbers");
+        Error::internal()
+    })
+}
+
+fn shown_once(row: webhook_endpoint::Model) -> Endpoint {
+    let secret = Some(row.secret.clone());
+    Endpoint { secret, ..row.into() }
+}
+
+/// The names in a row's list.
+pub(super) fn events(list: Json) -> Vec<String> {
+    serde_json::from_value(list).unwrap_or_default()
+}
+
+impl From<webhook_endpoint::Model> for Endpoint {
+    fn from(row: webhook_endpoint::Model) -> Self {
+        Self {
+            id: WebhookEndpointId::stored(row.id),
+            url: row.url,
+            events: events(row.events),
+            enabled: row.enabled,
+            disabled_reason: row.disabled_reason,
+            configured: row.configured,
+            secret: None,
+            previous_secret_until: row.previous_secret_until.filter(|until| *until > Utc::now()),
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        }
+    }
+}
