@@ -19,6 +19,7 @@ use crate::error::Result;
 use crate::live::{Hub, dispatch};
 use crate::store::{Blobs, Store};
 use crate::telemetry;
+use crate::webhooks;
 
 /// The running server without its doors.
 pub struct App {
@@ -47,9 +48,11 @@ impl App {
     /// Opens the data folder, the keys and the database, and starts what runs beside the doors.
     ///
     /// # Errors
-    /// A folder that cannot be made, keys that cannot be read, a database that cannot be reached or migrated.
+    /// Webhook endpoints that make no sense, a folder that cannot be made, keys that cannot be read, a database that
+    /// cannot be reached or migrated.
     pub async fn open(config: Config) -> anyhow::Result<Arc<Self>> {
         telemetry::install();
+        webhooks::settings::check(&config.webhooks)?;
         let config = Arc::new(config);
         let folder = &config.server.data_dir;
         make_private(folder).with_context(|| format!("The data folder {} cannot be made", folder.display()))?;

@@ -37,7 +37,6 @@ use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::id::UserId;
 use crate::store::{Blobs, Queue, Reader, Store, Turn};
-use crate::webhooks::egress::Reach;
 
 use writer::{Batch, Change};
 
@@ -185,11 +184,6 @@ impl Chat {
     /// Where it is told that webhooks wait.
     pub fn hooks(&self) -> &crate::webhooks::Hooks {
         &self.hooks
-    }
-
-    /// What webhooks may connect to.
-    pub fn reach(&self) -> Reach {
-        self.config.webhooks.reach()
     }
 
     /// What has to be done now and then: forgetting idle rate limits.

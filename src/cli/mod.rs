@@ -18,6 +18,7 @@ use crate::api::graphql;
 use crate::config::Config;
 use crate::id::UserId;
 use crate::telemetry;
+use crate::webhooks;
 
 /// A chat server: one chat, three doors (GraphQL, REST, STOMP)
 #[derive(Parser)]
@@ -76,7 +77,9 @@ fn start(arguments: Arguments) -> anyhow::Result<()> {
     if let Command::Schema = command {
         return say(&graphql::schema_text());
     }
-    let config = Config::load(arguments.config.as_deref(), std::env::vars(), &arguments.sets)?;
+    let config = Config::load(arguments.config.as_deref(), std::env::vars(), &arguments.sets, |config| {
+        webhooks::settings::check(&config.webhooks)
+    })?;
     if let Command::Config = command {
         return say(&config.print());
     }

@@ -1,8 +1,7 @@
 //! Which values make sense, alone and together.
 
-use super::{Config, ConfigError, WEBHOOK_EVENTS, must};
+use super::{Config, ConfigError, must};
 use crate::http::peer::Proxies;
-use crate::webhooks::signature;
 
 /// The shortest secret that HS256 may be signed with, in bytes.
 const SECRET_BYTES: usize = 32;
@@ -126,24 +125,6 @@ impl Config {
         let pauses = &self.webhooks.retry_seconds;
         if pauses.len() > MOST_PAUSES || pauses.iter().any(|pause| *pause > LONGEST_PAUSE) {
             return Err(must(key, &format!("at most {MOST_PAUSES} pauses of at most {LONGEST_PAUSE} seconds")));
-        }
-        let key = "webhooks.endpoints";
-        for (place, endpoint) in self.webhooks.endpoints.iter().enumerate() {
-            let name = format!("{key}[{place}]");
-            if let Err(sentence) = self.webhooks.reach().check(&endpoint.url) {
-                return Err(ConfigError::new(key, format!("{name}.url: {sentence}")));
-            }
-            if !endpoint.events.iter().all(|event| WEBHOOK_EVENTS.contains(&event.as_str())) {
-                let known = WEBHOOK_EVENTS.join(", ");
-                return Err(ConfigError::new(key, format!("{name}.events must be of {known}")));
-            }
-            if !signature::is_secret(&endpoint.secret) {
-                let sentence = format!("{name}.secret must be whsec_ and the base64 of 24 to 64 bytes");
-                return Err(ConfigError::new(key, sentence));
-            }
-            if self.webhooks.endpoints[..place].iter().any(|other| other.url == endpoint.url) {
-                return Err(ConfigError::new(key, format!("{name}.url stands in the settings twice")));
-            }
         }
         Ok(())
     }

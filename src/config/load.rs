@@ -38,13 +38,15 @@ impl Config {
     /// Reads all layers, each over the one before: the defaults, `file` (which must exist; without it `confab.toml`
     /// of the working folder, which need not), those of `env` that begin with `CONFAB_`, and `sets` (`key=value`).
     /// In the last two, lists are separated by commas. An empty text takes a setting that has no default back to unset.
+    /// `check_more` is called after [`Config::check`], for what a room knows of its settings that this one does not.
     ///
     /// # Errors
-    /// At the first unknown key or bad value, and for all that [`Config::check`] refuses.
+    /// At the first unknown key or bad value, and for all that [`Config::check`] and `check_more` refuse.
     pub fn load(
         file: Option<&Path>,
         env: impl Iterator<Item = (String, String)>,
         sets: &[String],
+        check_more: impl FnOnce(&Config) -> Result<(), ConfigError>,
     ) -> Result<Config, ConfigError> {
         let mut given = from_file(file)?;
         given.extend(from_env(env)?);
@@ -63,7 +65,7 @@ impl Config {
         };
         let config: Config = serde_path_to_error::deserialize(merged)
             .map_err(|error| located(misfit(&error.path().to_string(), &error.inner().to_string())))?;
-        config.check().map_err(located)?;
+        config.check().and_then(|()| check_more(&config)).map_err(located)?;
         Ok(config)
     }
 }

@@ -17,8 +17,6 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::webhooks::egress::Reach;
-
 /// What a path may not hold as it is when it becomes part of a `sqlite:` or `file:` URL.
 const NOT_IN_PATHS: &AsciiSet = &CONTROLS.add(b'%').add(b'?').add(b'#');
 
@@ -201,21 +199,11 @@ pub struct Webhooks {
 #[serde(default, deny_unknown_fields)]
 pub struct WebhookEndpoint {
     pub url: String,
-    /// Those of [`WEBHOOK_EVENTS`] that it wants. Empty: all.
+    /// The names of the events that it wants, such as `chat_message.sent`. Empty: all.
     pub events: Vec<String>,
     /// `whsec_` and the base64 of 24 to 64 bytes.
     pub secret: String,
 }
-
-/// The events that webhooks tell of, by the reference's names.
-pub const WEBHOOK_EVENTS: [&str; 6] = [
-    "chat_message.sent",
-    "chat_message.updated",
-    "chat_message.deleted",
-    "chat_conversation.created",
-    "chat_participant.added",
-    "chat_participant.removed",
-];
 
 /// Who sees who is online.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -339,13 +327,6 @@ impl Default for Webhooks {
     }
 }
 
-impl Webhooks {
-    /// What targets may be connected to.
-    pub fn reach(&self) -> Reach {
-        if self.allow_private_targets { Reach::Private } else { Reach::Public }
-    }
-}
-
 impl Default for Presence {
     fn default() -> Self {
         Self { visibility: Visibility::Shared }
@@ -414,7 +395,8 @@ pub struct ConfigError {
 }
 
 impl ConfigError {
-    fn new(key: &str, sentence: String) -> Self {
+    /// Says of a setting what is wrong with it.
+    pub fn new(key: &str, sentence: String) -> Self {
         Self { key: key.to_owned(), sentence, origin: None }
     }
 

@@ -10,7 +10,7 @@ use axum::http::header::FORWARDED;
 use axum::http::{Extensions, HeaderMap, HeaderName};
 use ipnet::IpNet;
 
-use crate::webhooks::egress::Reach;
+use crate::webhooks::egress::EgressPolicy;
 
 /// Entries of a list of hops that are looked at, at most: more than any chain of proxies has.
 const MAX_HOPS: usize = 32;
@@ -105,7 +105,7 @@ fn forwarded_hop(element: &str) -> Option<IpAddr> {
 
 /// Whether an address is that of a client, and not that of a proxy as a rule.
 pub fn is_public(address: IpAddr) -> bool {
-    Reach::Public.takes(address)
+    EgressPolicy::Public.takes(address)
 }
 
 /// How much each address may hold at once. An IPv6 address counts by its network of 64 bits, which is one household's.

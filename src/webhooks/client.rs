@@ -1,4 +1,4 @@
-//! One attempt: a signed POST to an address that may be reached, with little patience and no interest in the answer
+//! One attempt: a signed POST to an address that may be connected to, with little patience and no interest in the answer
 //! beyond its status. Redirects and proxies are not followed.
 
 use std::error::Error as _;
@@ -13,7 +13,7 @@ use reqwest::redirect::Policy;
 use reqwest::{Client, Response, StatusCode};
 
 use crate::config::fault;
-use crate::webhooks::egress::{REFUSED, Reach};
+use crate::webhooks::egress::{EgressPolicy, REFUSED};
 use crate::webhooks::signature;
 use crate::webhooks::{Claim, Due, Outcome, Secrets};
 
@@ -27,17 +27,17 @@ const READING: Duration = Duration::from_secs(1);
 /// Sends webhooks.
 pub struct Post {
     client: Client,
-    reach: Reach,
+    policy: EgressPolicy,
 }
 
 /// Resolves a name and judges its addresses in one step, so that nothing can change in between.
-struct Judged(Reach);
+struct Judged(EgressPolicy);
 
 impl Resolve for Judged {
     fn resolve(&self, name: Name) -> Resolving {
-        let reach = self.0;
+        let policy = self.0;
         Box::pin(async move {
-            let found = reach.resolve(name.as_str()).await?;
+            let found = policy.resolve(name.as_str()).await?;
             Ok(Box::new(found.into_iter()) as Addrs)
         })
     }
@@ -46,10 +46,10 @@ impl Resolve for Judged {
 impl Post {
     /// # Errors
     /// When TLS cannot be set up.
-    pub fn new(reach: Reach) -> reqwest::Result<Self> {
+    pub fn new(policy: EgressPolicy) -> reqwest::Result<Self> {
         let client = Client::builder()
             .user_agent(concat!("confab/", env!("CARGO_PKG_VERSION")))
-            .dns_resolver(Arc::new(Judged(reach)))
+            .dns_resolver(Arc::new(Judged(policy)))
             .redirect(Policy::none())
             .no_proxy()
             .referer(false)
@@ -58,13 +58,13 @@ impl Post {
             .timeout(TOTAL)
             .pool_max_idle_per_host(1)
             .build()?;
-        Ok(Self { client, reach })
+        Ok(Self { client, policy })
     }
 
     /// Makes an attempt. Any status of 200 to 299 is a success.
     pub async fn send(&self, claim: &Claim, due: &Due) -> Outcome {
         // A URL with an address in it never comes to the resolver, and the settings may have become stricter.
-        let url = match self.reach.check(&claim.url) {
+        let url = match self.policy.check(&claim.url) {
             Ok(url) => url,
             Err(sentence) => return failed(sentence),
         };
@@ -152,7 +152,7 @@ mod tests {
     async fn a_name_that_leads_inside_is_never_connected_to() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://localhost:{}/", listener.local_addr().unwrap().port());
-        let client = Post::new(Reach::Public).unwrap().client;
+        let client = Post::new(EgressPolicy::Public).unwrap().client;
         assert_eq!(why(&client.post(url).send().await.unwrap_err()), REFUSED);
         let knock = tokio::time::timeout(Duration::from_millis(100), listener.accept()).await;
         assert!(knock.is_err(), "it was connected to");

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use reqwest::Url;
 
+use crate::config::Webhooks;
+
 /// Bytes of a URL, at most.
 const LONGEST: usize = 2048;
 /// The ports of targets on the internet.
@@ -16,14 +18,14 @@ const PATIENCE: Duration = Duration::from_secs(3);
 
 /// What may be connected to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reach {
+pub enum EgressPolicy {
     /// The internet, by `https` on the ports 443 and 8443.
     Public,
     /// Also loopback and private networks, `http`, and any port.
     Private,
 }
 
-/// Networks that are somebody's own: within [`Reach::Private`] only.
+/// Networks that are somebody's own: within [`EgressPolicy::Private`] only.
 const PRIVATE_V4: [(Ipv4Addr, u32); 5] = [
     (Ipv4Addr::new(10, 0, 0, 0), 8),
     (Ipv4Addr::new(100, 64, 0, 0), 10),
@@ -64,7 +66,12 @@ const METADATA_V6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)
 /// The prefix behind which NAT64 puts an IPv4 address.
 const NAT64: (Ipv6Addr, u32) = (Ipv6Addr::new(0x64, 0xff9b, 0, 0, 0, 0, 0, 0), 96);
 
-impl Reach {
+impl EgressPolicy {
+    /// The policy that the settings ask for.
+    pub fn of(settings: &Webhooks) -> Self {
+        if settings.allow_private_targets { EgressPolicy::Private } else { EgressPolicy::Public }
+    }
+
     /// Whether an address may be connected to. An IPv4 address in IPv6 clothes is judged as what it is.
     pub fn takes(self, address: IpAddr) -> bool {
         match address {
@@ -80,13 +87,13 @@ impl Reach {
         let among = |nets: &[(Ipv4Addr, u32)]| {
             nets.iter().any(|(net, bits)| (address.to_bits() ^ net.to_bits()).leading_zeros() >= *bits)
         };
-        !among(&NEVER_V4) && (self == Reach::Private || !among(&PRIVATE_V4))
+        !among(&NEVER_V4) && (self == EgressPolicy::Private || !among(&PRIVATE_V4))
     }
 
     fn takes_v6(self, address: Ipv6Addr) -> bool {
         let among = |nets: &[(Ipv6Addr, u32)]| nets.iter().any(|net| is_in(address, *net));
         let private = among(&PRIVATE_V6) && address != METADATA_V6;
-        (is_in(address, GLOBAL_V6) && !among(&NEVER_V6)) || (self == Reach::Private && private)
+        (is_in(address, GLOBAL_V6) && !among(&NEVER_V6)) || (self == EgressPolicy::Private && private)
     }
 
     /// Reads a URL that somebody named, as far as that can be judged without a name service.
@@ -98,28 +105,28 @@ impl Reach {
         let url = url.filter(|url| url.host_str().is_some_and(|host| !host.is_empty()));
         let url = url.ok_or("The URL is not valid")?;
         match (url.scheme(), self) {
-            ("https", _) | ("http", Reach::Private) => {}
-            (_, Reach::Private) => return Err("The URL must begin with https:// or http://"),
-            (_, Reach::Public) => return Err("The URL must begin with https://"),
+            ("https", _) | ("http", EgressPolicy::Private) => {}
+            (_, EgressPolicy::Private) => return Err("The URL must begin with https:// or http://"),
+            (_, EgressPolicy::Public) => return Err("The URL must begin with https://"),
         }
         if !url.username().is_empty() || url.password().is_some() {
             return Err("The URL must not hold a user name or a password");
         }
-        if self == Reach::Public && !url.port_or_known_default().is_some_and(|port| PORTS.contains(&port)) {
+        if self == EgressPolicy::Public && !url.port_or_known_default().is_some_and(|port| PORTS.contains(&port)) {
             return Err("The URL must have the port 443 or 8443");
         }
         match literal(&url) {
             Some(address) if !self.takes(address) => Err(REFUSED),
-            None if self == Reach::Public && is_local(&url) => Err(REFUSED),
+            None if self == EgressPolicy::Public && is_local(&url) => Err(REFUSED),
             _ => Ok(url),
         }
     }
 
-    /// As [`Reach::check`], and what the name resolves to now. A name that cannot be resolved is let pass: it is judged
+    /// As [`EgressPolicy::check`], and what the name resolves to now. A name that cannot be resolved is let pass: it is judged
     /// again at every connection.
     ///
     /// # Errors
-    /// As [`Reach::check`].
+    /// As [`EgressPolicy::check`].
     pub async fn check_resolved(self, text: &str) -> Result<Url, &'static str> {
         let url = self.check(text)?;
         if let (None, Some(host)) = (literal(&url), url.host_str()) {
@@ -264,16 +271,16 @@ mod tests {
     #[test]
     fn only_the_internet_is_reached_unless_private_targets_are_allowed() {
         for url in NEVER {
-            assert!(Reach::Public.check(url).is_err(), "{url}");
-            assert!(Reach::Private.check(url).is_err(), "{url}");
+            assert!(EgressPolicy::Public.check(url).is_err(), "{url}");
+            assert!(EgressPolicy::Private.check(url).is_err(), "{url}");
         }
         for url in PRIVATE {
-            assert!(Reach::Public.check(url).is_err(), "{url}");
-            assert!(Reach::Private.check(url).is_ok(), "{url}: {:?}", Reach::Private.check(url));
+            assert!(EgressPolicy::Public.check(url).is_err(), "{url}");
+            assert!(EgressPolicy::Private.check(url).is_ok(), "{url}: {:?}", EgressPolicy::Private.check(url));
         }
         for url in PUBLIC {
-            assert!(Reach::Public.check(url).is_ok(), "{url}: {:?}", Reach::Public.check(url));
-            assert!(Reach::Private.check(url).is_ok(), "{url}");
+            assert!(EgressPolicy::Public.check(url).is_ok(), "{url}: {:?}", EgressPolicy::Public.check(url));
+            assert!(EgressPolicy::Private.check(url).is_ok(), "{url}");
         }
     }
 
@@ -282,13 +289,16 @@ mod tests {
         let long = format!("https://example.org/{}", "a".repeat(LONGEST));
         for url in ["", "example.org", "//example.org", "https://", "https:///", "https://a b/", "https://[::1", &long]
         {
-            assert!(Reach::Private.check(url).is_err(), "{url}");
+            assert!(EgressPolicy::Private.check(url).is_err(), "{url}");
         }
     }
 
     #[tokio::test]
     async fn a_name_is_judged_by_its_addresses() {
-        assert_eq!(Reach::Public.resolve("localhost").await.unwrap_err().kind(), io::ErrorKind::PermissionDenied);
-        assert!(!Reach::Private.resolve("localhost").await.unwrap().is_empty());
+        assert_eq!(
+            EgressPolicy::Public.resolve("localhost").await.unwrap_err().kind(),
+            io::ErrorKind::PermissionDenied
+        );
+        assert!(!EgressPolicy::Private.resolve("localhost").await.unwrap().is_empty());
     }
 }

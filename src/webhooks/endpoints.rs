@@ -8,10 +8,11 @@ use sea_orm::{
 };
 use serde_json::{Value as Json, json};
 
-use super::{Delivery, TEST_EVENT, changed, outbox};
+use super::egress::EgressPolicy;
+use super::event_names::{TEST_EVENT, all_event_names, is_event_name, stored_event_names};
+use super::{Delivery, changed, outbox};
 use crate::chat::writer::Batch;
 use crate::chat::{Chat, Cx};
-use crate::config::WEBHOOK_EVENTS;
 use crate::entity::webhook_delivery::{self, DeliveryState};
 use crate::entity::webhook_endpoint;
 use crate::error::{Error, Result};
@@ -286,13 +287,13 @@ fn must_be_ours(row: &webhook_endpoint::Model) -> Result<()> {
 }
 
 async fn check_url(cx: &Cx, text: &str) -> Result<String> {
-    let url = cx.chat.config.webhooks.reach().check_resolved(text).await;
+    let url = EgressPolicy::of(&cx.chat.config.webhooks).check_resolved(text).await;
     url.map(String::from).map_err(Error::bad_request)
 }
 
 fn check_events(events: Vec<String>) -> Result<Json> {
-    match events.iter().find(|event| !WEBHOOK_EVENTS.contains(&event.as_str())) {
-        Some(_) => Err(Error::bad_request(format!("The events of webhooks are {}", WEBHOOK_EVENTS.join(", ")))),
+    match events.iter().find(|event| !is_event_name(event)) {
+        Some(_) => Err(Error::bad_request(format!("The events of webhooks are {}", all_event_names()))),
         None => Ok(json!(crate::chat::distinct(events))),
     }
 }
@@ -309,17 +310,12 @@ fn shown_once(row: webhook_endpoint::Model) -> Endpoint {
     Endpoint { secret, ..row.into() }
 }
 
-/// The names in a row's list.
-pub(super) fn events(list: Json) -> Vec<String> {
-    serde_json::from_value(list).unwrap_or_default()
-}
-
 impl From<webhook_endpoint::Model> for Endpoint {
     fn from(row: webhook_endpoint::Model) -> Self {
         Self {
             id: WebhookEndpointId::stored(row.id),
             url: row.url,
-            events: events(row.events),
+            events: stored_event_names(row.events),
             enabled: row.enabled,
             disabled_reason: row.disabled_reason,
             configured: row.configured,

@@ -5,8 +5,10 @@ mod client;
 mod deliveries;
 pub mod egress;
 mod endpoints;
+mod event_names;
 mod outbox;
 mod queue;
+pub mod settings;
 pub mod signature;
 pub mod worker;
 
@@ -14,9 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Notify;
 
-use crate::chat::event::EventType;
 use crate::chat::writer::Batch;
-use crate::config::WEBHOOK_EVENTS;
 
 pub use deliveries::{Delivery, Replay, deliveries, replay};
 pub use endpoints::{
@@ -24,9 +24,6 @@ pub use endpoints::{
 };
 pub(crate) use outbox::{Place, write};
 pub use queue::{Claim, Due, Next, Outcome, Secrets, TURN, claim, next, settle, tidy};
-
-/// The type of an event that an administrator sends to try an endpoint.
-const TEST_EVENT: &str = "webhook.test";
 
 /// What the writer knows of endpoints, and how it tells that something waits for them.
 #[derive(Default)]
@@ -70,20 +67,6 @@ impl Hooks {
     fn keep(&self, revision: i64, wanted: &Arc<[Wanted]>) {
         *self.wanted.lock().unwrap_or_else(PoisonError::into_inner) = Some((revision, Arc::clone(wanted)));
     }
-}
-
-/// What a webhook calls an event of the log; none for what webhooks do not tell.
-fn name(kind: EventType) -> Option<&'static str> {
-    let place = match kind {
-        EventType::MessageSent => 0,
-        EventType::MessageUpdated => 1,
-        EventType::MessageDeleted => 2,
-        EventType::ConversationCreated => 3,
-        EventType::ParticipantAdded => 4,
-        EventType::ParticipantRemoved => 5,
-        _ => return None,
-    };
-    Some(WEBHOOK_EVENTS[place])
 }
 
 /// Makes every process read the endpoints anew, once the batch is committed.

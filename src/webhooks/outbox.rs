@@ -8,7 +8,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder};
 use serde::Serialize;
 
-use super::{Hooks, Wanted, name};
+use super::event_names::{event_name, stored_event_names};
+use super::{Hooks, Wanted};
 use crate::chat::conversations::{self, Conversation};
 use crate::chat::event::{Event, EventType, Fact};
 use crate::chat::files::Links;
@@ -37,12 +38,12 @@ pub(crate) struct Place<'b, C> {
 /// Writes what endpoints are to be told of `events`; answers whether there was anything. Without endpoints that costs
 /// no statement, with them two at most, and three more where a conversation was created.
 pub(crate) async fn write<C: ConnectionTrait>(place: Place<'_, C>, events: &[Event]) -> Result<bool, DbErr> {
-    if !events.iter().any(|event| name(event.kind).is_some()) {
+    if !events.iter().any(|event| event_name(event.kind).is_some()) {
         return Ok(false);
     }
     let wanted = wanted(&place).await?;
     let is_wanted =
-        |event: &&Event| name(event.kind).is_some_and(|name| wanted.iter().any(|endpoint| endpoint.wants(name)));
+        |event: &&Event| event_name(event.kind).is_some_and(|name| wanted.iter().any(|endpoint| endpoint.wants(name)));
     let told: Vec<&Event> = events.iter().filter(is_wanted).collect();
     if told.is_empty() {
         return Ok(false);
@@ -51,7 +52,7 @@ pub(crate) async fn write<C: ConnectionTrait>(place: Place<'_, C>, events: &[Eve
     let expires = place.now + lifetime(place.config);
     let mut rows = Vec::with_capacity(told.len());
     for event in told {
-        let Some((name, payload)) = name(event.kind).zip(payload(event, &created)) else { continue };
+        let Some((name, payload)) = event_name(event.kind).zip(payload(event, &created)) else { continue };
         let id = new_id();
         for endpoint in wanted.iter().filter(|endpoint| endpoint.wants(name)) {
             rows.push(row(endpoint.endpoint, &id, name, &payload, place.now, expires));
@@ -76,7 +77,7 @@ async fn wanted<C: ConnectionTrait>(place: &Place<'_, C>) -> Result<Arc<[Wanted]
         .all(place.tx)
         .await?;
     let wanted: Arc<[Wanted]> =
-        rows.into_iter().map(|row| Wanted { endpoint: row.id, events: super::endpoints::events(row.events) }).collect();
+        rows.into_iter().map(|row| Wanted { endpoint: row.id, events: stored_event_names(row.events) }).collect();
     if let Some(revision) = place.revision {
         place.hooks.keep(revision, &wanted);
     }
@@ -133,7 +134,7 @@ pub(super) fn body(kind: &str, timestamp: DateTime<Utc>, data: impl Serialize) -
 }
 
 fn payload(event: &Event, created: &HashMap<ConversationId, Conversation>) -> Option<String> {
-    let kind = name(event.kind)?;
+    let kind = event_name(event.kind)?;
     match &event.fact {
         Fact::Message(message) => body(kind, event.at, Message { temp_id: None, ..message.as_ref().clone() }),
         Fact::Participant(participant) => {

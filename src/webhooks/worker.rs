@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::client::Post;
+use super::egress::EgressPolicy;
 use crate::chat::Chat;
 use crate::id::{WebhookDeliveryId, WebhookEndpointId};
 use crate::webhooks::{self, Claim, Outcome};
@@ -33,7 +34,7 @@ struct Worker {
 
 /// Delivers until the server stops, and ends when no attempt is under way any more.
 pub async fn run(chat: Arc<Chat>, stopping: CancellationToken) {
-    let post = match Post::new(chat.reach()) {
+    let post = match Post::new(EgressPolicy::of(&chat.config.webhooks)) {
         Ok(post) => post,
         Err(cause) => return tracing::error!(%cause, "webhooks cannot be sent"),
     };

@@ -170,6 +170,10 @@ async fn a_setting_that_makes_no_sense_stops_the_start_with_its_name() {
     std::fs::write(home.folder.join("confab.toml"), "[graphql]\ngraphiql = \"perhaps\"\n").unwrap();
     assert_eq!(refused(&home, &[]).await, "graphql.graphiql must be true or false (from confab.toml)");
     assert_eq!(refused(&home, &["--config", "none.toml"]).await, "There is no settings file none.toml");
+    std::fs::write(home.folder.join("confab.toml"), "[[webhooks.endpoints]]\nurl = \"http://example.org\"\n").unwrap();
+    let sentence = "webhooks.endpoints[0].url: The URL must begin with https:// (from confab.toml)";
+    assert_eq!(refused(&home, &[]).await, sentence);
+    assert_eq!(refused(&home, &["config"]).await, sentence);
     std::fs::remove_file(home.folder.join("confab.toml")).unwrap();
 
     let taken = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
