@@ -105,7 +105,7 @@ fn forwarded_hop(element: &str) -> Option<IpAddr> {
 
 /// Whether an address is that of a client, and not that of a proxy as a rule.
 pub fn is_public(address: IpAddr) -> bool {
-    EgressPolicy::Public.takes(address)
+    EgressPolicy::Public.allows(address)
 }
 
 /// How much each address may hold at once. An IPv6 address counts by its network of 64 bits, which is one household's.

@@ -1,5 +1,5 @@
-//! One attempt: a signed POST to an address that may be connected to, with little patience and no interest in the answer
-//! beyond its status. Redirects and proxies are not followed.
+//! One attempt: a signed POST to an address that may be connected to, with short deadlines, of whose answer only the status
+//! counts. The client follows no redirect and uses no proxy.
 
 use std::error::Error as _;
 use std::io;
@@ -13,27 +13,29 @@ use reqwest::redirect::Policy;
 use reqwest::{Client, Response, StatusCode};
 
 use crate::config::fault;
-use crate::webhooks::egress::{EgressPolicy, REFUSED};
+use crate::webhooks::egress::{ADDRESS_NOT_ALLOWED, EgressPolicy};
 use crate::webhooks::signature;
 use crate::webhooks::{Claim, Due, Outcome, Secrets};
 
-const CONNECT: Duration = Duration::from_secs(3);
-const TOTAL: Duration = Duration::from_secs(10);
-/// Bytes of an answer that are read, so that its connection can be used again.
-const ANSWER: usize = 64 * 1024;
-/// How long they may take.
-const READING: Duration = Duration::from_secs(1);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long an attempt may take, until the head of the answer is there.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+/// Bytes of an answer that the client reads and drops, so that it can use the connection again.
+const MAX_DRAINED_BYTES: usize = 64 * 1024;
+/// How long that may take.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Sends webhooks.
-pub struct Post {
+/// Sends webhooks within an egress policy.
+pub struct WebhookClient {
     client: Client,
     policy: EgressPolicy,
 }
 
-/// Resolves a name and judges its addresses in one step, so that nothing can change in between.
-struct Judged(EgressPolicy);
+/// Resolves a name and drops the addresses that the policy forbids in one step, so that no other answer of a name service
+/// can come in between.
+struct FilteringResolver(EgressPolicy);
 
-impl Resolve for Judged {
+impl Resolve for FilteringResolver {
     fn resolve(&self, name: Name) -> Resolving {
         let policy = self.0;
         Box::pin(async move {
@@ -43,19 +45,19 @@ impl Resolve for Judged {
     }
 }
 
-impl Post {
+impl WebhookClient {
     /// # Errors
     /// When TLS cannot be set up.
     pub fn new(policy: EgressPolicy) -> reqwest::Result<Self> {
         let client = Client::builder()
             .user_agent(concat!("confab/", env!("CARGO_PKG_VERSION")))
-            .dns_resolver(Arc::new(Judged(policy)))
+            .dns_resolver(Arc::new(FilteringResolver(policy)))
             .redirect(Policy::none())
             .no_proxy()
             .referer(false)
             .http1_only()
-            .connect_timeout(CONNECT)
-            .timeout(TOTAL)
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(REQUEST_TIMEOUT)
             .pool_max_idle_per_host(1)
             .build()?;
         Ok(Self { client, policy })
@@ -73,15 +75,15 @@ impl Post {
         match request.send().await {
             Ok(answer) => {
                 let status = answer.status();
-                let _rest = tokio::time::timeout(READING, drain(answer)).await;
-                judge(status)
+                let _rest = tokio::time::timeout(DRAIN_TIMEOUT, drain(answer)).await;
+                outcome_of(status)
             }
-            Err(cause) => failed(why(&cause)),
+            Err(cause) => failed(failure_reason(&cause)),
         }
     }
 }
 
-fn judge(status: StatusCode) -> Outcome {
+fn outcome_of(status: StatusCode) -> Outcome {
     match status {
         StatusCode::GONE => Outcome::Gone,
         status if status.is_success() || fault::is_on("webhook-failure-forgotten") => {
@@ -101,7 +103,7 @@ fn failed(why: &str) -> Outcome {
     Outcome::Failed { status: None, why: why.to_owned() }
 }
 
-/// The head of the Standard Webhooks specification. The time is that of the attempt.
+/// The headers of the Standard Webhooks specification, with the time of this attempt. None without a usable secret.
 fn headers(secrets: &Secrets, due: &Due) -> Option<HeaderMap> {
     let now = Utc::now().timestamp();
     let sign = |secret: &String| signature::sign(secret, &due.webhook_id, now, &due.payload);
@@ -119,19 +121,20 @@ fn headers(secrets: &Secrets, due: &Due) -> Option<HeaderMap> {
 
 async fn drain(mut answer: Response) {
     let mut read = 0;
-    while read < ANSWER
+    while read < MAX_DRAINED_BYTES
         && let Ok(Some(chunk)) = answer.chunk().await
     {
         read += chunk.len();
     }
 }
 
-/// What an administrator is told of a failure: nothing of what stands behind the address.
-fn why(cause: &reqwest::Error) -> &'static str {
+/// What an administrator is told of a failure. It says nothing of what stands behind the address, so that nobody can scan
+/// a network with webhooks.
+fn failure_reason(cause: &reqwest::Error) -> &'static str {
     let mut inner = cause.source();
     while let Some(error) = inner {
         if error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::PermissionDenied) {
-            return REFUSED;
+            return ADDRESS_NOT_ALLOWED;
         }
         inner = error.source();
     }
@@ -152,8 +155,8 @@ mod tests {
     async fn a_name_that_leads_inside_is_never_connected_to() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://localhost:{}/", listener.local_addr().unwrap().port());
-        let client = Post::new(EgressPolicy::Public).unwrap().client;
-        assert_eq!(why(&client.post(url).send().await.unwrap_err()), REFUSED);
+        let client = WebhookClient::new(EgressPolicy::Public).unwrap().client;
+        assert_eq!(failure_reason(&client.post(url).send().await.unwrap_err()), ADDRESS_NOT_ALLOWED);
         let knock = tokio::time::timeout(Duration::from_millis(100), listener.accept()).await;
         assert!(knock.is_err(), "it was connected to");
     }

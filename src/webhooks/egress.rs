@@ -10,13 +10,13 @@ use reqwest::Url;
 use crate::config::Webhooks;
 
 /// Bytes of a URL, at most.
-const LONGEST: usize = 2048;
+const MAX_URL_BYTES: usize = 2048;
 /// The ports of targets on the internet.
-const PORTS: [u16; 2] = [443, 8443];
-/// How long a name may take to be resolved while it is only being judged.
-const PATIENCE: Duration = Duration::from_secs(3);
+const PUBLIC_PORTS: [u16; 2] = [443, 8443];
+/// How long a name service may take while a URL is only judged.
+const RESOLVE_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// What may be connected to.
+/// What the server may connect to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EgressPolicy {
     /// The internet, by `https` on the ports 443 and 8443.
@@ -25,7 +25,7 @@ pub enum EgressPolicy {
     Private,
 }
 
-/// Networks that are somebody's own: within [`EgressPolicy::Private`] only.
+/// Private networks and loopback: allowed by [`EgressPolicy::Private`] only.
 const PRIVATE_V4: [(Ipv4Addr, u32); 5] = [
     (Ipv4Addr::new(10, 0, 0, 0), 8),
     (Ipv4Addr::new(100, 64, 0, 0), 10),
@@ -34,7 +34,7 @@ const PRIVATE_V4: [(Ipv4Addr, u32); 5] = [
     (Ipv4Addr::new(192, 168, 0, 0), 16),
 ];
 
-/// Networks that are nobody's to be called at: this host, link-local with the clouds' metadata, protocol assignments,
+/// Networks that no webhook may go to: this host, link-local with the clouds' metadata, protocol assignments,
 /// documentation, benchmarks, relays, multicast and what is reserved; and metadata services that stand elsewhere.
 const NEVER_V4: [(Ipv4Addr, u32); 12] = [
     (Ipv4Addr::new(0, 0, 0, 0), 8),
@@ -72,36 +72,36 @@ impl EgressPolicy {
         if settings.allow_private_targets { EgressPolicy::Private } else { EgressPolicy::Public }
     }
 
-    /// Whether an address may be connected to. An IPv4 address in IPv6 clothes is judged as what it is.
-    pub fn takes(self, address: IpAddr) -> bool {
+    /// Whether an address may be connected to. An IPv4 address that an IPv6 address embeds is judged as what it is.
+    pub fn allows(self, address: IpAddr) -> bool {
         match address {
-            IpAddr::V4(address) => self.takes_v4(address),
+            IpAddr::V4(address) => self.allows_v4(address),
             IpAddr::V6(address) => match embedded(address) {
-                Some(inner) => self.takes_v4(inner),
-                None => self.takes_v6(address),
+                Some(inner) => self.allows_v4(inner),
+                None => self.allows_v6(address),
             },
         }
     }
 
-    fn takes_v4(self, address: Ipv4Addr) -> bool {
+    fn allows_v4(self, address: Ipv4Addr) -> bool {
         let among = |nets: &[(Ipv4Addr, u32)]| {
             nets.iter().any(|(net, bits)| (address.to_bits() ^ net.to_bits()).leading_zeros() >= *bits)
         };
         !among(&NEVER_V4) && (self == EgressPolicy::Private || !among(&PRIVATE_V4))
     }
 
-    fn takes_v6(self, address: Ipv6Addr) -> bool {
+    fn allows_v6(self, address: Ipv6Addr) -> bool {
         let among = |nets: &[(Ipv6Addr, u32)]| nets.iter().any(|net| is_in(address, *net));
         let private = among(&PRIVATE_V6) && address != METADATA_V6;
         (is_in(address, GLOBAL_V6) && !among(&NEVER_V6)) || (self == EgressPolicy::Private && private)
     }
 
-    /// Reads a URL that somebody named, as far as that can be judged without a name service.
+    /// Parses a URL that a person named, and judges it as far as that can be done without a name service.
     ///
     /// # Errors
     /// The sentence that says what it must be.
     pub fn check(self, text: &str) -> Result<Url, &'static str> {
-        let url = (text.len() <= LONGEST).then(|| Url::parse(text).ok()).flatten();
+        let url = (text.len() <= MAX_URL_BYTES).then(|| Url::parse(text).ok()).flatten();
         let url = url.filter(|url| url.host_str().is_some_and(|host| !host.is_empty()));
         let url = url.ok_or("The URL is not valid")?;
         match (url.scheme(), self) {
@@ -112,29 +112,30 @@ impl EgressPolicy {
         if !url.username().is_empty() || url.password().is_some() {
             return Err("The URL must not hold a user name or a password");
         }
-        if self == EgressPolicy::Public && !url.port_or_known_default().is_some_and(|port| PORTS.contains(&port)) {
+        if self == EgressPolicy::Public && !url.port_or_known_default().is_some_and(|port| PUBLIC_PORTS.contains(&port))
+        {
             return Err("The URL must have the port 443 or 8443");
         }
         match literal(&url) {
-            Some(address) if !self.takes(address) => Err(REFUSED),
-            None if self == EgressPolicy::Public && is_local(&url) => Err(REFUSED),
+            Some(address) if !self.allows(address) => Err(ADDRESS_NOT_ALLOWED),
+            None if self == EgressPolicy::Public && is_local(&url) => Err(ADDRESS_NOT_ALLOWED),
             _ => Ok(url),
         }
     }
 
-    /// As [`EgressPolicy::check`], and what the name resolves to now. A name that cannot be resolved is let pass: it is judged
-    /// again at every connection.
+    /// As [`EgressPolicy::check`], and what the name resolves to now. A name that cannot be resolved passes: the client
+    /// judges it again at every connection.
     ///
     /// # Errors
     /// As [`EgressPolicy::check`].
     pub async fn check_resolved(self, text: &str) -> Result<Url, &'static str> {
         let url = self.check(text)?;
         if let (None, Some(host)) = (literal(&url), url.host_str()) {
-            let found = tokio::time::timeout(PATIENCE, self.resolve(host)).await;
+            let found = tokio::time::timeout(RESOLVE_TIMEOUT, self.resolve(host)).await;
             if let Ok(Err(cause)) = found
                 && cause.kind() == io::ErrorKind::PermissionDenied
             {
-                return Err(REFUSED);
+                return Err(ADDRESS_NOT_ALLOWED);
             }
         }
         Ok(url)
@@ -146,16 +147,16 @@ impl EgressPolicy {
     /// `PermissionDenied` where it has addresses and none may be connected to; else what the name service says.
     pub async fn resolve(self, host: &str) -> io::Result<Vec<SocketAddr>> {
         let found: Vec<SocketAddr> = tokio::net::lookup_host((host, 0)).await?.collect();
-        let taken: Vec<SocketAddr> = found.iter().copied().filter(|found| self.takes(found.ip())).collect();
-        match taken.is_empty() && !found.is_empty() {
-            true => Err(io::Error::new(io::ErrorKind::PermissionDenied, REFUSED)),
-            false => Ok(taken),
+        let allowed: Vec<SocketAddr> = found.iter().copied().filter(|found| self.allows(found.ip())).collect();
+        match allowed.is_empty() && !found.is_empty() {
+            true => Err(io::Error::new(io::ErrorKind::PermissionDenied, ADDRESS_NOT_ALLOWED)),
+            false => Ok(allowed),
         }
     }
 }
 
 /// What is said of an address that may not be connected to.
-pub const REFUSED: &str = "The URL leads to an address that is not allowed";
+pub const ADDRESS_NOT_ALLOWED: &str = "The URL leads to an address that is not allowed";
 
 /// The address that a URL holds instead of a name. The parser has read every spelling of one (`0x7f.1`, `2130706433`).
 pub fn literal(url: &Url) -> Option<IpAddr> {
@@ -286,7 +287,7 @@ mod tests {
 
     #[test]
     fn what_is_no_url_is_refused() {
-        let long = format!("https://example.org/{}", "a".repeat(LONGEST));
+        let long = format!("https://example.org/{}", "a".repeat(MAX_URL_BYTES));
         for url in ["", "example.org", "//example.org", "https://", "https:///", "https://a b/", "https://[::1", &long]
         {
             assert!(EgressPolicy::Private.check(url).is_err(), "{url}");

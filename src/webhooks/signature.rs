@@ -7,37 +7,38 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
 /// What every secret begins with when it is written.
-const PREFIX: &str = "whsec_";
-/// Bytes of a new secret, and of any (the specification's limits).
-const BYTES: usize = 32;
-const LEAST: usize = 24;
-const MOST: usize = 64;
+const SECRET_PREFIX: &str = "whsec_";
+const NEW_SECRET_BYTES: usize = 32;
+/// The specification's limits of any secret.
+const MIN_SECRET_BYTES: usize = 24;
+const MAX_SECRET_BYTES: usize = 64;
 
 /// A new secret, written `whsec_` and base64.
 ///
 /// # Errors
 /// When the system has no random numbers.
 pub fn new_secret() -> Result<String, getrandom::Error> {
-    let mut bytes = [0; BYTES];
+    let mut bytes = [0; NEW_SECRET_BYTES];
     getrandom::fill(&mut bytes)?;
-    Ok(format!("{PREFIX}{}", STANDARD.encode(bytes)))
+    Ok(format!("{SECRET_PREFIX}{}", STANDARD.encode(bytes)))
 }
 
-/// Whether a text is a secret: `whsec_` and the base64 of 24 to 64 bytes.
+/// Whether `text` is a secret: `whsec_` and the base64 of 24 to 64 bytes.
 pub fn is_secret(text: &str) -> bool {
-    bytes(text).is_some()
+    decode(text).is_some()
 }
 
-/// The signature `v1,…` of a webhook of this id, at this time in seconds, with this body. None under no secret.
+/// The signature `v1,…` of a webhook of this id and body, made at this Unix time in seconds. None where `secret` is no
+/// secret.
 pub fn sign(secret: &str, id: &str, timestamp: i64, body: &str) -> Option<String> {
-    let mut mac = Hmac::<Sha256>::new_from_slice(&bytes(secret)?).ok()?;
+    let mut mac = Hmac::<Sha256>::new_from_slice(&decode(secret)?).ok()?;
     mac.update(format!("{id}.{timestamp}.{body}").as_bytes());
     Some(format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes())))
 }
 
-fn bytes(secret: &str) -> Option<Vec<u8>> {
-    let bytes = STANDARD.decode(secret.strip_prefix(PREFIX)?).ok()?;
-    (LEAST..=MOST).contains(&bytes.len()).then_some(bytes)
+fn decode(secret: &str) -> Option<Vec<u8>> {
+    let bytes = STANDARD.decode(secret.strip_prefix(SECRET_PREFIX)?).ok()?;
+    (MIN_SECRET_BYTES..=MAX_SECRET_BYTES).contains(&bytes.len()).then_some(bytes)
 }
 
 #[cfg(test)]
@@ -55,7 +56,7 @@ mod tests {
     fn new_secrets_differ_and_short_ones_are_none() {
         let (one, other) = (new_secret().unwrap(), new_secret().unwrap());
         assert!(one != other && is_secret(&one) && is_secret(&other));
-        for text in ["", "whsec_", "whsec_c2hvcnQ=", "whsec_***", one.trim_start_matches(PREFIX)] {
+        for text in ["", "whsec_", "whsec_c2hvcnQ=", "whsec_***", one.trim_start_matches(SECRET_PREFIX)] {
             assert!(!is_secret(text), "{text}");
         }
     }

@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::client::Post;
+use super::client::WebhookClient;
 use super::egress::EgressPolicy;
 use crate::chat::Chat;
 use crate::id::{WebhookDeliveryId, WebhookEndpointId};
@@ -26,7 +26,7 @@ const LAST_ATTEMPT: Duration = Duration::from_secs(2);
 /// What the lanes share.
 struct Worker {
     chat: Arc<Chat>,
-    post: Post,
+    client: WebhookClient,
     /// Tells this process from others in the leases.
     name: String,
     stopping: CancellationToken,
@@ -34,11 +34,11 @@ struct Worker {
 
 /// Delivers until the server stops, and ends when no attempt is under way any more.
 pub async fn run(chat: Arc<Chat>, stopping: CancellationToken) {
-    let post = match Post::new(EgressPolicy::of(&chat.config.webhooks)) {
-        Ok(post) => post,
+    let client = match WebhookClient::new(EgressPolicy::of(&chat.config.webhooks)) {
+        Ok(client) => client,
         Err(cause) => return tracing::error!(%cause, "webhooks cannot be sent"),
     };
-    let worker = Arc::new(Worker { chat, post, name: uuid::Uuid::new_v4().to_string(), stopping });
+    let worker = Arc::new(Worker { chat, client, name: uuid::Uuid::new_v4().to_string(), stopping });
     let mut lanes = JoinSet::new();
     let mut busy = HashSet::new();
     let (mut configured, mut tidied) = (false, None::<Instant>);
@@ -111,7 +111,7 @@ impl Worker {
         let mut done = Vec::with_capacity(claim.run.len());
         for due in &claim.run {
             let outcome = tokio::select! {
-                outcome = self.post.send(claim, due) => outcome,
+                outcome = self.client.send(claim, due) => outcome,
                 () = self.cut_off() => break,
             };
             let accepted = matches!(outcome, Outcome::Delivered(_));
