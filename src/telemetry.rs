@@ -8,12 +8,11 @@ use std::time::Duration;
 use anyhow::Context;
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use serde::{Deserialize, Serialize};
 use tracing::Level;
 use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::prelude::*;
 use tracing_subscriber::{EnvFilter, fmt};
-
-use crate::config::{self, LogFormat};
 
 const CONNECTIONS: &str = "confab_connections";
 const DELIVERIES: &str = "confab_deliveries_total";
@@ -100,20 +99,28 @@ pub fn answered(route: &str, method: &str, status: u16, took: Duration) {
 /// Libraries that at the level TRACE tell every byte of a connection, tokens and all.
 const TELLTALES: [&str; 6] = ["tungstenite", "tokio_tungstenite", "hyper", "hyper_util", "h2", "rustls"];
 
-/// Starts the log on standard error, in the form and at the level of the settings.
+/// How a line of the log looks to the operator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+/// Starts the log on standard error. `level` is one level for all, or a filter such as `info,confab::stomp=debug`.
 ///
 /// # Errors
 /// A level that is neither a level nor a filter.
-pub fn log_to_stderr(log: &config::Log) -> anyhow::Result<()> {
+pub fn log_to_stderr(format: LogFormat, level: &str) -> anyhow::Result<()> {
     // Migrations tell every step, PostgreSQL what was there already; what is asked for in the settings goes before.
-    let filter = format!("sea_orm_migration=warn,sqlx::postgres::notice=warn,{}", log.level);
+    let filter = format!("sea_orm_migration=warn,sqlx::postgres::notice=warn,{level}");
     let filter = EnvFilter::try_new(filter).context("log.level is not a level or a filter")?;
     let discreet = filter_fn(|about| {
         let library = about.target().split("::").next().unwrap_or_default();
         *about.level() != Level::TRACE || !TELLTALES.contains(&library)
     });
     let lines = fmt::layer().with_ansi(io::stderr().is_terminal()).with_writer(io::stderr);
-    let lines = match log.format {
+    let lines = match format {
         LogFormat::Json => lines.json().boxed(),
         LogFormat::Text => lines.boxed(),
     };

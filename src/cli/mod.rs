@@ -83,7 +83,7 @@ fn start(arguments: Arguments) -> anyhow::Result<()> {
     if let Command::Config = command {
         return say(&config.print());
     }
-    telemetry::log_to_stderr(&config.log)?;
+    telemetry::log_to_stderr(config.log.format, &config.log.level)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(run(command, config))
 }

@@ -1,7 +1,6 @@
 //! Which values make sense, alone and together.
 
-use super::{Config, ConfigError, must};
-use crate::http::peer::Proxies;
+use super::{Config, ConfigError, must, networks};
 
 /// The shortest secret that HS256 may be signed with, in bytes.
 const SECRET_BYTES: usize = 32;
@@ -52,7 +51,7 @@ impl Config {
         if self.server.data_dir.as_os_str().is_empty() {
             return Err(must("server.data_dir", "a folder"));
         }
-        if let Err(entry) = Proxies::parse(&self.server.trusted_proxies) {
+        if let Err(entry) = networks::parse(&self.server.trusted_proxies) {
             let key = "server.trusted_proxies";
             let sentence = format!("{key} must be addresses and networks such as 10.0.0.0/8, which {entry:?} is not");
             return Err(ConfigError::new(key, sentence));

@@ -4,6 +4,7 @@
 mod check;
 pub mod fault;
 mod load;
+pub mod networks;
 mod print;
 #[cfg(test)]
 mod tests;
@@ -16,6 +17,8 @@ use std::time::Duration;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+use crate::telemetry::LogFormat;
 
 /// What a path may not hold as it is when it becomes part of a `sqlite:` or `file:` URL.
 const NOT_IN_PATHS: &AsciiSet = &CONTROLS.add(b'%').add(b'?').add(b'#');
@@ -132,14 +135,6 @@ pub struct Log {
     pub format: LogFormat,
     /// What is written for the operator: a level, or a filter such as `info,confab::stomp=debug`.
     pub level: String,
-}
-
-/// How a line for the operator looks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum LogFormat {
-    Text,
-    Json,
 }
 
 /// How tokens are checked. With neither `jwt_secret` nor `jwks`, a secret is made in the data folder on first start.

@@ -4,6 +4,7 @@ mod connection;
 pub mod handles;
 mod linger;
 mod places;
+mod proxies;
 mod serve;
 mod streams;
 

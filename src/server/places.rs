@@ -9,8 +9,9 @@ use axum::http::{HeaderMap, Response, StatusCode};
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::config::Config;
-use crate::http::peer::{Client, Introduction, Proxies, Share, Shares, is_public};
+use super::proxies::{Proxies, is_public};
+use crate::config::{Config, networks};
+use crate::http::peer::{Client, Introduction, Share, Shares};
 
 /// What is left of the places of a node.
 pub(super) struct Places {
@@ -44,8 +45,8 @@ impl Places {
         Self {
             all: Arc::new(Semaphore::new(most)),
             shares: Shares::new(config.limits.connections_per_address),
-            // What cannot be read was refused with the settings.
-            proxies: Proxies::parse(&config.server.trusted_proxies).unwrap_or_default(),
+            // An entry that is no network was refused with the settings.
+            proxies: Proxies::new(networks::parse(&config.server.trusted_proxies).unwrap_or_default()),
         }
     }
 

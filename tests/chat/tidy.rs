@@ -19,7 +19,7 @@ const FLOORS: [&[&str]; 9] = [
 /// Rooms that may not use one another although they are neighbours.
 const STRANGERS: [&[&str]; 1] = [&["connection", "config"]];
 /// Arrows that still point up.
-const BENT: [(&str, &str); 3] = [("chat", "webhooks"), ("http", "webhooks"), ("telemetry", "config")];
+const BENT: [(&str, &str); 1] = [("chat", "webhooks")];
 
 fn floor(module: &str) -> usize {
     FLOORS.iter().position(|floor| floor.contains(&module)).unwrap_or_else(|| panic!("{module} has no floor"))
