@@ -47,7 +47,7 @@ pub async fn messages(cx: &Cx, search: Search, window: Window, limit: u64) -> Re
     if words.is_empty() {
         return Ok(Page::default());
     }
-    let matching = store::matching(db, &words);
+    let matching = store::full_text_search(db, &words);
     let mut values: Vec<Value> =
         vec![matching.query.into(), cx.me().into(), limit.saturating_add(1).cast_signed().into()];
     let mut conditions = vec![matching.condition.to_owned()];

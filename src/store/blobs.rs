@@ -18,24 +18,25 @@ use object_store::{ClientOptions, GetOptions, MultipartUpload, ObjectStore, Obje
 use crate::config::Config;
 use crate::error::{Error, Result};
 
-/// Bytes that are written at a time, and so held in memory for one upload. A folder has no wish; S3 takes no parts
-/// below 5 MiB but the last, and 10,000 of them, which is more than the largest file.
-const FOLDER_PIECE: usize = 256 * 1024;
-const S3_PIECE: usize = 5 * 1024 * 1024;
-/// How long a service may be silent, and how long it is asked again for one thing.
-const SILENCE: Duration = Duration::from_secs(30);
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Bytes that are written at a time, and so held in memory for one upload. A folder takes any number; S3 takes no part
+/// below 5 MiB but the last, and 10,000 parts, which is more than the largest file.
+const FOLDER_PART_BYTES: usize = 256 * 1024;
+const S3_PART_BYTES: usize = 5 * 1024 * 1024;
+/// How long a service may send nothing of an answer.
+const READ_TIMEOUT: Duration = Duration::from_secs(30);
+/// For how long a request that failed is made again.
+const RETRY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The bytes of a file as they come.
-pub type Pieces = BoxStream<'static, Result<Bytes>>;
+pub type ByteStream = BoxStream<'static, Result<Bytes>>;
 
-/// An open place for bytes.
+/// An open folder or bucket.
 #[derive(Clone)]
 pub struct Blobs {
     store: Arc<dyn ObjectStore>,
     /// The same place where it is a folder: what a killed process left half-written can be found there.
     folder: Option<Arc<LocalFileSystem>>,
-    piece: usize,
+    part_bytes: usize,
 }
 
 /// A new key, which nobody can guess and which tells nothing of the file.
@@ -55,7 +56,7 @@ impl Blobs {
     pub async fn open(config: &Config) -> anyhow::Result<Self> {
         let url = config.storage_url();
         let blobs = match url.strip_prefix("s3://") {
-            Some(place) => Self::s3(config, place).with_context(|| format!("storage.url: {url} cannot be used"))?,
+            Some(bucket) => Self::s3(config, bucket).with_context(|| format!("storage.url: {url} cannot be used"))?,
             None => Self::folder(url.trim_start_matches("file:"))
                 .with_context(|| format!("storage.url: the folder {url} cannot be used"))?,
         };
@@ -74,17 +75,17 @@ impl Blobs {
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
         builder.create(path.as_ref())?;
         let folder = Arc::new(LocalFileSystem::new_with_prefix(path.as_ref())?.with_fsync(true));
-        Ok(Self { store: Arc::<LocalFileSystem>::clone(&folder), folder: Some(folder), piece: FOLDER_PIECE })
+        Ok(Self { store: Arc::<LocalFileSystem>::clone(&folder), folder: Some(folder), part_bytes: FOLDER_PART_BYTES })
     }
 
-    fn s3(config: &Config, place: &str) -> anyhow::Result<Self> {
-        let (bucket, prefix) = place.split_once('/').unwrap_or((place, ""));
+    fn s3(config: &Config, bucket_and_prefix: &str) -> anyhow::Result<Self> {
+        let (bucket, prefix) = bucket_and_prefix.split_once('/').unwrap_or((bucket_and_prefix, ""));
         let endpoint = config.storage.endpoint.as_deref();
         let options = ClientOptions::new()
             .with_allow_http(endpoint.is_some_and(|endpoint| endpoint.starts_with("http://")))
             .with_timeout_disabled()
-            .with_read_timeout(SILENCE);
-        let retry = RetryConfig { max_retries: 3, retry_timeout: PATIENCE, ..RetryConfig::default() };
+            .with_read_timeout(READ_TIMEOUT);
+        let retry = RetryConfig { max_retries: 3, retry_timeout: RETRY_TIMEOUT, ..RetryConfig::default() };
         let mut builder =
             AmazonS3Builder::from_env().with_bucket_name(bucket).with_client_options(options).with_retry(retry);
         if let Some(endpoint) = endpoint {
@@ -94,13 +95,13 @@ impl Blobs {
             builder = builder.with_region(region);
         }
         let store = PrefixStore::new(builder.build()?, Path::parse(prefix.trim_matches('/'))?);
-        Ok(Self { store: Arc::new(store), folder: None, piece: S3_PIECE })
+        Ok(Self { store: Arc::new(store), folder: None, part_bytes: S3_PART_BYTES })
     }
 
-    /// Begins to write under a key. Nothing can be seen there before [`Writing::finish`] has answered, and what was
+    /// Begins to write under a key. Nobody can read anything there before [`BlobWriter::finish`] has answered, and what was
     /// begun is removed when it is dropped.
-    pub fn write(&self, key: &str) -> Writing {
-        Writing { blobs: self.clone(), key: Path::from(key), waiting: BytesMut::new(), begun: None }
+    pub fn write(&self, key: &str) -> BlobWriter {
+        BlobWriter { blobs: self.clone(), key: Path::from(key), waiting: BytesMut::new(), begun: None }
     }
 
     /// Writes what is small enough to be held.
@@ -108,17 +109,17 @@ impl Blobs {
     /// # Errors
     /// `Unavailable`.
     pub async fn put(&self, key: &str, bytes: Bytes) -> Result<()> {
-        self.store.put(&Path::from(key), bytes.into()).await.map(drop).map_err(failed)
+        self.store.put(&Path::from(key), bytes.into()).await.map(drop).map_err(storage_error)
     }
 
     /// The bytes of a range, as they come.
     ///
     /// # Errors
     /// `NotFound` where nothing lies under the key, `Unavailable`.
-    pub async fn read(&self, key: &str, range: Range<u64>) -> Result<Pieces> {
+    pub async fn read(&self, key: &str, range: Range<u64>) -> Result<ByteStream> {
         let options = GetOptions::new().with_range(Some(range));
-        let found = self.store.get_opts(&Path::from(key), options).await.map_err(failed)?;
-        Ok(found.into_stream().map_err(failed).boxed())
+        let found = self.store.get_opts(&Path::from(key), options).await.map_err(storage_error)?;
+        Ok(found.into_stream().map_err(storage_error).boxed())
     }
 
     /// All bytes at once, of what is small enough to be held.
@@ -126,8 +127,8 @@ impl Blobs {
     /// # Errors
     /// As [`Blobs::read`].
     pub async fn whole(&self, key: &str) -> Result<Bytes> {
-        let found = self.store.get(&Path::from(key)).await.map_err(failed)?;
-        found.bytes().await.map_err(failed)
+        let found = self.store.get(&Path::from(key)).await.map_err(storage_error)?;
+        found.bytes().await.map_err(storage_error)
     }
 
     /// Removes what lies under a key, with what was left of it half-written in a folder. To remove what is not there
@@ -137,70 +138,74 @@ impl Blobs {
     /// `Unavailable`.
     pub async fn delete(&self, key: &str) -> Result<()> {
         if let Some(folder) = &self.folder {
-            let path = folder.path_to_filesystem(&Path::from(key)).map_err(failed)?;
+            let path = folder.path_to_filesystem(&Path::from(key)).map_err(storage_error)?;
             let mut half = path.into_os_string();
             half.push("#1");
             let _missing = tokio::fs::remove_file(half).await;
         }
         match self.store.delete(&Path::from(key)).await {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
-            Err(cause) => Err(failed(cause)),
+            Err(cause) => Err(storage_error(cause)),
         }
     }
 }
 
-/// A file that is being written, piece after piece.
-pub struct Writing {
+/// Writes the bytes of one file, part after part.
+pub struct BlobWriter {
     blobs: Blobs,
     key: Path,
+    /// What is no whole part yet.
     waiting: BytesMut,
+    /// None before the first part.
     begun: Option<Box<dyn MultipartUpload>>,
 }
 
-impl Writing {
+impl BlobWriter {
+    /// Takes the next bytes, and writes each part that is whole.
+    ///
     /// # Errors
     /// `Unavailable` where the bytes cannot be kept: a full disk, a service that is away.
     pub async fn write(&mut self, bytes: &[u8]) -> Result<()> {
         self.waiting.extend_from_slice(bytes);
-        while self.waiting.len() >= self.blobs.piece {
-            let piece = self.waiting.split_to(self.blobs.piece).freeze();
-            self.write_piece(piece).await?;
+        while self.waiting.len() >= self.blobs.part_bytes {
+            let part = self.waiting.split_to(self.blobs.part_bytes).freeze();
+            self.write_part(part).await?;
         }
         Ok(())
     }
 
-    async fn write_piece(&mut self, piece: Bytes) -> Result<()> {
+    async fn write_part(&mut self, part: Bytes) -> Result<()> {
         let begun = match &mut self.begun {
             Some(begun) => begun,
             None => {
-                let begun = self.blobs.store.put_multipart(&self.key).await.map_err(failed)?;
+                let begun = self.blobs.store.put_multipart(&self.key).await.map_err(storage_error)?;
                 self.begun.insert(begun)
             }
         };
-        begun.put_part(piece.into()).await.map_err(failed)
+        begun.put_part(part.into()).await.map_err(storage_error)
     }
 
-    /// Makes all of it seen at once, and durable.
+    /// Makes all of it readable at once, and durable.
     ///
     /// # Errors
-    /// `Unavailable`; nothing is seen then.
+    /// `Unavailable`; then nothing can be read.
     pub async fn finish(mut self) -> Result<()> {
         let rest = self.waiting.split().freeze();
         if self.begun.is_none() {
-            return self.blobs.store.put(&self.key, rest.into()).await.map(drop).map_err(failed);
+            return self.blobs.store.put(&self.key, rest.into()).await.map(drop).map_err(storage_error);
         }
         if !rest.is_empty() {
-            self.write_piece(rest).await?;
+            self.write_part(rest).await?;
         }
         if let Some(begun) = &mut self.begun {
-            begun.complete().await.map_err(failed)?;
+            begun.complete().await.map_err(storage_error)?;
         }
         self.begun = None;
         Ok(())
     }
 }
 
-impl Drop for Writing {
+impl Drop for BlobWriter {
     fn drop(&mut self) {
         if let (Some(mut begun), Ok(runtime)) = (self.begun.take(), tokio::runtime::Handle::try_current()) {
             runtime.spawn(async move {
@@ -213,7 +218,7 @@ impl Drop for Writing {
 }
 
 /// The cause goes to the log; callers are told no more than that it cannot be done now.
-fn failed(cause: object_store::Error) -> Error {
+fn storage_error(cause: object_store::Error) -> Error {
     match cause {
         object_store::Error::NotFound { .. } => Error::not_found("File not found"),
         cause => {

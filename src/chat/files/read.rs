@@ -12,7 +12,7 @@ use crate::chat::{Chat, Cx};
 use crate::entity::file;
 use crate::error::Result;
 use crate::id::{FileId, UserId};
-use crate::store::blobs::{Blobs, Pieces};
+use crate::store::blobs::{Blobs, ByteStream};
 
 /// What is known of a file.
 ///
@@ -117,7 +117,7 @@ impl Bytes {
     ///
     /// # Errors
     /// `NotFound` where they were removed a moment ago, `Unavailable`.
-    pub async fn read(self, range: Range<u64>) -> Result<Pieces> {
+    pub async fn read(self, range: Range<u64>) -> Result<ByteStream> {
         match self.source {
             Source::Stored(blobs, key) => blobs.read(&key, range).await,
             Source::Held(held) => {

@@ -15,7 +15,7 @@ use crate::chat::text;
 use crate::entity::{conversation, file};
 use crate::error::{Error, Result};
 use crate::id::ConversationId;
-use crate::store::blobs::{self, Writing};
+use crate::store::blobs::{self, BlobWriter};
 
 /// How long an upload may take before what came of it is swept.
 const SLOWEST: TimeDelta = TimeDelta::hours(6);
@@ -57,7 +57,7 @@ pub struct Upload {
 struct Begun {
     row: file::Model,
     kind: Kind,
-    writing: Writing,
+    writing: BlobWriter,
 }
 
 impl Upload {

@@ -1,5 +1,5 @@
-//! One connection that reads, and the brake that ends what it is doing in the database itself: a handler that SQLite
-//! calls every thousand steps, a word to PostgreSQL over another connection.
+//! One connection that reads, and the handle that cancels its statement in the database itself: a flag that SQLite reads
+//! every thousand steps, a request to PostgreSQL over another connection.
 
 use std::str::FromStr;
 use std::sync::Arc;
@@ -14,14 +14,14 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection as _, Error, Executor};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
-/// Steps of SQLite's machine between two looks at the brake: some tens of microseconds.
-const STEPS: i32 = 1_000;
-/// How long PostgreSQL may take to hear that a statement is to be ended.
+/// Steps of SQLite's machine between two looks at the flag: some tens of microseconds.
+const STEPS_PER_LOOK: i32 = 1_000;
+/// How long PostgreSQL may take to hear that it shall end a statement.
 const CANCEL_TIMEOUT: Duration = Duration::from_secs(2);
 /// Bytes that PostgreSQL keeps of the name of a connection.
-const NAME_BYTES: usize = 63;
+const MAX_NAME_BYTES: usize = 63;
 /// Bytes of a name that tell one connection from all others: two blanks, 16 digits and a number of up to eight.
-const MARK_BYTES: usize = 26;
+const SUFFIX_BYTES: usize = 26;
 
 /// Where connections come from.
 pub enum Source {
@@ -29,8 +29,8 @@ pub enum Source {
     Postgres(Box<Postgres>),
 }
 
-/// How to connect to PostgreSQL. Each connection has a name of its own, by which it is found again where a pooler
-/// stands in between, too.
+/// How to connect to PostgreSQL. Each connection has a name of its own, by which the canceller finds it even where a
+/// pooler stands in between.
 pub struct Postgres {
     options: PgConnectOptions,
     name: String,
@@ -38,7 +38,8 @@ pub struct Postgres {
     canceller: Arc<Canceller>,
 }
 
-/// The connection over which others are told to end their statements. It is opened when it is first needed.
+/// The connection over which PostgreSQL is told to end the statement of another one. It is opened when it is first
+/// needed.
 pub(super) struct Canceller {
     options: PgConnectOptions,
     connection: Mutex<Option<PgConnection>>,
@@ -50,9 +51,9 @@ pub(super) enum Connection {
     Postgres(PgConnection, Arc<Canceller>, Arc<str>),
 }
 
-/// Ends the statement that a connection is working on.
+/// Cancels the statement that a connection is working on.
 #[derive(Clone)]
-pub(super) enum Brake {
+pub(super) enum CancelHandle {
     Sqlite(Arc<AtomicBool>),
     Postgres(Arc<Canceller>, Arc<str>),
 }
@@ -72,10 +73,10 @@ impl Source {
         let given = options.get_application_name().unwrap_or("confab").to_owned();
         let bookkeeping = options.clone().application_name(&given);
         let options = options.options(settings.iter().copied());
-        // Unlike that of any other process.
-        let mark = uuid::Uuid::new_v4().simple().to_string();
-        let given: String = given.chars().filter(char::is_ascii).take(NAME_BYTES - MARK_BYTES).collect();
-        let name = format!("{given} {}", &mark[..16]);
+        // It tells this process from all others.
+        let process = uuid::Uuid::new_v4().simple().to_string();
+        let given: String = given.chars().filter(char::is_ascii).take(MAX_NAME_BYTES - SUFFIX_BYTES).collect();
+        let name = format!("{given} {}", &process[..16]);
         let canceller = Arc::new(Canceller { options: bookkeeping, connection: Mutex::new(None) });
         Ok(Source::Postgres(Box::new(Postgres { options, name, opened: AtomicU64::new(0), canceller })))
     }
@@ -89,12 +90,12 @@ impl Source {
         match self {
             Source::Sqlite(options) => {
                 let mut connection = options.connect().await?;
-                let ended = Arc::new(AtomicBool::new(false));
-                let looked_at = Arc::clone(&ended);
+                let cancelled = Arc::new(AtomicBool::new(false));
+                let looked_at = Arc::clone(&cancelled);
                 let mut handle = connection.lock_handle().await?;
-                handle.set_progress_handler(STEPS, move || !looked_at.load(Ordering::Relaxed));
+                handle.set_progress_handler(STEPS_PER_LOOK, move || !looked_at.load(Ordering::Relaxed));
                 drop(handle);
-                Ok(Connection::Sqlite(connection, ended))
+                Ok(Connection::Sqlite(connection, cancelled))
             }
             Source::Postgres(postgres) => {
                 let number = postgres.opened.fetch_add(1, Ordering::Relaxed) % 100_000_000;
@@ -107,10 +108,10 @@ impl Source {
 }
 
 impl Connection {
-    pub fn brake(&self) -> Brake {
+    pub fn cancel_handle(&self) -> CancelHandle {
         match self {
-            Connection::Sqlite(_, ended) => Brake::Sqlite(Arc::clone(ended)),
-            Connection::Postgres(_, canceller, name) => Brake::Postgres(Arc::clone(canceller), Arc::clone(name)),
+            Connection::Sqlite(_, cancelled) => CancelHandle::Sqlite(Arc::clone(cancelled)),
+            Connection::Postgres(_, canceller, name) => CancelHandle::Postgres(Arc::clone(canceller), Arc::clone(name)),
         }
     }
 
@@ -163,27 +164,29 @@ fn values(statement: &Statement) -> SqlxValues {
     SqlxValues(statement.values.clone().unwrap_or_else(|| sea_orm::Values(Vec::new())))
 }
 
-impl Brake {
-    /// Has the statement ended, as far as that takes no waiting.
-    pub fn touch(&self) {
-        if let Brake::Sqlite(ended) = self {
-            ended.store(true, Ordering::Relaxed);
+impl CancelHandle {
+    /// Cancels the statement, as far as that takes no waiting: PostgreSQL hears nothing of it.
+    pub fn cancel_now(&self) {
+        if let CancelHandle::Sqlite(cancelled) = self {
+            cancelled.store(true, Ordering::Relaxed);
         }
     }
 
-    /// Has the statement ended; tells whether the database heard it.
-    pub async fn pull(&self) -> bool {
-        self.touch();
+    /// Cancels the statement; answers whether the database heard it.
+    pub async fn cancel(&self) -> bool {
+        self.cancel_now();
         match self {
-            Brake::Sqlite(_) => true,
-            Brake::Postgres(canceller, name) => timeout(CANCEL_TIMEOUT, canceller.cancel(name)).await.unwrap_or(false),
+            CancelHandle::Sqlite(_) => true,
+            CancelHandle::Postgres(canceller, name) => {
+                timeout(CANCEL_TIMEOUT, canceller.cancel(name)).await.unwrap_or(false)
+            }
         }
     }
 
-    /// Makes the connection fit for the next statement, once the last one has ended.
-    pub fn release(&self) {
-        if let Brake::Sqlite(ended) = self {
-            ended.store(false, Ordering::Relaxed);
+    /// Makes the connection fit for its next statement, once the cancelled one has ended.
+    pub fn reset(&self) {
+        if let CancelHandle::Sqlite(cancelled) = self {
+            cancelled.store(false, Ordering::Relaxed);
         }
     }
 }
@@ -222,7 +225,7 @@ pub(super) fn is_broken(cause: &Error) -> bool {
 }
 
 /// Whether the database says that a statement was ended from outside, or after its time.
-pub(super) fn is_ended(cause: &Error) -> bool {
+pub(super) fn is_cancelled(cause: &Error) -> bool {
     const SQLITE_INTERRUPT: &str = "9";
     const POSTGRES_CANCELED: &str = "57014";
     let Error::Database(cause) = cause else { return false };

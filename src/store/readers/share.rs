@@ -9,12 +9,12 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::id::UserId;
 
 /// Heavy reads of one user under way at a time.
-const HEAVY_READS: usize = 2;
+const MAX_HEAVY_READS: usize = 2;
 /// Heavy reads and statements of one user that may wait.
-const WAITING_HEAVY_READS: usize = 64;
-const WAITING_STATEMENTS: usize = 1_024;
-/// Users remembered before those are looked for who read nothing any more.
-const REMEMBERED: usize = 1_024;
+const MAX_WAITING_HEAVY_READS: usize = 64;
+const MAX_WAITING_STATEMENTS: usize = 1_024;
+/// Users remembered before the shares of those are forgotten who read nothing any more.
+const MIN_REMEMBERED_USERS: usize = 1_024;
 
 /// The shares of those who are reading.
 pub(super) struct Shares {
@@ -24,14 +24,14 @@ pub(super) struct Shares {
 
 struct Users {
     shares: HashMap<UserId, Weak<Share>>,
-    /// At how many of them to forget those who are gone.
-    crowded: usize,
+    /// At how many shares to forget those of users who are gone.
+    forget_at: usize,
 }
 
 /// What one user may have under way.
 pub(super) struct Share {
-    statements: Counted,
-    heavy: Counted,
+    statements: BoundedSemaphore,
+    heavy: BoundedSemaphore,
 }
 
 /// A turn at heavy reading. It ends when it is dropped.
@@ -40,14 +40,14 @@ pub struct Turn {
     _permit: Permit,
 }
 
-/// So many at a time, and so many more in line.
-struct Counted {
+/// So many at a time, and so many more in a queue.
+struct BoundedSemaphore {
     running: Arc<Semaphore>,
-    /// Places in all, those who run and those who wait.
+    /// Places for all, those that run and those that wait.
     places: Arc<Semaphore>,
 }
 
-/// The right to run, and the place in line that goes with it.
+/// The right to run, and the place in the queue that goes with it.
 pub(super) struct Permit {
     _running: OwnedSemaphorePermit,
     _place: OwnedSemaphorePermit,
@@ -56,7 +56,7 @@ pub(super) struct Permit {
 impl Shares {
     /// `statements` of one user run at the same time.
     pub fn new(statements: usize) -> Self {
-        Self { statements, users: Mutex::new(Users { shares: HashMap::new(), crowded: REMEMBERED }) }
+        Self { statements, users: Mutex::new(Users { shares: HashMap::new(), forget_at: MIN_REMEMBERED_USERS }) }
     }
 
     /// The share of a user, one and the same for all that they read at the same time.
@@ -65,13 +65,13 @@ impl Shares {
         if let Some(share) = users.shares.get(&user).and_then(Weak::upgrade) {
             return share;
         }
-        if users.shares.len() >= users.crowded {
+        if users.shares.len() >= users.forget_at {
             users.shares.retain(|_, share| share.strong_count() > 0);
-            users.crowded = REMEMBERED.max(users.shares.len() * 2);
+            users.forget_at = MIN_REMEMBERED_USERS.max(users.shares.len() * 2);
         }
         let share = Arc::new(Share {
-            statements: Counted::new(self.statements, WAITING_STATEMENTS),
-            heavy: Counted::new(HEAVY_READS, WAITING_HEAVY_READS),
+            statements: BoundedSemaphore::new(self.statements, MAX_WAITING_STATEMENTS),
+            heavy: BoundedSemaphore::new(MAX_HEAVY_READS, MAX_WAITING_HEAVY_READS),
         });
         users.shares.insert(user, Arc::downgrade(&share));
         share
@@ -91,7 +91,7 @@ impl Share {
     }
 }
 
-impl Counted {
+impl BoundedSemaphore {
     fn new(running: usize, waiting: usize) -> Self {
         Self { running: Arc::new(Semaphore::new(running)), places: Arc::new(Semaphore::new(running + waiting)) }
     }
@@ -134,7 +134,7 @@ mod tests {
         let shares = Shares::new(2);
         let share = shares.of(UserId::stored(1));
         let _running = [Arc::clone(&share).turn().await, Arc::clone(&share).turn().await];
-        let mut waiting: Vec<_> = (0..WAITING_HEAVY_READS).map(|_| Box::pin(Arc::clone(&share).turn())).collect();
+        let mut waiting: Vec<_> = (0..MAX_WAITING_HEAVY_READS).map(|_| Box::pin(Arc::clone(&share).turn())).collect();
         for turn in &mut waiting {
             assert!(poll!(turn).is_pending());
         }
@@ -150,7 +150,7 @@ mod tests {
         for user in 2..10_000 {
             shares.of(UserId::stored(user));
         }
-        assert!(shares.users.lock().unwrap().shares.len() <= REMEMBERED);
+        assert!(shares.users.lock().unwrap().shares.len() <= MIN_REMEMBERED_USERS);
         assert!(Arc::ptr_eq(&kept, &shares.of(UserId::stored(1))));
     }
 }

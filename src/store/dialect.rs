@@ -1,10 +1,18 @@
-//! Full-text search in the words of the two databases: both look for messages whose words begin with all that is
-//! asked for. What a word is, is said where texts are split.
+//! What PostgreSQL and SQLite say in different words: locks of rows, and full-text search. What a word of a search is,
+//! is said where texts are split.
 
 use sea_orm::{ConnectionTrait, DbBackend};
 
+/// The clause that locks the rows it reads until the transaction ends; SQLite's transactions lock the whole file.
+pub fn for_update(db: &impl ConnectionTrait) -> &'static str {
+    match db.get_database_backend() {
+        DbBackend::Postgres => " FOR UPDATE",
+        _ => "",
+    }
+}
+
 /// A search as part of a statement over `chat_messages m`.
-pub struct Matching {
+pub struct FullTextSearch {
     /// What stands behind FROM.
     pub from: &'static str,
     /// The condition; its parameter is `$1`.
@@ -17,17 +25,17 @@ pub struct Matching {
 
 /// A search for all of `words`, each of which matches what begins with it. They hold neither blanks nor ASCII
 /// punctuation, so nothing in them is an operator of either database.
-pub fn matching(db: &impl ConnectionTrait, words: &[String]) -> Matching {
+pub fn full_text_search(db: &impl ConnectionTrait, words: &[String]) -> FullTextSearch {
     match db.get_database_backend() {
-        DbBackend::Postgres => Matching {
+        DbBackend::Postgres => FullTextSearch {
             from: "chat_messages m",
             condition: "array_to_tsvector(string_to_array(m.search_words, ' ')) @@ CAST($1 AS tsquery)",
             id: "m.id",
             query: join(words, |word| format!("'{word}':*"), " & "),
         },
-        _ => Matching {
-            // The index has to lead: were it asked whether it has each row of a conversation, it would search anew for
-            // each. Its rows come newest first, so that a page ends where it is full.
+        _ => FullTextSearch {
+            // The index has to lead: were SQLite to ask it whether it has each row of a conversation, it would search
+            // anew for each. Its rows come newest first, so that a page ends where it is full.
             from: "chat_message_words w CROSS JOIN chat_messages m",
             condition: "m.id = w.rowid AND chat_message_words MATCH $1",
             id: "w.rowid",
