@@ -16,29 +16,29 @@ use tokio::io::AsyncReadExt;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::task::JoinHandle;
 
-/// The least time between two loads, which a key that is not known may bring about.
-const RETRY: Duration = Duration::from_secs(30);
+/// The least time between two loads, which a token with an unknown key may bring about.
+const MIN_LOAD_INTERVAL: Duration = Duration::from_secs(30);
 /// The age at which keys are loaded again in the background, so that withdrawn ones are forgotten.
-const REFRESH: Duration = Duration::from_secs(5 * 60);
+const REFRESH_AGE: Duration = Duration::from_secs(5 * 60);
 /// The age, reached in quiet hours only, at which keys are loaded again before one of them is believed.
-const STALE: Duration = Duration::from_secs(60 * 60);
+const MAX_TRUSTED_AGE: Duration = Duration::from_secs(60 * 60);
 /// How long one load may take.
-const PATIENCE: Duration = Duration::from_secs(5);
+const LOAD_TIMEOUT: Duration = Duration::from_secs(5);
 /// The largest set that is read, in bytes.
-const SET_BYTES: usize = 1024 * 1024;
+const MAX_SET_BYTES: usize = 1024 * 1024;
 
 /// A key of the provider. Its own kind decides the algorithm, RS256, ES256 or EdDSA: a token has no say in it.
 pub(super) struct Key {
     kid: Option<String>,
     pub(super) algorithm: Algorithm,
-    pub(super) check: DecodingKey,
+    pub(super) verifying: DecodingKey,
 }
 
 /// The keys and where they come from.
 pub(super) struct Jwks {
     set: Arc<Set>,
-    /// When the last load began; none: never, or so long ago that it does not matter. Held for as long as a load takes.
-    asked: Arc<Mutex<Option<Instant>>>,
+    /// When the last load began; none where that is so long ago that it does not matter. A load holds the lock.
+    last_load: Arc<Mutex<Option<Instant>>>,
 }
 
 struct Set {
@@ -69,7 +69,7 @@ impl Jwks {
             }
             Err(error) => tracing::warn!("All tokens are refused until the keys of auth.jwks can be loaded: {error:#}"),
         }
-        Ok(Jwks { set: Arc::new(set), asked: Arc::new(Mutex::new(Some(Instant::now()))) })
+        Ok(Jwks { set: Arc::new(set), last_load: Arc::new(Mutex::new(Some(Instant::now()))) })
     }
 
     /// Whether any keys were loaded since the start.
@@ -81,63 +81,63 @@ impl Jwks {
     /// last load is 30 s ago; keys that are known do not wait for that.
     pub(super) async fn find(&self, kid: Option<&str>) -> Option<Arc<Key>> {
         if let Some(key) = self.set.find(kid) {
-            // Held by somebody else, it is being loaded already.
-            let Ok(asked) = Arc::clone(&self.asked).try_lock_owned() else { return Some(key) };
-            let age = age(&asked);
-            if age < REFRESH {
+            // A load that is under way holds it.
+            let Ok(last_load) = Arc::clone(&self.last_load).try_lock_owned() else { return Some(key) };
+            let age = age(&last_load);
+            if age < REFRESH_AGE {
                 return Some(key);
             }
-            let load = self.load(asked);
-            if age < STALE {
+            let load = self.load(last_load);
+            if age < MAX_TRUSTED_AGE {
                 return Some(key);
             }
-            finished(load).await;
+            wait_for(load).await;
             return self.set.find(kid);
         }
         if kid.is_none() && self.is_loaded() && !self.set.is_empty() {
             // There are several, and asking again would not tell which.
             return None;
         }
-        let asked = Arc::clone(&self.asked).lock_owned().await;
+        let last_load = Arc::clone(&self.last_load).lock_owned().await;
         if let Some(key) = self.set.find(kid) {
             return Some(key);
         }
-        if age(&asked) < RETRY {
+        if age(&last_load) < MIN_LOAD_INTERVAL {
             return None;
         }
-        finished(self.load(asked)).await;
+        wait_for(self.load(last_load)).await;
         self.set.find(kid)
     }
 
     /// Lets the last load lie so far back that nothing has to wait for it.
     #[cfg(test)]
-    pub(super) async fn forget_when_asked(&self) {
-        *self.asked.lock().await = None;
+    pub(super) async fn forget_last_load(&self) {
+        *self.last_load.lock().await = None;
     }
 
-    /// Loads the keys in a task of its own, which somebody who hangs up cannot stop half-way.
-    fn load(&self, mut asked: OwnedMutexGuard<Option<Instant>>) -> JoinHandle<()> {
+    /// Loads the keys in a task of its own, so that a caller who hangs up does not stop the load half-way.
+    fn load(&self, mut last_load: OwnedMutexGuard<Option<Instant>>) -> JoinHandle<()> {
         let set = Arc::clone(&self.set);
-        *asked = Some(Instant::now());
+        *last_load = Some(Instant::now());
         tokio::spawn(async move {
             match set.load().await {
                 Ok(keys) => set.keys.store(Some(Arc::new(keys))),
                 Err(error) => tracing::warn!("The keys of auth.jwks cannot be loaded, the old ones stay: {error:#}"),
             }
-            drop(asked);
+            drop(last_load);
         })
     }
 }
 
-/// Waits for a load. That it did not come to its end (the server stops) leaves the keys as they were.
-async fn finished(load: JoinHandle<()>) {
+/// Waits for a load to end. That it did not come to its end (the server stops) leaves the keys as they were.
+async fn wait_for(load: JoinHandle<()>) {
     if let Err(error) = load.await {
         tracing::warn!("Loading the keys of auth.jwks was cut short: {error}");
     }
 }
 
-fn age(asked: &Option<Instant>) -> Duration {
-    asked.map_or(Duration::MAX, |asked| asked.elapsed())
+fn age(last_load: &Option<Instant>) -> Duration {
+    last_load.map_or(Duration::MAX, |at| at.elapsed())
 }
 
 impl Set {
@@ -156,8 +156,8 @@ impl Set {
     }
 
     async fn load(&self) -> anyhow::Result<Vec<Arc<Key>>> {
-        let bytes = tokio::time::timeout(PATIENCE, self.source.read()).await;
-        usable(&bytes.with_context(|| format!("no answer within {} s", PATIENCE.as_secs()))??)
+        let bytes = tokio::time::timeout(LOAD_TIMEOUT, self.source.read()).await;
+        parse_set(&bytes.with_context(|| format!("no answer within {} s", LOAD_TIMEOUT.as_secs()))??)
     }
 }
 
@@ -170,7 +170,7 @@ impl Source {
             tracing::warn!("auth.jwks is fetched without TLS: whoever can change it on its way can be anybody");
         }
         // Who may answer is the operator's choice, so it is not handed on by a redirect.
-        let client = reqwest::Client::builder().redirect(Policy::none()).timeout(PATIENCE).build();
+        let client = reqwest::Client::builder().redirect(Policy::none()).timeout(LOAD_TIMEOUT).build();
         Ok(Source::Web {
             client: client.context("The web cannot be asked for the keys of auth.jwks")?,
             url: source.to_owned(),
@@ -186,8 +186,8 @@ impl Source {
         match self {
             Source::File(path) => {
                 let file = tokio::fs::File::open(path).await?;
-                file.take(SET_BYTES as u64 + 1).read_to_end(&mut bytes).await?;
-                ensure!(bytes.len() <= SET_BYTES, "it is larger than {SET_BYTES} bytes");
+                file.take(MAX_SET_BYTES as u64 + 1).read_to_end(&mut bytes).await?;
+                ensure!(bytes.len() <= MAX_SET_BYTES, "it is larger than {MAX_SET_BYTES} bytes");
             }
             Source::Web { client, url } => {
                 let request = client.get(url).header(ACCEPT, "application/jwk-set+json, application/json");
@@ -195,7 +195,7 @@ impl Source {
                 let mut answer = request.send().await.map_err(reqwest::Error::without_url)?;
                 ensure!(answer.status() == reqwest::StatusCode::OK, "the answer is {}", answer.status());
                 while let Some(chunk) = answer.chunk().await.map_err(reqwest::Error::without_url)? {
-                    ensure!(bytes.len() + chunk.len() <= SET_BYTES, "it is larger than {SET_BYTES} bytes");
+                    ensure!(bytes.len() + chunk.len() <= MAX_SET_BYTES, "it is larger than {MAX_SET_BYTES} bytes");
                     bytes.extend_from_slice(&chunk);
                 }
             }
@@ -204,17 +204,18 @@ impl Source {
     }
 }
 
-/// The keys of a set that tokens may be checked with; the others are left out, so that one odd key harms no other.
-fn usable(bytes: &[u8]) -> anyhow::Result<Vec<Arc<Key>>> {
+/// The keys of a set that tokens may be verified with; others are left out, so that one odd key harms no other.
+fn parse_set(bytes: &[u8]) -> anyhow::Result<Vec<Arc<Key>>> {
     #[derive(Deserialize)]
     struct RawSet {
         keys: Vec<serde_json::Value>,
     }
     let set: RawSet = serde_json::from_slice(bytes).context("it is not a JWKS")?;
-    Ok(set.keys.into_iter().filter_map(key).map(Arc::new).collect())
+    Ok(set.keys.into_iter().filter_map(verifying_key).map(Arc::new).collect())
 }
 
-fn key(raw: serde_json::Value) -> Option<Key> {
+/// A key that signatures can be verified with; none for any other.
+fn verifying_key(raw: serde_json::Value) -> Option<Key> {
     let jwk: Jwk = serde_json::from_value(raw).ok()?;
     let common = &jwk.common;
     let is_for_signatures = common.public_key_use.as_ref().is_none_or(|used| *used == PublicKeyUse::Signature)
@@ -235,5 +236,5 @@ fn key(raw: serde_json::Value) -> Option<Key> {
     if common.key_algorithm.is_some_and(|own| own != named) {
         return None;
     }
-    Some(Key { check: DecodingKey::from_jwk(&jwk).ok()?, algorithm, kid: jwk.common.key_id })
+    Some(Key { verifying: DecodingKey::from_jwk(&jwk).ok()?, algorithm, kid: jwk.common.key_id })
 }

@@ -9,12 +9,12 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 
 /// The shortest secret that is taken, in bytes.
-pub(super) const LEAST_BYTES: usize = 32;
+pub(super) const MIN_SECRET_BYTES: usize = 32;
 /// The file in the data folder.
-const FILE: &str = "jwt.secret";
-/// How often, and with what pause, a file is read again that another process is just writing.
-const TRIES: u32 = 20;
-const PAUSE: Duration = Duration::from_millis(50);
+const FILE_NAME: &str = "jwt.secret";
+/// How often, and after what pause, a file is read that another process is just writing.
+const MAX_READS: u32 = 20;
+const READ_INTERVAL: Duration = Duration::from_millis(50);
 
 /// The secret of this data folder, made if there is none. Processes that start at the same moment get the same one.
 /// It is the text of the file without the line's end: what a person copies from it signs tokens elsewhere.
@@ -22,15 +22,15 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// # Errors
 /// When the folder or the file cannot be made or read, or the file holds less than a secret.
 pub(super) async fn open(data_dir: &Path) -> anyhow::Result<Vec<u8>> {
-    let path = data_dir.join(FILE);
+    let path = data_dir.join(FILE_NAME);
     let name = path.display();
-    for _ in 0..TRIES {
+    for _ in 0..MAX_READS {
         match fs::read(&path) {
-            Ok(bytes) if bytes.trim_ascii().len() >= LEAST_BYTES => {
+            Ok(bytes) if bytes.trim_ascii().len() >= MIN_SECRET_BYTES => {
                 warn_if_open(&path);
                 return Ok(bytes.trim_ascii().to_vec());
             }
-            Ok(_) => tokio::time::sleep(PAUSE).await,
+            Ok(_) => tokio::time::sleep(READ_INTERVAL).await,
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 make_private(data_dir)
                     .with_context(|| format!("The data folder {} cannot be made", data_dir.display()))?;
@@ -43,7 +43,7 @@ pub(super) async fn open(data_dir: &Path) -> anyhow::Result<Vec<u8>> {
             Err(error) => return Err(error).with_context(|| format!("The secret {name} cannot be read")),
         }
     }
-    bail!("The secret {name} is shorter than {LEAST_BYTES} bytes, remove the file to have a new one made")
+    bail!("The secret {name} is shorter than {MIN_SECRET_BYTES} bytes, remove the file to have a new one made")
 }
 
 /// Makes the data folder where there is none, for its owner only: whatever is kept there is nobody else's.
@@ -60,9 +60,9 @@ pub fn make_private(folder: &Path) -> io::Result<()> {
 
 /// Writes a new secret, if there is no file yet. Its mode is right from the first moment on.
 fn make(path: &Path) -> io::Result<()> {
-    let mut random = [0; LEAST_BYTES];
+    let mut random = [0; MIN_SECRET_BYTES];
     getrandom::fill(&mut random).map_err(io::Error::other)?;
-    let line: String = random.iter().map(|byte| format!("{byte:02x}")).chain(["\n".to_owned()]).collect();
+    let line = format!("{}\n", hex::encode(random));
 
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
@@ -106,7 +106,7 @@ mod tests {
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
-            let mode = fs::metadata(folder.join("deep").join(FILE)).unwrap().permissions().mode();
+            let mode = fs::metadata(folder.join("deep").join(FILE_NAME)).unwrap().permissions().mode();
             assert_eq!(mode & 0o777, 0o600);
             assert_eq!(fs::metadata(folder.join("deep")).unwrap().permissions().mode() & 0o777, 0o700);
         }
@@ -118,7 +118,7 @@ mod tests {
     fn processes_that_start_together_end_up_with_one_secret() {
         let folder = folder();
         fs::create_dir_all(&folder).unwrap();
-        let path = folder.join(FILE);
+        let path = folder.join(FILE_NAME);
         let together = std::sync::Barrier::new(16);
         let start = || {
             together.wait();
@@ -139,7 +139,7 @@ mod tests {
     async fn a_file_that_holds_less_than_a_secret_is_refused_without_showing_it() {
         let folder = folder();
         fs::create_dir_all(&folder).unwrap();
-        fs::write(folder.join(FILE), "little\n").unwrap();
+        fs::write(folder.join(FILE_NAME), "little\n").unwrap();
         let refusal = open(&folder).await.unwrap_err().to_string();
         assert!(refusal.contains("is shorter than 32 bytes") && !refusal.contains("little"), "{refusal}");
         fs::remove_dir_all(folder).unwrap();

@@ -10,7 +10,7 @@ use axum::routing::get;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::jwk::Jwk;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::error::Kind;
@@ -223,7 +223,7 @@ async fn what_is_no_token_is_refused() {
     let tokens = with_secret().await;
     assert_eq!(refusal(&tokens, "").await, "A token is needed");
     let good = tokens.issue(1, None, false, Duration::from_secs(60)).unwrap();
-    let long = tokens.issue(1, Some(&"x".repeat(TOKEN_BYTES)), false, Duration::from_secs(60)).unwrap();
+    let long = tokens.issue(1, Some(&"x".repeat(MAX_TOKEN_BYTES)), false, Duration::from_secs(60)).unwrap();
     let deep = hs256(&format!(r#"{{"sub":"1","exp":9999999999,"roles":{}1{}}}"#, "[".repeat(2000), "]".repeat(2000)));
     for bad in
         ["x", "a.b", "..", "a.b.c", &format!("{good}.x"), &format!(" {good}"), &format!("{good}\n"), &long, &deep]
@@ -436,7 +436,7 @@ async fn a_flood_of_unknown_kids_asks_the_provider_once_and_holds_up_nobody() {
     let provider = Provider::start(set(&[jwk(ED, "ed")])).await;
     let tokens = Arc::new(provider.tokens().await);
     assert_eq!(provider.asked(), 1);
-    jwks(&tokens).forget_when_asked().await;
+    jwks(&tokens).forget_last_load().await;
     let strange: Vec<_> = (0..500)
         .map(|number| {
             let kid = match number {
@@ -462,7 +462,7 @@ async fn a_flood_of_unknown_kids_asks_the_provider_once_and_holds_up_nobody() {
 async fn a_key_that_is_known_does_not_wait_while_keys_are_loaded() {
     let provider = Provider::start(set(&[jwk(ED, "ed")])).await;
     let tokens = provider.tokens().await;
-    jwks(&tokens).forget_when_asked().await;
+    jwks(&tokens).forget_last_load().await;
     let unknown = signed(ED_NEXT, Some("next"));
     let mut waiting = std::pin::pin!(tokens.verify(&unknown));
     let known = signed(ED, Some("ed"));
@@ -482,13 +482,13 @@ async fn keys_rotate() {
     // Asked a moment ago: not again so soon.
     assert_eq!(refusal(&tokens, &signed(ED_NEXT, Some("new"))).await, "The token is not valid");
     assert_eq!(provider.asked(), 1);
-    jwks(&tokens).forget_when_asked().await;
+    jwks(&tokens).forget_last_load().await;
     assert_eq!(tokens.verify(&signed(ED_NEXT, Some("new"))).await.unwrap().user, 5);
     assert_eq!(tokens.verify(&signed(ED, Some("old"))).await.unwrap().user, 5);
     assert_eq!(provider.asked(), 2);
     // A withdrawn key is not believed once the set is loaded again.
     provider.answers(StatusCode::OK, set(&[jwk(ED_NEXT, "new")]));
-    jwks(&tokens).forget_when_asked().await;
+    jwks(&tokens).forget_last_load().await;
     assert_eq!(refusal(&tokens, &signed(ED, Some("old"))).await, "The token is not valid");
     assert_eq!(provider.asked(), 3);
 }
@@ -498,7 +498,7 @@ async fn somebody_who_hangs_up_does_not_stop_the_load() {
     let provider = Provider::start(set(&[jwk(ED, "old")])).await;
     let tokens = provider.tokens().await;
     provider.answers(StatusCode::OK, set(&[jwk(ED_NEXT, "new")]));
-    jwks(&tokens).forget_when_asked().await;
+    jwks(&tokens).forget_last_load().await;
     let token = signed(ED_NEXT, Some("new"));
     tokio::time::timeout(Duration::from_millis(1), tokens.verify(&token)).await.unwrap_err();
     assert_eq!(tokens.verify(&token).await.unwrap().user, 5);
@@ -518,7 +518,7 @@ async fn old_keys_stay_while_the_provider_is_away() {
     ] {
         let asked = provider.asked();
         provider.answers(status, body);
-        jwks(&tokens).forget_when_asked().await;
+        jwks(&tokens).forget_last_load().await;
         assert_eq!(tokens.verify(&signed(ED, Some("ed"))).await.unwrap().user, 5);
         assert_eq!(refusal(&tokens, &signed(ED_NEXT, Some("new"))).await, "The token is not valid");
         // Once: the redirect is not followed.
@@ -536,7 +536,7 @@ async fn a_server_starts_before_its_provider_does() {
     assert_eq!(refusal(&tokens, &token).await, sentence);
     provider.answers(StatusCode::OK, set(&[jwk(ED, "ed")]));
     assert_eq!(refusal(&tokens, &token).await, sentence);
-    jwks(&tokens).forget_when_asked().await;
+    jwks(&tokens).forget_last_load().await;
     assert_eq!(tokens.verify(&token).await.unwrap().user, 5);
     assert_eq!(provider.asked(), 2);
 }
@@ -551,7 +551,7 @@ async fn a_file_of_keys_must_be_there_at_the_start_and_is_read_again() {
     std::fs::write(&path, set(&[jwk(ED, "old")])).unwrap();
     let tokens = Tokens::open(&auth, &folder).await.unwrap();
     std::fs::write(&path, set(&[jwk(ED_NEXT, "new")])).unwrap();
-    jwks(&tokens).forget_when_asked().await;
+    jwks(&tokens).forget_last_load().await;
     assert_eq!(tokens.verify(&signed(ED_NEXT, Some("new"))).await.unwrap().user, 5);
     std::fs::remove_dir_all(folder).unwrap();
 }

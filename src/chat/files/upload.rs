@@ -122,7 +122,7 @@ impl Upload {
         let mut row: file::ActiveModel = begun.row.into();
         row.content_type = Set(content_type.to_owned());
         row.size = Set(i64::try_from(self.size).unwrap_or(i64::MAX));
-        row.digest = Set(self.digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect());
+        row.digest = Set(hex::encode(self.digest.finalize()));
         row.conversation_id = Set(place.map(|place| place.0.id));
         if !picture.as_ref().is_some_and(|made| made.is_kept) {
             row.thumbnail_key = Set(None);

@@ -80,5 +80,5 @@ fn digest(input: &SendMessage, kind: MessageType) -> String {
         input.parent_message_id,
         input.attachment_ids.as_deref().unwrap_or_default()
     ]);
-    Sha256::digest(same.to_string()).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(Sha256::digest(same.to_string()))
 }
