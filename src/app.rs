@@ -93,6 +93,8 @@ impl App {
     /// `Unauthenticated` for no valid token, `Unavailable` without the database.
     pub async fn authenticate(&self, token: &str) -> Result<Cx> {
         let claims = self.tokens.verify(token).await?;
+        // In the span of the request or the connection, if there is one.
+        tracing::Span::current().record("user", claims.user);
         let viewer = users::seen(&self.chat, &claims).await?;
         Ok(Cx::new(Arc::clone(&self.chat), viewer))
     }

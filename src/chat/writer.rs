@@ -10,6 +10,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use sea_orm::{ConnectionTrait, DbErr, Statement};
 use tokio::sync::oneshot;
+use tracing::{Instrument, Span};
 
 use crate::chat::event::{self, Event, EventType, Fact, Sink};
 use crate::chat::files::Links;
@@ -21,7 +22,7 @@ use crate::config::Config;
 use crate::config::fault;
 use crate::error::{Error, Result};
 use crate::id::{ConversationId, MessageId, UserId};
-use crate::store::{self, Queue, Store, Transaction};
+use crate::store::{self, Queue, Queued, Store, Transaction};
 use crate::telemetry;
 use crate::webhooks::{self, Hooks};
 
@@ -79,7 +80,9 @@ pub fn writer(writer: Writer) -> (Queue<Change>, impl Future<Output = ()>) {
     let writer = Arc::new(writer);
     store::queue(move |changes| {
         let writer = Arc::clone(&writer);
-        async move { writer.commit(changes).await }
+        // At the level of errors, since a span below the level of the log would be missing from its lines.
+        let span = tracing::error_span!("batch", size = changes.len(), positions = tracing::field::Empty);
+        async move { writer.commit(changes).await }.instrument(span)
     })
 }
 
@@ -146,7 +149,8 @@ impl Batch {
 }
 
 impl Writer {
-    async fn commit(self: &Arc<Self>, changes: Vec<Change>) {
+    async fn commit(self: &Arc<Self>, changes: Vec<Queued<Change>>) {
+        let callers: Vec<Span> = changes.iter().map(|change| change.span.clone()).collect();
         let mut answers = Vec::with_capacity(changes.len());
         let (taken, started) = (changes.len(), Instant::now());
         // A fault in one change must not end the writing of all; a database that does not answer must not, either.
@@ -158,13 +162,18 @@ impl Writer {
                 events.into_iter().for_each(|event| self.sink.tell(Arc::new(event)));
                 None
             }
-            Ok(Ok(Err(cause))) => Some(Error::from(cause)),
+            Ok(Ok(Err(cause))) => {
+                log_undone(&callers, &cause.to_string());
+                Some(Error::from(cause))
+            }
             Ok(Err(_)) => {
                 tracing::error!("a change panicked, and what was written with it was undone");
+                log_undone(&callers, "a change panicked");
                 Some(Error::internal())
             }
             Err(_) => {
                 tracing::warn!("the database does not answer");
+                log_undone(&callers, "the database does not answer");
                 Some(Error::unavailable())
             }
         };
@@ -176,7 +185,11 @@ impl Writer {
         answers.into_iter().for_each(|answer: Answer| answer(failed.clone()));
     }
 
-    async fn apply(self: &Arc<Self>, changes: Vec<Change>, answers: &mut Vec<Answer>) -> Result<Vec<Event>, DbErr> {
+    async fn apply(
+        self: &Arc<Self>,
+        changes: Vec<Queued<Change>>,
+        answers: &mut Vec<Answer>,
+    ) -> Result<Vec<Event>, DbErr> {
         let tx = self.store.begin().await?;
         let head = lock_log(&tx).await?;
         let now = super::now();
@@ -192,12 +205,12 @@ impl Writer {
         };
         let alone = changes.len() == 1;
         let mut sends = Vec::new();
-        for change in changes {
-            match change {
-                Change::Send(job) => sends.push(job),
+        for Queued { job, span } in changes {
+            match job {
+                Change::Send(job) => sends.push((job, span)),
                 Change::Other(work) => {
                     run_sends(&mut batch, std::mem::take(&mut sends), answers).await?;
-                    let succeeded = run(&mut batch, work, alone, answers).await?;
+                    let succeeded = run(&mut batch, work, alone, answers).instrument(span).await?;
                     if alone && !succeeded {
                         batch.tx.rollback().await?;
                         return Ok(Vec::new());
@@ -207,6 +220,13 @@ impl Writer {
         }
         run_sends(&mut batch, sends, answers).await?;
         finish(batch, head).await
+    }
+}
+
+/// Tells under the request of each caller why its change was undone with all of the batch.
+fn log_undone(callers: &[Span], cause: &str) {
+    for caller in callers {
+        caller.in_scope(|| tracing::warn!(cause, "the batch of this change was undone"));
     }
 }
 
@@ -257,13 +277,13 @@ async fn savepoint(batch: &Batch, alone: bool, command: &str) -> Result<(), DbEr
 
 /// Runs the sends together; where a statement fails for all of them, each by itself, so that one cannot fail its
 /// neighbours.
-async fn run_sends(batch: &mut Batch, jobs: Vec<send::Job>, answers: &mut Vec<Answer>) -> Result<(), DbErr> {
+async fn run_sends(batch: &mut Batch, jobs: Vec<(send::Job, Span)>, answers: &mut Vec<Answer>) -> Result<(), DbErr> {
     if jobs.is_empty() {
         return Ok(());
     }
     let mark = batch.mark();
     batch.tx.execute_unprepared("SAVEPOINT sends").await?;
-    let together: Vec<&send::Job> = jobs.iter().collect();
+    let together: Vec<&send::Job> = jobs.iter().map(|(job, _)| job).collect();
     let outcomes = match send::apply(batch, &together).await {
         Ok(outcomes) => outcomes,
         Err(cause) => {
@@ -274,13 +294,13 @@ async fn run_sends(batch: &mut Batch, jobs: Vec<send::Job>, answers: &mut Vec<An
         }
     };
     batch.tx.execute_unprepared("RELEASE SAVEPOINT sends").await?;
-    answers.extend(jobs.into_iter().zip(outcomes).map(|(job, outcome)| answer_with(job.answer, outcome)));
+    answers.extend(jobs.into_iter().zip(outcomes).map(|((job, _), outcome)| answer_with(job.answer, outcome)));
     Ok(())
 }
 
-async fn one_by_one(batch: &mut Batch, jobs: &[send::Job]) -> Result<Vec<Result<send::Sent>>, DbErr> {
+async fn one_by_one(batch: &mut Batch, jobs: &[(send::Job, Span)]) -> Result<Vec<Result<send::Sent>>, DbErr> {
     let mut outcomes = Vec::with_capacity(jobs.len());
-    for job in jobs {
+    for (job, span) in jobs {
         let mark = batch.mark();
         batch.tx.execute_unprepared("SAVEPOINT send").await?;
         outcomes.push(match send::apply(batch, &[job]).await {
@@ -288,7 +308,7 @@ async fn one_by_one(batch: &mut Batch, jobs: &[send::Job]) -> Result<Vec<Result<
             Err(cause) => {
                 batch.back_to(&mark);
                 batch.tx.execute_unprepared("ROLLBACK TO SAVEPOINT send").await?;
-                Err(Error::from(cause))
+                Err(span.in_scope(|| Error::from(cause)))
             }
         });
         batch.tx.execute_unprepared("RELEASE SAVEPOINT send").await?;
@@ -314,6 +334,7 @@ async fn finish(batch: Batch, head: Head) -> Result<Vec<Event>, DbErr> {
     let moved = batch.position != head.position || batch.message_id != head.message_id;
     let writes = moved || endpoints_changed || batch.touched;
     if writes {
+        Span::current().record("positions", format_args!("{}..={}", head.position + 1, batch.position));
         let sql = "UPDATE chat_log SET position = $1, message_id = $2, webhook_revision = $3 WHERE id = 1";
         let revision = head.webhook_revision + i64::from(endpoints_changed);
         let values = [batch.position.into(), batch.message_id.into(), revision.into()];

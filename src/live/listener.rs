@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 use tokio_util::task::AbortOnDropHandle;
+use tracing::Instrument;
 
 use super::Interest;
 use super::feed::{Feed, Taken};
@@ -116,7 +117,7 @@ impl Listener {
                     let _mine = turns.acquire_owned().await.map_err(|_| Error::unavailable())?;
                     log::replay(&hub.chat, me, position, STRETCH).await
                 };
-                &mut self.reading.insert((position, AbortOnDropHandle::new(tokio::spawn(read)))).1
+                &mut self.reading.insert((position, AbortOnDropHandle::new(tokio::spawn(read.in_current_span())))).1
             }
         };
         let read = reading.await.unwrap_or_else(|_| Err(Error::unavailable()));

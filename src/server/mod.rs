@@ -17,23 +17,25 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{
     AUTHORIZATION, CONTENT_DISPOSITION, CONTENT_RANGE, CONTENT_TYPE, ETAG, IF_NONE_MATCH, IF_RANGE, RANGE, RETRY_AFTER,
 };
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
+use axum::http::{HeaderValue, Method};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
+use tower_http::trace::TraceLayer;
+use tracing::Span;
+use tracing::field::Empty;
 
 use crate::api::{graphql, rest, stomp};
 use crate::app::App;
 use crate::config::Cors;
 use crate::error::{Error, Kind};
 use crate::http::error::refuse;
+use crate::http::request_id::{self, X_REQUEST_ID};
 use crate::telemetry;
 
 pub use serve::serve;
-
-static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Everything that answers over HTTP.
 pub fn router(app: &Arc<App>) -> Router {
@@ -57,7 +59,8 @@ pub fn router(app: &Arc<App>) -> Router {
         .merge(health)
         .method_not_allowed_fallback(another_method)
         .layer(CatchPanicLayer::custom(panicked))
-        .layer(middleware::from_fn(accompany))
+        .layer(middleware::from_fn(count))
+        .layer(TraceLayer::new_for_http().make_span_with(span).on_request(()).on_response(log_answer).on_failure(()))
 }
 
 async fn nothing_here() -> Response {
@@ -82,8 +85,8 @@ async fn ready(State(app): State<Arc<App>>) -> Response {
 fn cors(settings: &Cors) -> CorsLayer {
     let layer = CorsLayer::new()
         .allow_methods([Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::DELETE])
-        .allow_headers([AUTHORIZATION, CONTENT_TYPE, IF_NONE_MATCH, IF_RANGE, RANGE, REQUEST_ID.clone()])
-        .expose_headers([CONTENT_DISPOSITION, CONTENT_RANGE, ETAG, RETRY_AFTER, REQUEST_ID.clone()])
+        .allow_headers([AUTHORIZATION, CONTENT_TYPE, IF_NONE_MATCH, IF_RANGE, RANGE, X_REQUEST_ID.clone()])
+        .expose_headers([CONTENT_DISPOSITION, CONTENT_RANGE, ETAG, RETRY_AFTER, X_REQUEST_ID.clone()])
         .max_age(Duration::from_secs(3600));
     if settings.any() {
         return layer.allow_origin(AllowOrigin::mirror_request());
@@ -100,34 +103,36 @@ fn panicked(cause: Box<dyn Any + Send>) -> Response {
     refuse(&Error::internal())
 }
 
-/// Gives every request an id, which its answer carries and its log line names. Queries are not logged: there may be
-/// a token in them.
-async fn accompany(request: Request, next: Next) -> Response {
-    let id = request_id(request.headers());
+/// Counts every request, by its route, method and status.
+async fn count(request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().map(|route| route.as_str().to_owned());
-    let (method, path, started) = (request.method().clone(), request.uri().path().to_owned(), Instant::now());
-    let mut response = next.run(request).await;
+    let (method, started) = (request.method().clone(), Instant::now());
+    let response = next.run(request).await;
     let (status, took) = (response.status().as_u16(), started.elapsed());
     telemetry::answered(route.as_deref().unwrap_or("none"), method.as_str(), status, took);
-    let (request_id, milliseconds) = (id.to_str().unwrap_or_default(), took.as_millis());
-    if response.status().is_server_error() {
-        tracing::warn!(request_id, %method, path, status, milliseconds, "answered");
-    } else {
-        tracing::debug!(request_id, %method, path, status, milliseconds, "answered");
-    }
-    response.headers_mut().insert(REQUEST_ID.clone(), id);
     response
 }
 
-/// The id that the caller gave, or a new one.
-fn request_id(headers: &HeaderMap) -> HeaderValue {
-    let given = headers.get(&REQUEST_ID).filter(|id| is_plain(id)).cloned();
-    given.unwrap_or_else(|| {
-        HeaderValue::from_str(&uuid::Uuid::now_v7().to_string()).expect("a UUID is hexadecimal digits and dashes")
-    })
+/// The span of a request: every line of the log that it causes names its id. Its user is recorded when it is known.
+fn span<B>(request: &axum::http::Request<B>) -> Span {
+    let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str);
+    // The query is left out, since there may be a token in it. At the level of errors, since a span below the level of the
+    // log would take the id from its lines.
+    tracing::error_span!(
+        "request",
+        id = request_id::of(request.extensions()),
+        method = %request.method(),
+        route,
+        path = request.uri().path(),
+        user = Empty,
+    )
 }
 
-fn is_plain(id: &HeaderValue) -> bool {
-    let bytes = id.as_bytes();
-    (1..=64).contains(&bytes.len()) && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(byte))
+fn log_answer<B>(response: &axum::http::Response<B>, took: Duration, _: &Span) {
+    let (status, milliseconds) = (response.status().as_u16(), took.as_millis());
+    if response.status().is_server_error() {
+        tracing::warn!(status, milliseconds, "answered");
+    } else {
+        tracing::debug!(status, milliseconds, "answered");
+    }
 }

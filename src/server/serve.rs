@@ -13,21 +13,24 @@ use axum::response::Response;
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
+use hyper_util::service::TowerToHyperService;
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tower::ServiceExt;
+use tower::{ServiceBuilder, ServiceExt};
+use tower_http::request_id::{PropagateRequestIdLayer, SetRequestIdLayer};
 
 use super::connection::Connection;
 use super::places::{Full, Place, Places, Standing};
 use super::streams::{StreamExecutor, Streams, watched};
-use super::{REQUEST_ID, linger, request_id, router};
+use super::{linger, router};
 use crate::app::App;
 use crate::config::Patience;
 use crate::error::Error;
 use crate::http::error::refuse;
+use crate::http::request_id::{self, NewId};
 
 /// How long a client may take for the head of a request, and the server for its last requests.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
@@ -95,13 +98,17 @@ fn prepare(stream: &TcpStream, patience: &Patience) {
 /// if it does not, it is dropped.
 async fn attend(stream: TcpStream, place: Place, router: Router, patience: Patience, stopping: CancellationToken) {
     let (streams, standing) = (Arc::new(Streams::new(patience.stall)), place.standing());
-    let service = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
-        let (router, standing) = (router.clone(), Arc::clone(&standing));
-        async move { Ok::<_, Infallible>(watched(answer(router, &standing, request).await)) }
-    });
+    let service = ServiceBuilder::new()
+        .map_request(request_id::remove_if_strange::<Incoming>)
+        .layer(SetRequestIdLayer::x_request_id(NewId))
+        .layer(PropagateRequestIdLayer::x_request_id())
+        .service_fn(move |request: hyper::Request<Incoming>| {
+            let (router, standing) = (router.clone(), Arc::clone(&standing));
+            async move { Ok::<_, Infallible>(watched(answer(router, &standing, request).await)) }
+        });
     let builder = builder(&streams);
     let io = TokioIo::new(Connection::new(stream, place, Arc::clone(&streams), patience.stall));
-    let mut connection = pin!(builder.serve_connection_with_upgrades(io, service));
+    let mut connection = pin!(builder.serve_connection_with_upgrades(io, TowerToHyperService::new(service)));
     let mut dropped_at = None;
     let mut is_ending = false;
     let ended = loop {
@@ -135,11 +142,7 @@ fn builder(streams: &Arc<Streams>) -> Builder<StreamExecutor> {
 async fn answer(router: Router, standing: &Standing, mut request: hyper::Request<Incoming>) -> Response<Body> {
     let (client, share) = match standing.admit(request.headers()) {
         Ok(admitted) => admitted,
-        Err(Full) => {
-            let mut refusal = refuse(&Error::rate_limited(RETRY_AFTER));
-            refusal.headers_mut().insert(REQUEST_ID.clone(), request_id(request.headers()));
-            return refusal;
-        }
+        Err(Full) => return refuse(&Error::rate_limited(RETRY_AFTER)),
     };
     if let Some(client) = client {
         request.extensions_mut().insert(client);

@@ -24,7 +24,7 @@ use crate::id::UserId;
 
 pub use blobs::Blobs;
 pub use dialect::{FullTextSearch, for_update, full_text_search};
-pub use queue::{Queue, queue};
+pub use queue::{Queue, Queued, queue};
 pub use readers::{Reader, Turn};
 pub use transaction::Transaction;
 

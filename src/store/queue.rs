@@ -4,6 +4,7 @@
 use std::future::Future;
 
 use tokio::sync::{mpsc, oneshot};
+use tracing::Span;
 
 use crate::error::{Error, Result};
 use crate::telemetry;
@@ -15,7 +16,13 @@ const WAITING: usize = 1024;
 
 /// Where changes of kind `J` are queued.
 pub struct Queue<J> {
-    jobs: mpsc::Sender<J>,
+    jobs: mpsc::Sender<Queued<J>>,
+}
+
+/// A change that waits, and the span of whoever asked for it: what the writer logs of it is found under their request.
+pub struct Queued<J> {
+    pub job: J,
+    pub span: Span,
 }
 
 impl<J> Clone for Queue<J> {
@@ -32,7 +39,7 @@ impl<J: Send + 'static> Queue<J> {
     /// undo its change.
     pub async fn run<T: Send + 'static>(&self, job: impl FnOnce(oneshot::Sender<Result<T>>) -> J) -> Result<T> {
         let (answer, answered) = oneshot::channel();
-        self.jobs.send(job(answer)).await.map_err(|_| Error::unavailable())?;
+        self.jobs.send(Queued { job: job(answer), span: Span::current() }).await.map_err(|_| Error::unavailable())?;
         answered.await.map_err(|_| Error::unavailable())?
     }
 }
@@ -41,7 +48,7 @@ impl<J: Send + 'static> Queue<J> {
 /// ends when every [`Queue`] is dropped and nothing is waiting.
 pub fn queue<J, C, F>(mut commit: C) -> (Queue<J>, impl Future<Output = ()>)
 where
-    C: FnMut(Vec<J>) -> F,
+    C: FnMut(Vec<Queued<J>>) -> F,
     F: Future<Output = ()>,
 {
     let (jobs, mut waiting) = mpsc::channel(WAITING);

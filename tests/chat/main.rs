@@ -44,6 +44,7 @@ mod stomp_connect;
 mod stomp_frames;
 mod stomp_queues;
 mod tidy;
+mod traces;
 mod webhooks;
 
 mod command_line;

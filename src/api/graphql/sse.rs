@@ -13,6 +13,7 @@ use bytes::{Bytes, BytesMut};
 use tokio::sync::mpsc;
 use tokio::time::{interval, sleep, sleep_until};
 use tokio_stream::wrappers::ReceiverStream;
+use tracing::Instrument;
 
 use super::budget::Budget;
 use super::render::{Question, Said};
@@ -48,7 +49,7 @@ pub(super) async fn stream(door: &Arc<Door>, cx: Cx, checked: Checked) -> Respon
             if let Some(after) = question.resumed {
                 listener.rewind(after, &mut VecDeque::new());
             }
-            tokio::spawn(run(Arc::clone(door), cx, question, listener, chunks));
+            tokio::spawn(run(Arc::clone(door), cx, question, listener, chunks).in_current_span());
             events(Body::from_stream(ReceiverStream::new(body)))
         }
     }

@@ -7,12 +7,14 @@ use std::time::Duration;
 
 use async_graphql::parser::types::OperationType;
 use axum::extract::WebSocketUpgrade;
+use axum::extract::ws::WebSocket;
 use axum::http::request::Parts;
 use axum::response::Response;
 use bytes::{BufMut, Bytes, BytesMut};
 use serde::Deserialize;
 use serde_json::Value as Json;
 use tokio::time::{Instant, sleep_until};
+use tracing::Instrument;
 
 use super::budget::Budget;
 use super::render::Question;
@@ -26,6 +28,7 @@ use crate::http::body;
 use crate::http::error::refuse;
 use crate::http::origin;
 use crate::http::peer::Introduction;
+use crate::http::request_id::connection_span;
 use crate::live::{Interest, Listener};
 
 /// Subscriptions on one connection, at most.
@@ -51,16 +54,20 @@ pub(super) fn accept(door: Arc<Door>, parts: &Parts, upgrade: WebSocketUpgrade) 
     }
     let token = auth::in_query(parts.uri.query().unwrap_or_default());
     let introduction = Introduction::of(&parts.extensions);
+    let span = connection_span("graphql", &parts.extensions);
     let upgrade = websocket::limited(upgrade).protocols(PROTOCOLS.map(|(name, _)| name));
-    upgrade.on_upgrade(async move |socket| {
-        let chosen = socket.protocol().and_then(|name| name.to_str().ok()).map(str::to_owned);
-        let dialect = PROTOCOLS.iter().find(|(name, _)| chosen.as_deref() == Some(*name)).map(|(_, dialect)| *dialect);
-        let stopping = door.app.stopping.clone();
-        match dialect {
-            Some(dialect) => connection::run(socket, Session::new(door, dialect, token, introduction), stopping).await,
-            None => connection::Wire::close(socket, Goodbye::new(4406, "Subprotocol not acceptable")).await,
-        }
-    })
+    upgrade.on_upgrade(async move |socket| run(door, socket, token, introduction).instrument(span).await)
+}
+
+/// Runs a connection in the protocol that was agreed on.
+async fn run(door: Arc<Door>, socket: WebSocket, token: Option<String>, introduction: Introduction) {
+    let chosen = socket.protocol().and_then(|name| name.to_str().ok()).map(str::to_owned);
+    let dialect = PROTOCOLS.iter().find(|(name, _)| chosen.as_deref() == Some(*name)).map(|(_, dialect)| *dialect);
+    let stopping = door.app.stopping.clone();
+    match dialect {
+        Some(dialect) => connection::run(socket, Session::new(door, dialect, token, introduction), stopping).await,
+        None => connection::Wire::close(socket, Goodbye::new(4406, "Subprotocol not acceptable")).await,
+    }
 }
 
 /// What a client says.

@@ -17,12 +17,14 @@ use axum::http::request::Parts;
 use axum::response::IntoResponse;
 use axum::routing::get;
 use futures_util::FutureExt;
+use tracing::Instrument;
 
 use crate::app::App;
 use crate::auth::{self, bearer};
 use crate::config::Cors;
 use crate::connection;
 use crate::http::peer::{Client, Introduction, MAX_STRANGER_BYTES, Shares};
+use crate::http::request_id::connection_span;
 use sockjs::{Admission, Opening, Options, Origins};
 
 use session::Session;
@@ -40,13 +42,15 @@ pub fn router(app: &Arc<App>) -> Router {
     let shared = Arc::clone(app);
     let endpoint = sockjs::router(PREFIX, options(app), move |opening: Opening, session| {
         let app = Arc::clone(&shared);
-        async move {
+        let span = connection_span("stomp", &opening.request.extensions);
+        let connection = async move {
             let agreed = Arc::new(Agreed::default());
             let stopping = app.stopping.clone();
             let wire = StompWire::new(session, Arc::clone(&agreed));
             let (token, introduction) = (token(&opening.request), Introduction::of(&opening.request.extensions));
             connection::run(wire, Session::new(app, opening.id, token, introduction, agreed), stopping).await;
-        }
+        };
+        connection.instrument(span)
     });
     endpoint.route(SCRIPT, get(script))
 }
