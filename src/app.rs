@@ -11,20 +11,21 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::auth::{Tokens, make_private};
-use crate::chat::files::{self, Links};
+use crate::chat::files::url_signer::UrlSigner;
 use crate::chat::{Chat, Cx, conversations, presence, typing, users};
-use crate::chat::{event, log};
+use crate::chat::{Foundation, event, files, log, messages};
 use crate::config::Config;
 use crate::error::Result;
 use crate::live::{Hub, dispatch};
 use crate::store::{Blobs, Store};
 use crate::telemetry;
-use crate::webhooks;
+use crate::webhooks::{self, Hooks};
 
 /// The running server without its doors.
 pub struct App {
     pub config: Arc<Config>,
     pub chat: Arc<Chat>,
+    pub hooks: Arc<Hooks>,
     pub hub: Arc<Hub>,
     pub tokens: Tokens,
     /// Ends when the server is told to stop.
@@ -62,10 +63,19 @@ impl App {
         let (tasks, writer_task) = (TaskTracker::new(), TaskTracker::new());
 
         let (sink, drain) = event::sink();
-        let links = Links::open(&store).await.context("The key of links cannot be read")?;
+        let signer = UrlSigner::open(&store).await.context("The key of links cannot be read")?;
         let blobs = Blobs::open(&config).await?;
-        let (chat, writer) = Chat::new(store.clone(), blobs, Arc::clone(&config), links, sink, stopping.clone());
-        writer_task.spawn(writer);
+        let hooks = Arc::<Hooks>::default();
+        let foundation = Foundation {
+            store: store.clone(),
+            blobs,
+            config: Arc::clone(&config),
+            signer,
+            sink,
+            stopping: stopping.clone(),
+        };
+        let (chat, writer) = Chat::new(foundation, messages::apply, webhooks::outbox(Arc::clone(&hooks)));
+        writer_task.spawn(on_a_thread("writer", writer)?);
         typing::forget_expired(&chat).await.context("The database cannot be written")?;
 
         let head = log::newest(&chat).await.context("The log cannot be read")?;
@@ -74,7 +84,7 @@ impl App {
         tasks.spawn(vital(look_after(Arc::clone(&chat), stopping.clone()), stopping.clone()));
         tasks.spawn(sweep_files(Arc::clone(&chat), stopping.clone()));
         tasks.spawn(tidy_closed_groups(Arc::clone(&chat), stopping.clone()));
-        Ok(Arc::new(Self { config, chat, hub, tokens, stopping, store, tasks, writer: writer_task }))
+        Ok(Arc::new(Self { config, chat, hooks, hub, tokens, stopping, store, tasks, writer: writer_task }))
     }
 
     /// How many statements the database was asked so far.
@@ -95,7 +105,7 @@ impl App {
         let claims = self.tokens.verify(token).await?;
         // In the span of the request or the connection, if there is one.
         tracing::Span::current().record("user", claims.user);
-        let viewer = users::seen(&self.chat, &claims).await?;
+        let viewer = users::authenticate_user(&self.chat, &claims).await?;
         Ok(Cx::new(Arc::clone(&self.chat), viewer))
     }
 
@@ -128,6 +138,25 @@ impl App {
             Err(_) => tracing::debug!("a connection is still open, the database is left to it"),
         }
     }
+}
+
+/// Runs work on a thread of its own, so that its future need not be one that moves between threads; what is returned
+/// resolves when it has ended.
+///
+/// # Errors
+/// When the system gives no thread.
+fn on_a_thread<F>(name: &str, work: F) -> std::io::Result<impl Future<Output = ()> + use<F>>
+where
+    F: AsyncFnOnce() + Send + 'static,
+{
+    let runtime = tokio::runtime::Handle::current();
+    let (ended, end) = tokio::sync::oneshot::channel::<()>();
+    std::thread::Builder::new().name(name.to_owned()).spawn(move || {
+        #[expect(clippy::disallowed_methods, reason = "this thread is nobody else's")]
+        runtime.block_on(work());
+        drop(ended);
+    })?;
+    Ok(async move { drop(end.await) })
 }
 
 /// Runs what the server cannot be without: should it panic, the server stops, for somebody to start it anew.
@@ -208,6 +237,7 @@ mod tests {
     use crate::chat::conversations::{CreateGroup, create_group};
     use crate::chat::event::Topic;
     use crate::chat::users::UserInput;
+    use crate::chat::writer::Batch;
     use crate::error::Kind;
     use crate::id::UserId;
     use crate::live::Interest;
@@ -219,9 +249,9 @@ mod tests {
         config.server.data_dir = folder.clone();
         let app = App::open(config).await.unwrap();
         let user = |id: i64| UserInput { id: UserId::new(id).unwrap(), name: format!("User {id}"), avatar_url: None };
-        let failed = app.chat.change::<(), _>(|_| Box::pin(async { panic!("of the test") }));
+        let failed = app.chat.write::<(), _>(async |_: &mut Batch| panic!("of the test"));
         assert_eq!(failed.await.map_err(|error| error.kind), Err(Kind::Unavailable));
-        assert_eq!(users::provide(&app.chat, vec![user(1)]).await.map(|users| users.len()), Ok(1));
+        assert_eq!(users::upsert_as_server(&app.chat, vec![user(1)]).await.map(|users| users.len()), Ok(1));
         app.close().await;
         std::fs::remove_dir_all(folder).ok();
     }
@@ -233,7 +263,7 @@ mod tests {
         config.server.data_dir = folder.clone();
         let app = App::open(config).await.unwrap();
         let (id, name) = (UserId::stored(1), "Alice".to_owned());
-        users::provide(&app.chat, vec![UserInput { id, name: name.clone(), avatar_url: None }]).await.unwrap();
+        users::upsert_as_server(&app.chat, vec![UserInput { id, name: name.clone(), avatar_url: None }]).await.unwrap();
         let viewer = Viewer { id, name, admin: false, expires: Utc::now() + TimeDelta::hours(1) };
         let cx = Cx::new(Arc::clone(&app.chat), viewer);
         let group = CreateGroup { name: "Team".to_owned(), ..CreateGroup::default() };

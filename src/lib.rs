@@ -14,7 +14,7 @@
 //! | 5 | [`app`] | wires the rooms, starts and stops their tasks |
 //! | 4 | [`live`], [`webhooks`] | who is listening: hub, feeds, the turn to the log; who is told by HTTP |
 //! | 3 | [`chat`] | THE DOMAIN: the rules, the one visibility rule, the writer, the durable log |
-//! | 2 | [`store`], [`auth`] | pools, transactions, the bytes of files; the only reader of tokens |
+//! | 2 | [`cluster`], [`store`], [`auth`] | what nodes share; pools, transactions, the bytes of files; the only reader of tokens |
 //! | 1 | [`entity`], [`config`], [`connection`], [`http`] | the stored rows, the settings, the discipline of every long connection, the edge kit of the doors |
 //! | 0 | [`error`], [`id`], [`telemetry`] | the ground: a sentence for people and a kind for programs, ids, logs and metrics |
 //!
@@ -22,7 +22,7 @@
 //!
 //! * Every durable change goes through the one writer ([`chat::writer`]), takes the next position of the log in its
 //!   transaction, and is told after the commit only.
-//! * What anybody is told passes [`chat::access::sees`]; who may do what stands in one table in [`chat::access`].
+//! * What anybody is told passes [`chat::event::sees`]; who may do what stands in one table in [`chat::access`].
 //! * Every queue is bounded. A slow connection turns to the log and loses nothing.
 //! * `chat` does not know that anybody listens, nor what a door speaks.
 //!
@@ -33,6 +33,7 @@ pub mod app;
 pub mod auth;
 pub mod chat;
 pub mod cli;
+pub mod cluster;
 pub mod config;
 pub mod connection;
 pub mod entity;
@@ -44,6 +45,8 @@ pub mod server;
 pub mod store;
 pub mod telemetry;
 pub mod webhooks;
+
+use std::sync::Arc;
 
 use tokio::net::TcpListener;
 
@@ -60,10 +63,10 @@ pub async fn serve(config: Config, listener: TcpListener, stop: impl Future<Outp
 }
 
 /// As [`serve`], upon an open [`App`].
-pub async fn run(app: std::sync::Arc<App>, listener: TcpListener, stop: impl Future<Output = ()>) {
+pub async fn run(app: Arc<App>, listener: TcpListener, stop: impl Future<Output = ()>) {
     app.resume().await;
     let stopping = app.stopping.clone();
-    let webhooks = webhooks::worker::run(std::sync::Arc::clone(&app.chat), stopping.clone());
+    let webhooks = webhooks::worker::run(Arc::clone(&app.chat), Arc::clone(&app.hooks), stopping.clone());
     tokio::join!(server::serve(&app, listener), webhooks, async {
         tokio::select! {
             () = stop => stopping.cancel(),

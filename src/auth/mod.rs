@@ -7,6 +7,7 @@ mod jwks;
 mod secret;
 #[cfg(test)]
 mod tests;
+mod viewer;
 
 use std::path::Path;
 use std::time::Duration;
@@ -26,6 +27,7 @@ use secret::MIN_SECRET_BYTES;
 pub use bearer::{bearer, bearer_or_bare, in_query};
 pub use claims::Claims;
 pub use secret::make_private;
+pub use viewer::Viewer;
 
 /// The longest token that is looked at, in bytes.
 const MAX_TOKEN_BYTES: usize = 8 * 1024;

@@ -1,12 +1,10 @@
-//! Who may do what and who sees what: roles as one table, membership as a value that proves it, and the one
-//! visibility rule of everything that is told. It knows no door.
+//! Who may do what: roles as one table, and membership as a value that proves it. It knows no event and no door.
 
 use sea_orm::sea_query::SelectStatement;
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, JoinType, QueryFilter, QuerySelect, QueryTrait, RelationTrait, Select,
 };
 
-use crate::chat::event::{Event, EventType, Fact};
 use crate::entity::conversation::{self, ConversationType};
 use crate::entity::participant::{self, Role};
 use crate::error::{Error, Result};
@@ -125,19 +123,6 @@ pub fn no_conversation() -> Error {
 /// What is said to somebody who is not in the conversation.
 pub fn not_a_participant() -> Error {
     Error::forbidden("You are not a participant in this conversation")
-}
-
-/// The one visibility rule of everything that is told, live or from the log: whether `viewer`, for whom
-/// `is_member` answers, sees `event` (contract §5, §8.3, §8.7).
-pub fn sees(viewer: UserId, event: &Event, is_member: impl Fn(ConversationId) -> bool) -> bool {
-    let inside = || event.conversation.is_some_and(&is_member);
-    match &event.fact {
-        Fact::Settings => event.actor == viewer && inside(),
-        Fact::Typing(_) => event.actor != viewer && inside(),
-        Fact::Presence { shared, .. } => event.actor == viewer || shared.iter().copied().any(is_member),
-        Fact::Participant(_) if event.kind == EventType::ParticipantRemoved && event.subject == Some(viewer) => true,
-        _ => inside(),
-    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What can be heard: an event, whom it concerns, and the forms in which doors have already written it.
+//! What can be heard: an event, the one rule of who sees it, and the forms in which doors have already written it.
 //! It knows neither who listens nor how any door writes.
 
 use std::collections::HashMap;
@@ -10,12 +10,12 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use tokio::sync::{OnceCell, mpsc};
 
-use crate::chat::messages::Message;
-use crate::chat::participants::Participant;
-use crate::chat::presence::Presence;
-use crate::chat::reactions::ReactionChange;
-use crate::chat::receipts::ReadReceiptMove;
-use crate::chat::typing::TypingIndicator;
+use crate::chat::views::message::Message;
+use crate::chat::views::participant::Participant;
+use crate::chat::views::presence::Presence;
+use crate::chat::views::reaction::ReactionChange;
+use crate::chat::views::receipt::ReadReceiptMove;
+use crate::chat::views::typing::TypingIndicator;
 use crate::error::Result;
 use crate::id::{ConversationId, MessageId, UserId};
 
@@ -142,7 +142,7 @@ impl Fact {
     }
 }
 
-/// Something that happened, told to those whom [`crate::chat::access::sees`] lets hear it.
+/// Something that happened, told to those whom [`sees`] lets hear it.
 #[derive(Debug)]
 pub struct Event {
     /// Told of no other event of this process.
@@ -225,6 +225,19 @@ impl Event {
             self.forms.lock().remove(&key);
         }
         Ok(made)
+    }
+}
+
+/// The one visibility rule of everything that is told, live or from the log: whether `viewer`, for whom
+/// `is_member` answers, sees `event` (contract §5, §8.3, §8.7).
+pub fn sees(viewer: UserId, event: &Event, is_member: impl Fn(ConversationId) -> bool) -> bool {
+    let inside = || event.conversation.is_some_and(&is_member);
+    match &event.fact {
+        Fact::Settings => event.actor == viewer && inside(),
+        Fact::Typing(_) => event.actor != viewer && inside(),
+        Fact::Presence { shared, .. } => event.actor == viewer || shared.iter().copied().any(is_member),
+        Fact::Participant(_) if event.kind == EventType::ParticipantRemoved && event.subject == Some(viewer) => true,
+        _ => inside(),
     }
 }
 

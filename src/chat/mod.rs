@@ -2,6 +2,7 @@
 //! answer with. They know no HTTP, no STOMP and no schema beyond derives, and not that anybody listens.
 
 pub mod access;
+pub mod clock;
 pub mod conversations;
 pub mod doctor;
 pub mod event;
@@ -9,36 +10,41 @@ pub mod files;
 pub mod log;
 pub mod messages;
 pub mod page;
-pub mod participants;
 pub mod presence;
 pub mod rate_limit;
 pub mod reactions;
 pub mod readiness;
 pub mod receipts;
+pub mod rows;
 pub mod search;
 pub mod text;
 pub mod typing;
 pub mod users;
+pub mod views;
 pub mod writer;
 
-use std::collections::HashMap;
-use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, SubsecRound, Utc};
-use futures_util::future::BoxFuture;
-use tokio::time::Instant;
+use moka::sync::Cache;
 use tokio_util::sync::CancellationToken;
 
-use crate::chat::event::{Event, Sink};
-use crate::chat::rate_limit::Limits;
+use crate::cluster::connections::ConnectionRegistry;
+use crate::cluster::typists::Typists;
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::id::UserId;
 use crate::store::{Blobs, Queue, Reader, Store, Turn};
 
-use writer::{Batch, Change};
+pub use crate::auth::Viewer;
+use event::{Event, Sink};
+use files::url_signer::UrlSigner;
+use messages::send::draft::{Outgoing, Sent};
+use rate_limit::Limits;
+use readiness::Readiness;
+use views::shared::SharedViews;
+use views::user::User;
+use writer::{Apply, Batch, Job, Outbox, Tools, Writer};
 
 /// The chat itself: what is kept, what is waiting to be written, and what lives in memory only.
 pub struct Chat {
@@ -46,28 +52,17 @@ pub struct Chat {
     pub(crate) blobs: Blobs,
     pub(crate) config: Arc<Config>,
     pub(crate) limits: Arc<Limits>,
-    pub(crate) links: files::Links,
-    queue: Queue<Change>,
-    readiness: Arc<readiness::Readiness>,
-    hooks: Arc<crate::webhooks::Hooks>,
+    pub(crate) signer: UrlSigner,
+    queue: Queue<Job<Outgoing, Sent>>,
+    readiness: Arc<Readiness>,
     sink: Sink,
-    people: users::Known,
-    typists: typing::Typists,
-    attendance: presence::Attendances,
-    views: conversations::Views,
+    /// The users that this node has seen of late, so that not every request asks the database.
+    users: Cache<UserId, User>,
+    typists: Typists,
+    connections: ConnectionRegistry,
+    views: SharedViews,
     /// Ends when the server stops; whatever runs in the background listens to it.
     pub(crate) stopping: CancellationToken,
-}
-
-/// Somebody with a valid token.
-#[derive(Debug, Clone)]
-pub struct Viewer {
-    pub id: UserId,
-    pub name: String,
-    /// An administrator of the server, not of a conversation.
-    pub admin: bool,
-    /// When the token ends, its leeway included: no connection outlives it.
-    pub expires: DateTime<Utc>,
 }
 
 /// Who calls, and upon what: the first argument of every function of the chat.
@@ -115,33 +110,37 @@ impl Cx {
     }
 }
 
-impl Viewer {
-    /// When a connection of theirs has to end.
-    pub fn deadline(&self) -> Instant {
-        const YEAR: Duration = Duration::from_secs(60 * 60 * 24 * 365);
-        Instant::now() + (self.expires - Utc::now()).to_std().unwrap_or_default().min(YEAR)
-    }
+/// What a chat stands on.
+pub struct Foundation {
+    pub store: Store,
+    pub blobs: Blobs,
+    pub config: Arc<Config>,
+    pub signer: UrlSigner,
+    pub sink: Sink,
+    pub stopping: CancellationToken,
 }
 
+/// Users that are remembered at most, and for how long: another node may have changed them.
+const MAX_USERS: u64 = 100_000;
+const USER_LIFETIME: Duration = Duration::from_secs(60);
+
 impl Chat {
-    /// The chat upon an open store, and the loop of its one writer, which ends when the chat is dropped.
+    /// The chat, and the loop of its one writer, which ends when the chat is dropped. The writer calls `apply` for the
+    /// messages that wait together, and fills `outbox` in the same transaction.
     pub fn new(
-        store: Store,
-        blobs: Blobs,
-        config: Arc<Config>,
-        links: files::Links,
-        sink: Sink,
-        stopping: CancellationToken,
-    ) -> (Arc<Self>, impl Future<Output = ()>) {
+        foundation: Foundation,
+        apply: Apply<Outgoing, Sent>,
+        outbox: Outbox,
+    ) -> (Arc<Self>, impl AsyncFnOnce() + Send) {
+        let Foundation { store, blobs, config, signer, sink, stopping } = foundation;
         let limits = Arc::new(Limits::new(&config.limits));
-        let hooks = Arc::new(crate::webhooks::Hooks::default());
-        let readiness = Arc::<readiness::Readiness>::default();
-        let (queue, writer) = writer::writer(writer::Writer {
+        let readiness = Arc::<Readiness>::default();
+        let tools = Tools { config: Arc::clone(&config), limits: Arc::clone(&limits), signer: signer.clone() };
+        let (queue, writer) = writer::writer(Writer {
             store: store.clone(),
-            config: Arc::clone(&config),
-            limits: Arc::clone(&limits),
-            links: links.clone(),
-            hooks: Arc::clone(&hooks),
+            tools: Arc::new(tools),
+            apply,
+            outbox,
             sink: sink.clone(),
             readiness: Arc::clone(&readiness),
         });
@@ -150,15 +149,14 @@ impl Chat {
             blobs,
             config,
             limits,
-            links,
+            signer,
             queue,
             readiness,
-            hooks,
             sink,
-            people: users::Known::default(),
-            typists: typing::Typists::default(),
-            attendance: presence::Attendances::default(),
-            views: conversations::Views::default(),
+            users: Cache::builder().max_capacity(MAX_USERS).time_to_live(USER_LIFETIME).build(),
+            typists: Typists::default(),
+            connections: ConnectionRegistry::default(),
+            views: SharedViews::default(),
             stopping,
         };
         (Arc::new(chat), writer)
@@ -168,12 +166,12 @@ impl Chat {
     ///
     /// # Errors
     /// Those of `work`, whose writes are undone alone, and `Unavailable` where the commit fails.
-    pub(crate) async fn change<T, W>(&self, work: W) -> Result<T>
+    pub(crate) async fn write<T, W>(&self, work: W) -> Result<T>
     where
         T: Send + 'static,
-        W: for<'b> FnOnce(&'b mut Batch) -> BoxFuture<'b, Result<T>> + Send + 'static,
+        W: AsyncFnOnce(&mut Batch) -> Result<T> + Send + 'static,
     {
-        self.queue.run(|answer| Change::other(work, answer)).await
+        self.queue.run(|answer| Job::alone(work, answer)).await
     }
 
     /// Tells what is not durable.
@@ -181,35 +179,21 @@ impl Chat {
         self.sink.tell(Arc::new(event));
     }
 
-    /// Where it is told that webhooks wait.
-    pub fn hooks(&self) -> &crate::webhooks::Hooks {
-        &self.hooks
+    /// Whether the server is fit to serve: its database can be read, and written to.
+    ///
+    /// # Errors
+    /// `Unavailable`, within some 5 s whatever the database does.
+    pub async fn ready(&self) -> Result<()> {
+        self.store.ping().await?;
+        let trial = self.write(async |batch: &mut Batch| {
+            batch.touch();
+            Ok(())
+        });
+        self.readiness.prove(trial).await
     }
 
     /// What has to be done now and then: forgetting idle rate limits.
     pub fn tidy_memory(&self) {
         self.limits.forget_idle();
     }
-}
-
-/// The present, as precise as it is stored: to the millisecond, on both databases.
-pub(crate) fn now() -> DateTime<Utc> {
-    Utc::now().trunc_subsecs(3)
-}
-
-/// Gathers values under their keys, in the order in which they come.
-pub(crate) fn group<K: Eq + Hash, V>(pairs: impl IntoIterator<Item = (K, V)>) -> HashMap<K, Vec<V>> {
-    let mut groups: HashMap<K, Vec<V>> = HashMap::new();
-    for (key, value) in pairs {
-        groups.entry(key).or_default().push(value);
-    }
-    groups
-}
-
-/// The different ones among `ids`, in order.
-pub(crate) fn distinct<T: Ord>(ids: impl IntoIterator<Item = T>) -> Vec<T> {
-    let mut ids: Vec<T> = ids.into_iter().collect();
-    ids.sort_unstable();
-    ids.dedup();
-    ids
 }

@@ -2,37 +2,22 @@
 
 use std::collections::{HashMap, HashSet};
 
-use chrono::{DateTime, Utc};
 use sea_orm::sea_query::OnConflict;
-use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect};
 use serde::Serialize;
 
+use crate::chat::Cx;
 use crate::chat::event::{EventType, Fact};
-use crate::chat::messages::{as_map, find, find_many, must_stand};
+use crate::chat::messages::{find, find_many, must_stand};
 use crate::chat::rate_limit::Limited;
 use crate::chat::text;
+use crate::chat::views::reaction::{as_map, load, summaries};
 use crate::chat::writer::Batch;
-use crate::chat::{Cx, users};
 use crate::entity::{message, reaction};
 use crate::error::{Error, Result};
 use crate::id::{ConversationId, MessageId, UserId};
 
-/// One emoji of a summary.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct EmojiCount {
-    pub emoji: String,
-    pub count: i64,
-}
-
-/// A reaction of somebody (contract §3, ReactionResponse).
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Reaction {
-    pub emoji: String,
-    pub user_id: UserId,
-    pub user_name: String,
-    pub created_at: DateTime<Utc>,
-}
+pub use crate::chat::views::reaction::{EmojiCount, Reaction, ReactionChange};
 
 /// What adding, removing or toggling came to.
 #[derive(Debug, Clone, Serialize)]
@@ -46,20 +31,6 @@ pub struct ReactionResult {
     /// Which message; the payload does not repeat it.
     #[serde(skip)]
     pub message_id: MessageId,
-}
-
-/// A change of somebody's reaction (contract §3, ReactionBroadcast).
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ReactionChange {
-    pub message_id: MessageId,
-    pub conversation_id: ConversationId,
-    pub user_id: UserId,
-    pub user_name: String,
-    pub emoji: String,
-    pub added: bool,
-    #[serde(serialize_with = "as_map")]
-    pub reaction_summary: Vec<EmojiCount>,
 }
 
 /// What to do with one's reaction.
@@ -90,23 +61,21 @@ pub async fn react(cx: &Cx, id: MessageId, emoji: &str, how: React) -> Result<Re
         return Ok(ReactionResult { emoji, added, reaction_summary, message_id: id });
     }
     cx.chat
-        .change(move |batch| {
-            Box::pin(async move {
-                let (row, mine) = reactable(&batch.tx, id, me, &emoji).await?;
-                let added = how.applied_to(mine.is_some());
-                match (&mine, added) {
-                    (None, true) => insert(batch, id, me, &emoji).await?,
-                    (Some(row), false) => {
-                        reaction::Entity::delete_by_id(row.id).exec(&batch.tx).await?;
-                    }
-                    _ => {}
+        .write(async move |batch: &mut Batch| {
+            let (row, mine) = reactable(&batch.tx, id, me, &emoji).await?;
+            let added = how.applied_to(mine.is_some());
+            match (&mine, added) {
+                (None, true) => insert(batch, id, me, &emoji).await?,
+                (Some(row), false) => {
+                    reaction::Entity::delete_by_id(row.id).exec(&batch.tx).await?;
                 }
-                let summary = summaries(&batch.tx, &[id.get()]).await?.remove(&id.get()).unwrap_or_default();
-                if mine.is_some() != added {
-                    announce(batch, &row, me, name, &emoji, added, summary.clone());
-                }
-                Ok(ReactionResult { emoji, added, reaction_summary: summary, message_id: id })
-            })
+                _ => {}
+            }
+            let summary = summaries(&batch.tx, &[id.get()]).await?.remove(&id.get()).unwrap_or_default();
+            if mine.is_some() != added {
+                announce(batch, &row, me, name, &emoji, added, summary.clone());
+            }
+            Ok(ReactionResult { emoji, added, reaction_summary: summary, message_id: id })
         })
         .await
 }
@@ -186,7 +155,7 @@ fn announce(
         reaction_summary,
     };
     let kind = if added { EventType::ReactionAdded } else { EventType::ReactionRemoved };
-    batch.log(kind, change.conversation_id, me, Fact::Reaction(change));
+    batch.append(kind, change.conversation_id, me, Fact::Reaction(change));
 }
 
 /// The reactions to a message, oldest first.
@@ -204,23 +173,6 @@ pub async fn of_many(cx: &Cx, ids: &[MessageId]) -> Result<HashMap<MessageId, Ve
     let db = &cx.reader();
     let visible: Vec<i64> = find_many(db, cx.me(), ids).await?.iter().map(|row| row.id).collect();
     load(db, &visible).await
-}
-
-/// The reactions to messages, oldest first: two statements.
-async fn load(db: &impl ConnectionTrait, ids: &[i64]) -> Result<HashMap<MessageId, Vec<Reaction>>> {
-    let rows = reaction::Entity::find()
-        .filter(reaction::Column::MessageId.is_in(ids.iter().copied()))
-        .order_by_asc(reaction::Column::Id)
-        .all(db)
-        .await?;
-    let users: Vec<UserId> = rows.iter().map(|row| UserId::stored(row.user_id)).collect();
-    let users = users::by_ids(db, &users).await?;
-    Ok(super::group(rows.into_iter().map(|row| {
-        let user_id = UserId::stored(row.user_id);
-        let user_name = users::name_of(&users, user_id);
-        let reaction = Reaction { emoji: row.emoji, user_id, user_name, created_at: row.created_at };
-        (MessageId::stored(row.message_id), reaction)
-    })))
 }
 
 /// The summary of one message.
@@ -245,24 +197,4 @@ pub async fn by_viewer(cx: &Cx, ids: &[MessageId]) -> Result<HashMap<MessageId, 
         mine.entry(MessageId::stored(row.message_id)).or_default().insert(row.emoji);
     }
     Ok(mine)
-}
-
-/// The summaries of messages, each emoji in the order of its first reaction: one statement.
-pub(crate) async fn summaries(db: &impl ConnectionTrait, ids: &[i64]) -> Result<HashMap<i64, Vec<EmojiCount>>> {
-    if ids.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let rows: Vec<(i64, String, i64)> = reaction::Entity::find()
-        .select_only()
-        .column(reaction::Column::MessageId)
-        .column(reaction::Column::Emoji)
-        .column_as(reaction::Column::Id.count(), "times")
-        .filter(reaction::Column::MessageId.is_in(ids.iter().copied()))
-        .group_by(reaction::Column::MessageId)
-        .group_by(reaction::Column::Emoji)
-        .order_by_asc(reaction::Column::Id.min())
-        .into_tuple()
-        .all(db)
-        .await?;
-    Ok(super::group(rows.into_iter().map(|(message, emoji, count)| (message, EmojiCount { emoji, count }))))
 }

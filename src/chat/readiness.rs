@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
 
-use super::Chat;
 use crate::error::{Error, Result};
 
 /// How long a commit proves that writing works.
@@ -39,31 +38,28 @@ impl Readiness {
         let proved = *self.proved.lock().unwrap_or_else(PoisonError::into_inner);
         proved.is_some_and(|at| at.elapsed() < PROOF_LIFETIME)
     }
-}
 
-impl Chat {
-    /// Whether the server is fit to serve: its database can be read, and written to.
+    /// Whether writing works: by a commit of late, or else by `trial`, which is run once for all who ask.
     ///
     /// # Errors
-    /// `Unavailable`, within some 5 s whatever the database does.
-    pub async fn ready(&self) -> Result<()> {
-        self.store.ping().await?;
-        if self.readiness.is_proved() {
+    /// `Unavailable`, after [`TRIAL_TIMEOUT`] at the latest.
+    pub async fn prove(&self, trial: impl Future<Output = Result<()>>) -> Result<()> {
+        if self.is_proved() {
             return Ok(());
         }
-        let trial = async {
-            let mut failed = self.readiness.failed.lock().await;
-            if self.readiness.is_proved() {
+        let tried = async {
+            let mut failed = self.failed.lock().await;
+            if self.is_proved() {
                 return Ok(());
             }
             if failed.is_some_and(|at| at.elapsed() < TRIAL_PAUSE) {
                 return Err(Error::unavailable());
             }
             *failed = Some(Instant::now());
-            self.change(|batch| Box::pin(async move { batch.touch() })).await?;
+            trial.await?;
             *failed = None;
             Ok(())
         };
-        timeout(TRIAL_TIMEOUT, trial).await.unwrap_or_else(|_| Err(Error::unavailable()))
+        timeout(TRIAL_TIMEOUT, tried).await.unwrap_or_else(|_| Err(Error::unavailable()))
     }
 }

@@ -1,55 +1,24 @@
 //! Read markers and receipts: a marker only moves forward, each real move is one row, and every message's receipts
 //! can be told exactly from those rows (contract §11).
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
-use chrono::{DateTime, Utc};
-use sea_orm::sea_query::{Expr, ExprTrait, OnConflict, Query};
-use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
-use serde::Serialize;
+use sea_orm::sea_query::OnConflict;
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
 
+use crate::chat::Cx;
 use crate::chat::access::{self, Member};
-use crate::chat::conversations::unread_counts;
 use crate::chat::event::{EventType, Fact};
 use crate::chat::messages::{find, find_many, not_found};
+use crate::chat::views::conversation::unread_counts;
+use crate::chat::views::receipt::load;
 use crate::chat::writer::Batch;
-use crate::chat::{Cx, users};
 use crate::config::fault;
 use crate::entity::{message, participant, read_receipt};
 use crate::error::Result;
-use crate::id::{ConversationId, MessageId, UserId};
+use crate::id::{ConversationId, MessageId};
 
-/// Somebody's marker moved (contract §3, ReadReceiptBroadcast).
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ReadReceiptMove {
-    pub conversation_id: ConversationId,
-    pub user_id: UserId,
-    pub user_name: String,
-    pub last_read_message_id: MessageId,
-    pub read_at: DateTime<Utc>,
-}
-
-/// Somebody has read a message (contract §3, ReadReceiptResponse).
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ReadReceipt {
-    pub message_id: MessageId,
-    pub user_id: UserId,
-    pub user_name: String,
-    pub read_at: DateTime<Utc>,
-}
-
-/// Where the caller's marker stands.
-#[derive(Debug, Clone, Serialize, async_graphql::SimpleObject)]
-#[serde(rename_all = "camelCase")]
-pub struct ReadState {
-    pub conversation_id: ConversationId,
-    pub last_read_message_id: Option<MessageId>,
-    /// When it moved there; null if it never moved.
-    pub read_at: Option<DateTime<Utc>>,
-    pub unread_count: i64,
-}
+pub use crate::chat::views::receipt::{ReadReceipt, ReadReceiptMove, ReadState};
 
 /// Moves the caller's marker up to `up_to`, or to the newest message. It never moves back, and where it does not move the
 /// writer is not asked.
@@ -67,21 +36,19 @@ pub async fn mark_read(cx: &Cx, id: ConversationId, up_to: Option<MessageId>) ->
     if ahead(&member, up_to).is_none() {
         return state(cx, member).await;
     }
-    let moved = cx.chat.change(move |batch| {
-        Box::pin(async move {
-            let member = access::member(&batch.tx, me, id).await?;
-            let Some(target) = ahead(&member, up_to) else { return Ok(()) };
-            move_marker(batch, member.me, target).await?;
-            let moved = ReadReceiptMove {
-                conversation_id: id,
-                user_id: me,
-                user_name: name,
-                last_read_message_id: MessageId::stored(target),
-                read_at: batch.now,
-            };
-            batch.log(EventType::ReceiptMoved, id, me, Fact::Receipt(moved));
-            Ok(())
-        })
+    let moved = cx.chat.write(async move |batch: &mut Batch| {
+        let member = access::member(&batch.tx, me, id).await?;
+        let Some(target) = ahead(&member, up_to) else { return Ok(()) };
+        move_marker(batch, member.me, target).await?;
+        let moved = ReadReceiptMove {
+            conversation_id: id,
+            user_id: me,
+            user_name: name,
+            last_read_message_id: MessageId::stored(target),
+            read_at: batch.now,
+        };
+        batch.append(EventType::ReceiptMoved, id, me, Fact::Receipt(moved));
+        Ok(())
     });
     moved.await?;
     state(cx, access::member(db, me, id).await?).await
@@ -159,60 +126,4 @@ pub async fn of_many(cx: &Cx, ids: &[MessageId]) -> Result<HashMap<MessageId, Ve
     let db = &cx.reader();
     let rows = find_many(db, cx.me(), ids).await?;
     load(db, &rows).await
-}
-
-/// The receipts of messages, first readers first: two statements.
-async fn load(db: &impl ConnectionTrait, rows: &[message::Model]) -> Result<HashMap<MessageId, Vec<ReadReceipt>>> {
-    if rows.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let moves = moves(db, rows).await?;
-    let users: Vec<UserId> = moves.iter().map(|row| UserId::stored(row.user_id)).collect();
-    let users = users::by_ids(db, &users).await?;
-    let moves = super::group(moves.into_iter().map(|moved| (moved.conversation_id, moved)));
-    let receipts = rows.iter().map(|row| {
-        let over = |moved: &&read_receipt::Model| {
-            moved.user_id != row.sender_id && (moved.from_message_id + 1..=moved.message_id).contains(&row.id)
-        };
-        let mut readers = HashSet::new();
-        let receipts = moves.get(&row.conversation_id).into_iter().flatten().filter(over).filter(|moved| {
-            // Somebody who came back may have read it twice; the first time counts.
-            readers.insert(moved.user_id)
-        });
-        let message_id = MessageId::stored(row.id);
-        let receipts = receipts.map(|moved| {
-            let user_id = UserId::stored(moved.user_id);
-            let user_name = users::name_of(&users, user_id);
-            ReadReceipt { message_id, user_id, user_name, read_at: moved.read_at }
-        });
-        (message_id, receipts.collect())
-    });
-    Ok(receipts.collect())
-}
-
-/// The moves over any of these messages, and no others, of those who are in the conversations now, in their order.
-async fn moves(db: &impl ConnectionTrait, rows: &[message::Model]) -> Result<Vec<read_receipt::Model>> {
-    let here = |column| Expr::col((participant::Entity, column));
-    let there = |column| (read_receipt::Entity, column);
-    let present = Query::select()
-        .expr(Expr::val(1))
-        .from(participant::Entity)
-        .and_where(here(participant::Column::ConversationId).equals(there(read_receipt::Column::ConversationId)))
-        .and_where(here(participant::Column::UserId).equals(there(read_receipt::Column::UserId)))
-        .to_owned();
-    let passed = |column| Expr::col((message::Entity, column));
-    let covered = Query::select()
-        .expr(Expr::val(1))
-        .from(message::Entity)
-        .and_where(passed(message::Column::Id).is_in(rows.iter().map(|row| row.id)))
-        .and_where(passed(message::Column::ConversationId).equals(there(read_receipt::Column::ConversationId)))
-        .and_where(passed(message::Column::Id).gt(Expr::col(there(read_receipt::Column::FromMessageId))))
-        .and_where(passed(message::Column::Id).lte(Expr::col(there(read_receipt::Column::MessageId))))
-        .to_owned();
-    let moves = read_receipt::Entity::find()
-        .filter(read_receipt::Column::ConversationId.is_in(super::distinct(rows.iter().map(|row| row.conversation_id))))
-        .filter(Expr::exists(covered))
-        .filter(Expr::exists(present))
-        .order_by_asc(read_receipt::Column::Id);
-    Ok(moves.all(db).await?)
 }

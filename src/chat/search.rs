@@ -5,10 +5,11 @@ use sea_orm::{ConnectionTrait, EntityTrait, Statement, Value};
 
 use crate::chat::Cx;
 use crate::chat::access;
-use crate::chat::messages::{self, Message};
+use crate::chat::messages::Message;
 use crate::chat::page::{Page, Window};
 use crate::chat::rate_limit::Limited;
 use crate::chat::text;
+use crate::chat::views::message::load;
 use crate::entity::message;
 use crate::error::Result;
 use crate::id::ConversationId;
@@ -75,7 +76,7 @@ pub async fn messages(cx: &Cx, search: Search, window: Window, limit: u64) -> Re
     if window.is_forward() {
         page.items.reverse();
     }
-    let found = messages::load(db, &cx.chat.links, page.items).await?.into_iter().map(|message| Found {
+    let found = load(db, &cx.chat.signer, page.items).await?.into_iter().map(|message| Found {
         snippet: text::snippet(message.content.as_deref().unwrap_or_default(), &words),
         message: message.for_viewer(cx.me()),
     });

@@ -1,5 +1,5 @@
-//! The one writer: changes that are waiting together become one transaction, take their positions from one locked
-//! row, write their log rows with it, and are announced after the commit only. It knows no single rule of chat.
+//! The one writer: jobs that are waiting together become one transaction, take their positions from one locked row,
+//! append to the log with it, and are announced after the commit only. It is told what to call and knows no rule of chat.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -7,45 +7,52 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
+use futures_util::future::LocalBoxFuture;
 use sea_orm::{ConnectionTrait, DbErr, Statement};
 use tokio::sync::oneshot;
 use tracing::{Instrument, Span};
 
+use crate::chat::clock;
 use crate::chat::event::{self, Event, EventType, Fact, Sink};
-use crate::chat::files::Links;
-use crate::chat::log;
-use crate::chat::messages::send;
+use crate::chat::files::url_signer::UrlSigner;
+use crate::chat::log::append::append;
 use crate::chat::rate_limit::Limits;
 use crate::chat::readiness::Readiness;
-use crate::config::Config;
-use crate::config::fault;
+use crate::config::{Config, fault};
 use crate::error::{Error, Result};
 use crate::id::{ConversationId, MessageId, UserId};
 use crate::store::{self, Queue, Queued, Store, Transaction};
 use crate::telemetry;
-use crate::webhooks::{self, Hooks};
 
-/// What waits for the writer. Sends are taken together with many rows to a statement; anything else runs by itself.
-pub enum Change {
-    Send(send::Job),
-    Other(Work),
+/// What waits for the writer.
+pub enum Job<I, O> {
+    /// An input that is applied together with others of its kind, with many rows to a statement.
+    Together(Input<I, O>),
+    /// Work of any kind, which runs by itself.
+    Alone(Work),
 }
 
-/// Runs inside the batch; tells whether it succeeded, and how to answer once the commit is known.
-type Work = Box<dyn for<'b> FnOnce(&'b mut Batch) -> BoxFuture<'b, (bool, Answer)> + Send>;
+/// An input and the way back for its outcome.
+pub struct Input<I, O> {
+    pub input: I,
+    pub answer: oneshot::Sender<Result<O>>,
+}
 
-/// Answers the caller: with the error of the transaction, or, without one, with what the change itself came to.
-pub type Answer = Box<dyn FnOnce(Option<Error>) + Send>;
+/// Runs inside the batch; tells whether it succeeded, and how to answer once the commit is known. It is made and polled on
+/// the writer's own thread, so that its future need not be `Send`.
+type Work = Box<dyn for<'b> FnOnce(&'b mut Batch) -> LocalBoxFuture<'b, (bool, Answer)> + Send>;
 
-impl Change {
-    /// A change made by `work`, answered through `answer`.
-    pub fn other<T, W>(work: W, answer: oneshot::Sender<Result<T>>) -> Self
+/// Answers the caller: with the error of the transaction, or, without one, with the job's own outcome.
+type Answer = Box<dyn FnOnce(Option<Error>) + Send>;
+
+impl<I, O> Job<I, O> {
+    /// A job that is done by `work` and answered through `answer`.
+    pub fn alone<T, W>(work: W, answer: oneshot::Sender<Result<T>>) -> Self
     where
         T: Send + 'static,
-        W: for<'b> FnOnce(&'b mut Batch) -> BoxFuture<'b, Result<T>> + Send + 'static,
+        W: AsyncFnOnce(&mut Batch) -> Result<T> + Send + 'static,
     {
-        Change::Other(Box::new(move |batch| {
+        Job::Alone(Box::new(move |batch| {
             Box::pin(async move {
                 let outcome = work(batch).await;
                 (outcome.is_ok(), answer_with(answer, outcome))
@@ -55,7 +62,7 @@ impl Change {
 }
 
 /// How to answer `outcome` through `answer`. A caller that has gone away is no failure.
-pub fn answer_with<T: Send + 'static>(answer: oneshot::Sender<Result<T>>, outcome: Result<T>) -> Answer {
+fn answer_with<T: Send + 'static>(answer: oneshot::Sender<Result<T>>, outcome: Result<T>) -> Answer {
     Box::new(move |failed| {
         let _gone = answer.send(match failed {
             Some(error) => Err(error),
@@ -64,44 +71,77 @@ pub fn answer_with<T: Send + 'static>(answer: oneshot::Sender<Result<T>>, outcom
     })
 }
 
-/// What the writer stands on.
-pub struct Writer {
-    pub store: Store,
+/// Applies inputs that wait together and answers each with its own outcome. An error is that of a statement, which failed
+/// for all of them.
+pub type Apply<I, O> = for<'b> fn(&'b mut Batch, &'b [&'b I]) -> LocalBoxFuture<'b, Result<Vec<Result<O>>, DbErr>>;
+
+/// What is written beside the log for somebody to be told later, in the transaction of the change.
+pub struct Outbox {
+    /// Writes what is to be told of the events, and says whether that is anything.
+    pub write: Box<Fill>,
+    /// Called after the commit of something to be told.
+    pub wake: Box<dyn Fn() + Send + Sync>,
+}
+
+/// Fills an outbox; answers whether there was anything for it.
+pub type Fill = dyn for<'b> Fn(Closing<'b>) -> LocalBoxFuture<'b, Result<bool, DbErr>> + Send + Sync;
+
+/// A batch that is about to be committed, as an outbox sees it.
+pub struct Closing<'b> {
+    pub tx: &'b Transaction,
+    pub events: &'b [Event],
+    pub tools: &'b Tools,
+    /// The revision of the outbox's own settings when the batch began; none if the batch itself changed them.
+    pub revision: Option<i64>,
+    pub now: DateTime<Utc>,
+}
+
+/// What jobs work with beside their transaction.
+pub struct Tools {
     pub config: Arc<Config>,
     pub limits: Arc<Limits>,
-    pub links: Links,
-    pub hooks: Arc<Hooks>,
+    pub signer: UrlSigner,
+}
+
+/// What the writer stands on, and what it calls.
+pub struct Writer<I, O> {
+    pub store: Store,
+    pub tools: Arc<Tools>,
+    pub apply: Apply<I, O>,
+    pub outbox: Outbox,
     pub sink: Sink,
     pub readiness: Arc<Readiness>,
 }
 
-/// The queue to the writer, and its loop.
-pub fn writer(writer: Writer) -> (Queue<Change>, impl Future<Output = ()>) {
-    let writer = Arc::new(writer);
-    store::queue(move |changes| {
-        let writer = Arc::clone(&writer);
+/// The queue to the writer, and its loop, for a thread of its own: what it runs does not move between threads.
+pub fn writer<I: Send + 'static, O: Send + 'static>(
+    writer: Writer<I, O>,
+) -> (Queue<Job<I, O>>, impl AsyncFnOnce() + Send) {
+    store::queue(async move |jobs: Vec<Queued<Job<I, O>>>| {
         // At the level of errors, since a span below the level of the log would be missing from its lines.
-        let span = tracing::error_span!("batch", size = changes.len(), positions = tracing::field::Empty);
-        async move { writer.commit(changes).await }.instrument(span)
+        let span = tracing::error_span!("batch", size = jobs.len(), positions = tracing::field::Empty);
+        writer.commit(jobs).instrument(span).await
     })
 }
 
 /// An open transaction with the next position and message id in its hands.
 pub struct Batch {
     pub tx: Transaction,
-    pub writer: Arc<Writer>,
+    pub tools: Arc<Tools>,
     /// The time of the whole batch.
     pub now: DateTime<Utc>,
     position: i64,
     message_id: i64,
     events: Vec<Event>,
-    /// Whether something has to be written whatever the changes come to.
+    /// Whether something has to be written whatever the jobs come to.
     touched: bool,
-    /// Whether a webhook endpoint was changed.
-    pub endpoints_changed: bool,
+    /// Whether the settings of the outbox were changed.
+    outbox_changed: bool,
+    /// Whether something waits in the outbox that is not of an event.
+    outbox_filled: bool,
 }
 
-/// Where to go back to when a change fails.
+/// Where to go back to when a job fails.
 struct Mark {
     position: i64,
     message_id: i64,
@@ -110,7 +150,7 @@ struct Mark {
 
 impl Batch {
     /// Puts an event into the log, at the next position; it is told once the transaction is committed.
-    pub fn log(&mut self, kind: EventType, conversation: ConversationId, actor: UserId, fact: Fact) {
+    pub fn append(&mut self, kind: EventType, conversation: ConversationId, actor: UserId, fact: Fact) {
         self.position += 1;
         let mut event = Event::new(kind, Some(conversation), actor, self.now, fact);
         event.position = Some(self.position);
@@ -122,19 +162,25 @@ impl Batch {
         self.events.push(event);
     }
 
-    /// The next message id. Ids grow in the order of the log, but one is lost where its change fails late.
+    /// The next message id. Ids grow in the order of the log, but one is lost where its job fails late.
     pub fn next_message_id(&mut self) -> MessageId {
         self.message_id += 1;
         MessageId::stored(self.message_id)
     }
 
     /// Makes sure that the transaction writes, for whoever wants to know whether that works.
-    ///
-    /// # Errors
-    /// None: it is a change like any other.
-    pub fn touch(&mut self) -> Result<()> {
+    pub fn touch(&mut self) {
         self.touched = true;
-        Ok(())
+    }
+
+    /// The settings of the outbox are other ones from this transaction on, on every node.
+    pub fn outbox_changed(&mut self) {
+        self.outbox_changed = true;
+    }
+
+    /// Something waits in the outbox: it is woken after the commit.
+    pub fn outbox_filled(&mut self) {
+        self.outbox_filled = true;
     }
 
     fn mark(&self) -> Mark {
@@ -148,14 +194,14 @@ impl Batch {
     }
 }
 
-impl Writer {
-    async fn commit(self: &Arc<Self>, changes: Vec<Queued<Change>>) {
-        let callers: Vec<Span> = changes.iter().map(|change| change.span.clone()).collect();
-        let mut answers = Vec::with_capacity(changes.len());
-        let (taken, started) = (changes.len(), Instant::now());
-        // A fault in one change must not end the writing of all; a database that does not answer must not, either.
-        let applied = AssertUnwindSafe(self.apply(changes, &mut answers)).catch_unwind();
-        let failed = match tokio::time::timeout(LONGEST, applied).await {
+impl<I, O: Send + 'static> Writer<I, O> {
+    async fn commit(&self, jobs: Vec<Queued<Job<I, O>>>) {
+        let callers: Vec<Span> = jobs.iter().map(|job| job.span.clone()).collect();
+        let mut answers = Vec::with_capacity(jobs.len());
+        let (taken, started) = (jobs.len(), Instant::now());
+        // A fault in one job must not end the writing of all; a database that does not answer must not, either.
+        let applied = AssertUnwindSafe(self.transact(jobs, &mut answers)).catch_unwind();
+        let failed = match tokio::time::timeout(BATCH_TIMEOUT, applied).await {
             Ok(Ok(Ok(events))) => {
                 let sent = events.iter().filter(|event| event.kind == EventType::MessageSent).count();
                 telemetry::committed(taken, sent, started.elapsed());
@@ -180,36 +226,32 @@ impl Writer {
         if failed.is_some() {
             self.readiness.failed();
         }
-        // Changes that were never reached are dropped, which answers them with `Unavailable`.
+        // Jobs that were never reached are dropped, which answers them with `Unavailable`.
         let failed = failed.filter(|_| !fault::is_on("acknowledge-without-commit"));
         answers.into_iter().for_each(|answer: Answer| answer(failed.clone()));
     }
 
-    async fn apply(
-        self: &Arc<Self>,
-        changes: Vec<Queued<Change>>,
-        answers: &mut Vec<Answer>,
-    ) -> Result<Vec<Event>, DbErr> {
+    async fn transact(&self, jobs: Vec<Queued<Job<I, O>>>, answers: &mut Vec<Answer>) -> Result<Vec<Event>, DbErr> {
         let tx = self.store.begin().await?;
         let head = lock_log(&tx).await?;
-        let now = super::now();
         let mut batch = Batch {
             tx,
-            writer: Arc::clone(self),
-            now,
+            tools: Arc::clone(&self.tools),
+            now: clock::now(),
             position: head.position,
             message_id: head.message_id,
-            events: Vec::with_capacity(changes.len()),
+            events: Vec::with_capacity(jobs.len()),
             touched: false,
-            endpoints_changed: false,
+            outbox_changed: false,
+            outbox_filled: false,
         };
-        let alone = changes.len() == 1;
-        let mut sends = Vec::new();
-        for Queued { job, span } in changes {
+        let alone = jobs.len() == 1;
+        let mut inputs = Vec::new();
+        for Queued { job, span } in jobs {
             match job {
-                Change::Send(job) => sends.push((job, span)),
-                Change::Other(work) => {
-                    run_sends(&mut batch, std::mem::take(&mut sends), answers).await?;
+                Job::Together(input) => inputs.push((input, span)),
+                Job::Alone(work) => {
+                    self.run_together(&mut batch, std::mem::take(&mut inputs), answers).await?;
                     let succeeded = run(&mut batch, work, alone, answers).instrument(span).await?;
                     if alone && !succeeded {
                         batch.tx.rollback().await?;
@@ -218,8 +260,85 @@ impl Writer {
                 }
             }
         }
-        run_sends(&mut batch, sends, answers).await?;
-        finish(batch, head).await
+        self.run_together(&mut batch, inputs, answers).await?;
+        self.finish(batch, head).await
+    }
+
+    /// Applies inputs together; where a statement fails for all of them, each by itself, so that one cannot fail its
+    /// neighbours.
+    async fn run_together(
+        &self,
+        batch: &mut Batch,
+        inputs: Vec<(Input<I, O>, Span)>,
+        answers: &mut Vec<Answer>,
+    ) -> Result<(), DbErr> {
+        if inputs.is_empty() {
+            return Ok(());
+        }
+        let mark = batch.mark();
+        batch.tx.execute_unprepared("SAVEPOINT together").await?;
+        let together: Vec<&I> = inputs.iter().map(|(input, _)| &input.input).collect();
+        let outcomes = match (self.apply)(batch, &together).await {
+            Ok(outcomes) => outcomes,
+            Err(cause) => {
+                tracing::debug!(%cause, "a batch is taken apart");
+                batch.back_to(&mark);
+                batch.tx.execute_unprepared("ROLLBACK TO SAVEPOINT together").await?;
+                self.one_by_one(batch, &inputs).await?
+            }
+        };
+        batch.tx.execute_unprepared("RELEASE SAVEPOINT together").await?;
+        answers
+            .extend(inputs.into_iter().zip(outcomes).map(|((input, _), outcome)| answer_with(input.answer, outcome)));
+        Ok(())
+    }
+
+    async fn one_by_one(&self, batch: &mut Batch, inputs: &[(Input<I, O>, Span)]) -> Result<Vec<Result<O>>, DbErr> {
+        let mut outcomes = Vec::with_capacity(inputs.len());
+        for (input, span) in inputs {
+            let mark = batch.mark();
+            batch.tx.execute_unprepared("SAVEPOINT one").await?;
+            outcomes.push(match (self.apply)(batch, &[&input.input]).await {
+                Ok(mut outcome) => outcome.pop().unwrap_or_else(|| Err(Error::internal())),
+                Err(cause) => {
+                    batch.back_to(&mark);
+                    batch.tx.execute_unprepared("ROLLBACK TO SAVEPOINT one").await?;
+                    Err(span.in_scope(|| Error::from(cause)))
+                }
+            });
+            batch.tx.execute_unprepared("RELEASE SAVEPOINT one").await?;
+        }
+        Ok(outcomes)
+    }
+
+    /// Writes the log rows, the outbox and the counters, and commits. Not everything that changes tells an event, so a
+    /// batch without events is committed like any other.
+    async fn finish(&self, batch: Batch, head: Head) -> Result<Vec<Event>, DbErr> {
+        let Batch { tx, tools, now, mut events, outbox_changed, .. } = batch;
+        event::tie(&mut events);
+        append(&tx, &events).await?;
+        let revision = (!outbox_changed).then_some(head.outbox_revision);
+        let told = (self.outbox.write)(Closing { tx: &tx, events: &events, tools: &tools, revision, now }).await?;
+        let moved = batch.position != head.position || batch.message_id != head.message_id;
+        let writes = moved || outbox_changed || batch.touched;
+        if writes {
+            Span::current().record("positions", format_args!("{}..={}", head.position + 1, batch.position));
+            let sql = "UPDATE chat_log SET position = $1, message_id = $2, webhook_revision = $3 WHERE id = 1";
+            let revision = head.outbox_revision + i64::from(outbox_changed);
+            let values = [batch.position.into(), batch.message_id.into(), revision.into()];
+            tx.execute_raw(Statement::from_sql_and_values(tx.get_database_backend(), sql, values)).await?;
+        }
+        if fault::is_on("announce-before-commit") {
+            events.iter().for_each(|event| self.sink.tell(Arc::new(event.copy())));
+        }
+        tx.commit().await?;
+        if writes {
+            self.readiness.wrote();
+        }
+        if told || batch.outbox_filled {
+            (self.outbox.wake)();
+        }
+        Ok(events)
     }
 }
 
@@ -231,13 +350,13 @@ fn log_undone(callers: &[Span], cause: &str) {
 }
 
 /// How long the database may take for a batch. Then nobody knows whether it was committed; if it was, the log tells.
-const LONGEST: Duration = Duration::from_secs(20);
+const BATCH_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// What the row holds that every change locks first.
+/// What the row holds that every batch locks first.
 struct Head {
     position: i64,
     message_id: i64,
-    webhook_revision: i64,
+    outbox_revision: i64,
 }
 
 /// Locks the row that positions and message ids come from, and reads it.
@@ -249,22 +368,22 @@ async fn lock_log(tx: &Transaction) -> Result<Head, DbErr> {
     Ok(Head {
         position: row.try_get("", "position")?,
         message_id: row.try_get("", "message_id")?,
-        webhook_revision: row.try_get("", "webhook_revision")?,
+        outbox_revision: row.try_get("", "webhook_revision")?,
     })
 }
 
-/// Runs one change and tells whether it succeeded; what it wrote is undone where it did not. Alone, it needs no savepoint
-/// for that: there the whole transaction is undone.
+/// Runs one job and tells whether it succeeded; what it wrote is undone where it did not. Alone, it needs no savepoint for
+/// that: there the whole transaction is undone.
 async fn run(batch: &mut Batch, work: Work, alone: bool, answers: &mut Vec<Answer>) -> Result<bool, DbErr> {
     let mark = batch.mark();
-    savepoint(batch, alone, "SAVEPOINT change").await?;
+    savepoint(batch, alone, "SAVEPOINT job").await?;
     let (succeeded, answer) = work(batch).await;
     answers.push(answer);
     if !succeeded {
         batch.back_to(&mark);
-        savepoint(batch, alone, "ROLLBACK TO SAVEPOINT change").await?;
+        savepoint(batch, alone, "ROLLBACK TO SAVEPOINT job").await?;
     }
-    savepoint(batch, alone, "RELEASE SAVEPOINT change").await?;
+    savepoint(batch, alone, "RELEASE SAVEPOINT job").await?;
     Ok(succeeded)
 }
 
@@ -273,82 +392,4 @@ async fn savepoint(batch: &Batch, alone: bool, command: &str) -> Result<(), DbEr
         batch.tx.execute_unprepared(command).await?;
     }
     Ok(())
-}
-
-/// Runs the sends together; where a statement fails for all of them, each by itself, so that one cannot fail its
-/// neighbours.
-async fn run_sends(batch: &mut Batch, jobs: Vec<(send::Job, Span)>, answers: &mut Vec<Answer>) -> Result<(), DbErr> {
-    if jobs.is_empty() {
-        return Ok(());
-    }
-    let mark = batch.mark();
-    batch.tx.execute_unprepared("SAVEPOINT sends").await?;
-    let together: Vec<&send::Job> = jobs.iter().map(|(job, _)| job).collect();
-    let outcomes = match send::apply(batch, &together).await {
-        Ok(outcomes) => outcomes,
-        Err(cause) => {
-            tracing::debug!(%cause, "a batch of messages is taken apart");
-            batch.back_to(&mark);
-            batch.tx.execute_unprepared("ROLLBACK TO SAVEPOINT sends").await?;
-            one_by_one(batch, &jobs).await?
-        }
-    };
-    batch.tx.execute_unprepared("RELEASE SAVEPOINT sends").await?;
-    answers.extend(jobs.into_iter().zip(outcomes).map(|((job, _), outcome)| answer_with(job.answer, outcome)));
-    Ok(())
-}
-
-async fn one_by_one(batch: &mut Batch, jobs: &[(send::Job, Span)]) -> Result<Vec<Result<send::Sent>>, DbErr> {
-    let mut outcomes = Vec::with_capacity(jobs.len());
-    for (job, span) in jobs {
-        let mark = batch.mark();
-        batch.tx.execute_unprepared("SAVEPOINT send").await?;
-        outcomes.push(match send::apply(batch, &[job]).await {
-            Ok(mut outcome) => outcome.pop().unwrap_or_else(|| Err(Error::internal())),
-            Err(cause) => {
-                batch.back_to(&mark);
-                batch.tx.execute_unprepared("ROLLBACK TO SAVEPOINT send").await?;
-                Err(span.in_scope(|| Error::from(cause)))
-            }
-        });
-        batch.tx.execute_unprepared("RELEASE SAVEPOINT send").await?;
-    }
-    Ok(outcomes)
-}
-
-/// Writes the log rows, the outbox of webhooks and the counters, and commits. Not everything that changes tells an event,
-/// so a batch without events is committed like any other.
-async fn finish(batch: Batch, head: Head) -> Result<Vec<Event>, DbErr> {
-    let Batch { tx, writer, now, mut events, endpoints_changed, .. } = batch;
-    event::tie(&mut events);
-    log::write(&tx, &events).await?;
-    let place = webhooks::Place {
-        tx: &tx,
-        hooks: &writer.hooks,
-        config: &writer.config,
-        links: &writer.links,
-        revision: (!endpoints_changed).then_some(head.webhook_revision),
-        now,
-    };
-    let told = webhooks::write(place, &events).await?;
-    let moved = batch.position != head.position || batch.message_id != head.message_id;
-    let writes = moved || endpoints_changed || batch.touched;
-    if writes {
-        Span::current().record("positions", format_args!("{}..={}", head.position + 1, batch.position));
-        let sql = "UPDATE chat_log SET position = $1, message_id = $2, webhook_revision = $3 WHERE id = 1";
-        let revision = head.webhook_revision + i64::from(endpoints_changed);
-        let values = [batch.position.into(), batch.message_id.into(), revision.into()];
-        tx.execute_raw(Statement::from_sql_and_values(tx.get_database_backend(), sql, values)).await?;
-    }
-    if fault::is_on("announce-before-commit") {
-        events.iter().for_each(|event| writer.sink.tell(Arc::new(event.copy())));
-    }
-    tx.commit().await?;
-    if writes {
-        writer.readiness.wrote();
-    }
-    if told {
-        writer.hooks.wake();
-    }
-    Ok(events)
 }

@@ -36,7 +36,7 @@ const MESSAGES: [(usize, &str); 8] = [
 pub async fn seed(app: &Arc<App>) -> Result<()> {
     let alice = acting(app, 0);
     let people = PEOPLE.map(|(id, name)| UserInput { id: UserId::stored(id), name: name.to_owned(), avatar_url: None });
-    users::provide(&app.chat, people.to_vec()).await?;
+    users::upsert_as_server(&app.chat, people.to_vec()).await?;
     let group = CreateGroup {
         name: "Project Team".to_owned(),
         description: Some("Discussion for Project X".to_owned()),

@@ -28,7 +28,7 @@ pub async fn user(config: Config, command: Command) -> anyhow::Result<()> {
     let Command::Add { id, name, avatar_url } = command;
     let id = user_id(id)?;
     let app = App::open(config).await?;
-    let added = users::provide(&app.chat, vec![UserInput { id, name, avatar_url }]).await;
+    let added = users::upsert_as_server(&app.chat, vec![UserInput { id, name, avatar_url }]).await;
     app.close().await;
     for user in added? {
         say(&format!("User {id} is {}\n", user.name))?;

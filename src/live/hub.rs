@@ -8,8 +8,7 @@ use tokio::sync::Semaphore;
 
 use super::feed::Feed;
 use crate::chat::Chat;
-use crate::chat::access;
-use crate::chat::event::{Event, EventType, Fact};
+use crate::chat::event::{self, Event, EventType, Fact};
 use crate::config::fault;
 use crate::error::{Error, Kind, Result};
 use crate::id::{ConversationId, UserId};
@@ -212,7 +211,7 @@ impl State {
         }
         for user in self.candidates(event) {
             let Some(person) = self.people.get(&user) else { continue };
-            if access::sees(user, event, |conversation| person.conversations.contains(&conversation)) {
+            if event::sees(user, event, |conversation| person.conversations.contains(&conversation)) {
                 person.feeds.iter().for_each(|(_, feed)| feed.push(event));
             }
         }
@@ -234,14 +233,14 @@ impl State {
     /// were found is the membership that counts: the others are not looked through again.
     fn reach_person(&self, event: &Arc<Event>, user: UserId, reached: &mut HashSet<UserId>) {
         if reached.insert(user)
-            && access::sees(user, event, |_| true)
+            && event::sees(user, event, |_| true)
             && let Some(person) = self.people.get(&user)
         {
             person.feeds.iter().for_each(|(_, feed)| feed.push(event));
         }
     }
 
-    /// The connected users who may see an event; who does see it is said by [`access::sees`]. Presence goes another way.
+    /// The connected users who may see an event; who does see it is said by [`event::sees`]. Presence goes another way.
     fn candidates(&self, event: &Event) -> Vec<UserId> {
         let inside = |conversation: &ConversationId| self.rooms.get(conversation).into_iter().flatten().copied();
         match &event.fact {

@@ -11,7 +11,7 @@ use super::Interest;
 use super::feed::{Feed, Taken};
 use super::hub::{Hub, Joined};
 use crate::chat::event::Event;
-use crate::chat::log::{self, Stretch};
+use crate::chat::log::{self, LogPage};
 use crate::chat::{Cx, conversations, presence};
 use crate::error::{Error, Result};
 use crate::id::UserId;
@@ -30,9 +30,9 @@ pub struct Listener {
     pub(crate) turns: Arc<Semaphore>,
     /// What is read of the log after this position. It goes on by itself, so that a reader of the database waits for
     /// nobody who takes slowly, and that nobody who is asked something has to begin anew.
-    reading: Option<(i64, AbortOnDropHandle<Result<Stretch>>)>,
+    reading: Option<(i64, AbortOnDropHandle<Result<LogPage>>)>,
     connected: Connected,
-    _attendance: presence::Attendance,
+    _attendance: presence::Lease,
 }
 
 impl Hub {
@@ -42,7 +42,7 @@ impl Hub {
     /// # Errors
     /// `Unavailable` without the database, `RateLimited` for more connections than one user may have.
     pub async fn listen(self: &Arc<Self>, cx: &Cx, door: &'static str) -> Result<Listener> {
-        let attendance = presence::arrive(cx).await?;
+        let attendance = presence::connect(cx).await?;
         let Joined { id, feed, reading: turns } = loop {
             if let Some(joined) = self.join(cx.me(), None)? {
                 break joined;
@@ -107,7 +107,7 @@ impl Listener {
     }
 
     /// The log after `position`, when it is this connection's turn. Cancelling it loses nothing: it goes on.
-    async fn read(&mut self, position: i64) -> Result<Stretch> {
+    async fn read(&mut self, position: i64) -> Result<LogPage> {
         let reading = match &mut self.reading {
             Some((from, reading)) if *from == position => reading,
             // Of somewhere else, if there is one: that is given up.

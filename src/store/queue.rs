@@ -1,8 +1,6 @@
 //! The one writer's queue: whoever changes something waits here, and the writer takes all that is waiting at once.
 //! It does not know what a change is.
 
-use std::future::Future;
-
 use tokio::sync::{mpsc, oneshot};
 use tracing::Span;
 
@@ -46,13 +44,12 @@ impl<J: Send + 'static> Queue<J> {
 
 /// A queue, and the loop that hands all that is waiting (1 to 64 changes) to `commit`, batch after batch. The loop
 /// ends when every [`Queue`] is dropped and nothing is waiting.
-pub fn queue<J, C, F>(mut commit: C) -> (Queue<J>, impl Future<Output = ()>)
+pub fn queue<J: Send, C>(mut commit: C) -> (Queue<J>, impl AsyncFnOnce() + Send)
 where
-    C: FnMut(Vec<Queued<J>>) -> F,
-    F: Future<Output = ()>,
+    C: AsyncFnMut(Vec<Queued<J>>) + Send,
 {
     let (jobs, mut waiting) = mpsc::channel(WAITING);
-    let writer = async move {
+    let writer = async move || {
         let mut batch = Vec::with_capacity(BATCH);
         while waiting.recv_many(&mut batch, BATCH).await > 0 {
             telemetry::waiting(waiting.len());

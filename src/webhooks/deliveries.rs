@@ -9,6 +9,7 @@ use sea_orm::{
 use super::outbox;
 use crate::chat::Cx;
 use crate::chat::page::{Page, Window};
+use crate::chat::writer::Batch;
 use crate::entity::webhook_delivery::{self, Column, DeliveryState};
 use crate::error::{Error, Result};
 use crate::id::{WebhookDeliveryId, WebhookEndpointId};
@@ -97,24 +98,21 @@ pub async fn replay(cx: &Cx, which: Replay) -> Result<u64> {
             .add_option(to.map(|to| Column::CreatedAt.lt(to))),
     };
     let lifetime = outbox::lifetime(&cx.chat.config);
-    let change = cx.chat.change(move |batch| {
-        Box::pin(async move {
-            let anew = webhook_delivery::ActiveModel {
-                state: Set(DeliveryState::Pending),
-                attempts: Set(0),
-                next_attempt_at: Set(batch.now),
-                expires_at: Set(batch.now + lifetime),
-                delivered_at: Set(None),
-                ..Default::default()
-            };
-            let rows = webhook_delivery::Entity::update_many().set(anew).filter(condition);
-            let done = rows.filter(Column::State.ne(DeliveryState::Pending)).exec(&batch.tx).await?;
-            Ok(done.rows_affected)
-        })
+    let change = cx.chat.write(async move |batch: &mut Batch| {
+        let anew = webhook_delivery::ActiveModel {
+            state: Set(DeliveryState::Pending),
+            attempts: Set(0),
+            next_attempt_at: Set(batch.now),
+            expires_at: Set(batch.now + lifetime),
+            delivered_at: Set(None),
+            ..Default::default()
+        };
+        let rows = webhook_delivery::Entity::update_many().set(anew).filter(condition);
+        let done = rows.filter(Column::State.ne(DeliveryState::Pending)).exec(&batch.tx).await?;
+        batch.outbox_filled();
+        Ok(done.rows_affected)
     });
-    let replayed = change.await?;
-    cx.chat.hooks().wake();
-    Ok(replayed)
+    change.await
 }
 
 async fn must_exist(cx: &Cx, ids: &[WebhookDeliveryId]) -> Result<()> {

@@ -11,6 +11,7 @@ use serde_json::{Value as Json, json};
 use super::egress::EgressPolicy;
 use super::event_names::{TEST_EVENT, all_event_names, is_event_name, stored_event_names};
 use super::{Delivery, changed, outbox};
+use crate::chat::rows;
 use crate::chat::writer::Batch;
 use crate::chat::{Chat, Cx};
 use crate::entity::webhook_delivery::{self, DeliveryState};
@@ -86,15 +87,13 @@ pub async fn create(cx: &Cx, input: EndpointInput) -> Result<Endpoint> {
     let url = check_url(cx, &input.url).await?;
     let events = check_events(input.events.unwrap_or_default())?;
     let secret = new_secret()?;
-    let change = cx.chat.change(move |batch| {
-        Box::pin(async move {
-            if webhook_endpoint::Entity::find().count(&batch.tx).await? >= MOST {
-                return Err(Error::conflict(format!("There can be at most {MOST} webhook endpoints")));
-            }
-            let row = blank(batch, url, events, secret).insert(&batch.tx).await?;
-            changed(batch);
-            Ok(row)
-        })
+    let change = cx.chat.write(async move |batch: &mut Batch| {
+        if webhook_endpoint::Entity::find().count(&batch.tx).await? >= MOST {
+            return Err(Error::conflict(format!("There can be at most {MOST} webhook endpoints")));
+        }
+        let row = blank(batch, url, events, secret).insert(&batch.tx).await?;
+        changed(batch);
+        Ok(row)
     });
     change.await.map(shown_once)
 }
@@ -110,32 +109,29 @@ pub async fn update(cx: &Cx, id: WebhookEndpointId, input: EndpointChange) -> Re
         None => None,
     };
     let events = input.events.map(check_events).transpose()?;
-    let change = cx.chat.change(move |batch| {
-        Box::pin(async move {
-            let row = find(batch, id).await?;
-            if url.is_some() || events.is_some() {
-                must_be_ours(&row)?;
-            }
-            let mut row: webhook_endpoint::ActiveModel = row.into();
-            if let Some(url) = url {
-                row.url = Set(url);
-            }
-            if let Some(events) = events {
-                row.events = Set(events);
-            }
-            if let Some(enabled) = input.enabled {
-                row.enabled = Set(enabled);
-                row.disabled_reason = Set(None);
-            }
-            row.updated_at = Set(batch.now);
-            let row = row.update(&batch.tx).await?;
-            try_at_once(batch, id.get()).await?;
-            changed(batch);
-            Ok(row)
-        })
+    let change = cx.chat.write(async move |batch: &mut Batch| {
+        let row = find(batch, id).await?;
+        if url.is_some() || events.is_some() {
+            must_be_ours(&row)?;
+        }
+        let mut row: webhook_endpoint::ActiveModel = row.into();
+        if let Some(url) = url {
+            row.url = Set(url);
+        }
+        if let Some(events) = events {
+            row.events = Set(events);
+        }
+        if let Some(enabled) = input.enabled {
+            row.enabled = Set(enabled);
+            row.disabled_reason = Set(None);
+        }
+        row.updated_at = Set(batch.now);
+        let row = row.update(&batch.tx).await?;
+        try_at_once(batch, id.get()).await?;
+        changed(batch);
+        Ok(row)
     });
     let row = change.await?;
-    cx.chat.hooks().wake();
     Ok(row.into())
 }
 
@@ -145,14 +141,12 @@ pub async fn update(cx: &Cx, id: WebhookEndpointId, input: EndpointChange) -> Re
 /// `NotFound`, `Conflict` for one of the settings.
 pub async fn delete(cx: &Cx, id: WebhookEndpointId) -> Result<()> {
     cx.must_be_admin()?;
-    let change = cx.chat.change(move |batch| {
-        Box::pin(async move {
-            let row = find(batch, id).await?;
-            must_be_ours(&row)?;
-            row.delete(&batch.tx).await?;
-            changed(batch);
-            Ok(())
-        })
+    let change = cx.chat.write(async move |batch: &mut Batch| {
+        let row = find(batch, id).await?;
+        must_be_ours(&row)?;
+        row.delete(&batch.tx).await?;
+        changed(batch);
+        Ok(())
     });
     change.await
 }
@@ -164,18 +158,16 @@ pub async fn delete(cx: &Cx, id: WebhookEndpointId) -> Result<()> {
 pub async fn rotate(cx: &Cx, id: WebhookEndpointId) -> Result<Endpoint> {
     cx.must_be_admin()?;
     let secret = new_secret()?;
-    let change = cx.chat.change(move |batch| {
-        Box::pin(async move {
-            let row = find(batch, id).await?;
-            must_be_ours(&row)?;
-            let old = row.secret.clone();
-            let mut row: webhook_endpoint::ActiveModel = row.into();
-            row.secret = Set(secret);
-            row.previous_secret = Set(Some(old));
-            row.previous_secret_until = Set(Some(batch.now + OVERLAP));
-            row.updated_at = Set(batch.now);
-            Ok(row.update(&batch.tx).await?)
-        })
+    let change = cx.chat.write(async move |batch: &mut Batch| {
+        let row = find(batch, id).await?;
+        must_be_ours(&row)?;
+        let old = row.secret.clone();
+        let mut row: webhook_endpoint::ActiveModel = row.into();
+        row.secret = Set(secret);
+        row.previous_secret = Set(Some(old));
+        row.previous_secret_until = Set(Some(batch.now + OVERLAP));
+        row.updated_at = Set(batch.now);
+        Ok(row.update(&batch.tx).await?)
     });
     change.await.map(shown_once)
 }
@@ -187,20 +179,17 @@ pub async fn rotate(cx: &Cx, id: WebhookEndpointId) -> Result<Endpoint> {
 pub async fn send_test(cx: &Cx, id: WebhookEndpointId) -> Result<Delivery> {
     cx.must_be_admin()?;
     let lifetime = outbox::lifetime(&cx.chat.config);
-    let change = cx.chat.change(move |batch| {
-        Box::pin(async move {
-            if !find(batch, id).await?.enabled {
-                return Err(Error::conflict("This webhook endpoint is switched off"));
-            }
-            let payload =
-                outbox::body(TEST_EVENT, batch.now, json!({ "endpointId": id })).ok_or_else(Error::internal)?;
-            let expires = batch.now + lifetime;
-            let row = outbox::row(id.get(), &outbox::new_id(), TEST_EVENT, &payload, batch.now, expires);
-            Ok(row.insert(&batch.tx).await?)
-        })
+    let change = cx.chat.write(async move |batch: &mut Batch| {
+        if !find(batch, id).await?.enabled {
+            return Err(Error::conflict("This webhook endpoint is switched off"));
+        }
+        let payload = outbox::body(TEST_EVENT, batch.now, json!({ "endpointId": id })).ok_or_else(Error::internal)?;
+        let expires = batch.now + lifetime;
+        let row = outbox::row(id.get(), &outbox::new_id(), TEST_EVENT, &payload, batch.now, expires);
+        batch.outbox_filled();
+        Ok(row.insert(&batch.tx).await?)
     });
     let row = change.await?;
-    cx.chat.hooks().wake();
     Ok(row.into())
 }
 
@@ -212,38 +201,36 @@ pub async fn configure(chat: &Chat) -> Result<()> {
     if settings.is_empty() && kept.clone().one(&chat.store.reader()).await?.is_none() {
         return Ok(());
     }
-    let change = chat.change(move |batch| {
-        Box::pin(async move {
-            let mut kept = kept.all(&batch.tx).await?;
-            for endpoint in settings {
-                let events = json!(endpoint.events);
-                let Some(place) = kept.iter().position(|row| row.url == endpoint.url) else {
-                    let row = blank(batch, endpoint.url, events, endpoint.secret);
-                    webhook_endpoint::ActiveModel { configured: Set(true), ..row }.insert(&batch.tx).await?;
-                    changed(batch);
-                    continue;
-                };
-                let row = kept.swap_remove(place);
-                if row.secret != endpoint.secret || row.events != events {
-                    let mut row: webhook_endpoint::ActiveModel = row.into();
-                    row.secret = Set(endpoint.secret);
-                    row.events = Set(events);
-                    row.updated_at = Set(batch.now);
-                    row.update(&batch.tx).await?;
-                    changed(batch);
-                }
-            }
-            for row in kept {
+    let change = chat.write(async move |batch: &mut Batch| {
+        let mut kept = kept.all(&batch.tx).await?;
+        for endpoint in settings {
+            let events = json!(endpoint.events);
+            let Some(place) = kept.iter().position(|row| row.url == endpoint.url) else {
+                let row = blank(batch, endpoint.url, events, endpoint.secret);
+                webhook_endpoint::ActiveModel { configured: Set(true), ..row }.insert(&batch.tx).await?;
+                changed(batch);
+                continue;
+            };
+            let row = kept.swap_remove(place);
+            if row.secret != endpoint.secret || row.events != events {
                 let mut row: webhook_endpoint::ActiveModel = row.into();
-                row.configured = Set(false);
-                row.enabled = Set(false);
-                row.disabled_reason = Set(Some(NO_LONGER.to_owned()));
+                row.secret = Set(endpoint.secret);
+                row.events = Set(events);
                 row.updated_at = Set(batch.now);
                 row.update(&batch.tx).await?;
                 changed(batch);
             }
-            Ok(())
-        })
+        }
+        for row in kept {
+            let mut row: webhook_endpoint::ActiveModel = row.into();
+            row.configured = Set(false);
+            row.enabled = Set(false);
+            row.disabled_reason = Set(Some(NO_LONGER.to_owned()));
+            row.updated_at = Set(batch.now);
+            row.update(&batch.tx).await?;
+            changed(batch);
+        }
+        Ok(())
     });
     change.await
 }
@@ -294,7 +281,7 @@ async fn check_url(cx: &Cx, text: &str) -> Result<String> {
 fn check_events(events: Vec<String>) -> Result<Json> {
     match events.iter().find(|event| !is_event_name(event)) {
         Some(_) => Err(Error::bad_request(format!("The events of webhooks are {}", all_event_names()))),
-        None => Ok(json!(crate::chat::distinct(events))),
+        None => Ok(json!(rows::distinct(events))),
     }
 }
 

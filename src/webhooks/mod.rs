@@ -22,7 +22,7 @@ pub use deliveries::{Delivery, Replay, deliveries, replay};
 pub use endpoints::{
     Endpoint, EndpointChange, EndpointInput, configure, create, delete, endpoints, rotate, send_test, update,
 };
-pub(crate) use outbox::{Place, write};
+pub use outbox::outbox;
 pub use queue::{Claim, Due, Next, Outcome, Secrets, TURN, claim, next, settle, tidy};
 
 /// What the writer knows of endpoints, and how it tells that something waits for them.
@@ -71,5 +71,6 @@ impl Hooks {
 
 /// Makes every process read the endpoints anew, once the batch is committed.
 fn changed(batch: &mut Batch) {
-    batch.endpoints_changed = true;
+    batch.outbox_changed();
+    batch.outbox_filled();
 }

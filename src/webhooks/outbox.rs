@@ -5,16 +5,16 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::{ActiveValue::Set, ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder};
 use serde::Serialize;
 
 use super::event_names::{event_name, stored_event_names};
 use super::{Hooks, Wanted};
-use crate::chat::conversations::{self, Conversation};
 use crate::chat::event::{Event, EventType, Fact};
-use crate::chat::files::Links;
-use crate::chat::messages::Message;
-use crate::chat::participants::Participant;
+use crate::chat::views::conversation::{self, Conversation};
+use crate::chat::views::message::Message;
+use crate::chat::views::participant::Participant;
+use crate::chat::writer::{Closing, Outbox};
 use crate::config::Config;
 use crate::entity::conversation::ConversationType;
 use crate::entity::{webhook_delivery, webhook_endpoint};
@@ -24,62 +24,64 @@ use crate::id::{ConversationId, UserId};
 /// Rows of one statement, which on SQLite can hold 32,766 values.
 const ROWS: usize = 1_000;
 
-/// Where a batch stands when its outbox is written.
-pub(crate) struct Place<'b, C> {
-    pub tx: &'b C,
-    pub hooks: &'b Hooks,
-    pub config: &'b Config,
-    pub links: &'b Links,
-    /// The revision of the endpoints when the batch began; none if the batch itself changed them.
-    pub revision: Option<i64>,
-    pub now: DateTime<Utc>,
+/// The outbox for the writer to fill; `hooks` are woken when something waits in it.
+pub fn outbox(hooks: Arc<Hooks>) -> Outbox {
+    let woken = Arc::clone(&hooks);
+    Outbox {
+        write: Box::new(move |closing| {
+            let hooks = Arc::clone(&hooks);
+            Box::pin(async move { write(&hooks, closing).await })
+        }),
+        wake: Box::new(move || woken.wake()),
+    }
 }
 
 /// Writes what endpoints are to be told of `events`; answers whether there was anything. Without endpoints that costs
 /// no statement, with them two at most, and three more where a conversation was created.
-pub(crate) async fn write<C: ConnectionTrait>(place: Place<'_, C>, events: &[Event]) -> Result<bool, DbErr> {
+async fn write(hooks: &Hooks, closing: Closing<'_>) -> Result<bool, DbErr> {
+    let events = closing.events;
     if !events.iter().any(|event| event_name(event.kind).is_some()) {
         return Ok(false);
     }
-    let wanted = wanted(&place).await?;
+    let wanted = wanted(hooks, &closing).await?;
     let is_wanted =
         |event: &&Event| event_name(event.kind).is_some_and(|name| wanted.iter().any(|endpoint| endpoint.wants(name)));
     let told: Vec<&Event> = events.iter().filter(is_wanted).collect();
     if told.is_empty() {
         return Ok(false);
     }
-    let created = created(&place, &told).await.map_err(|error| DbErr::Custom(error.to_string()))?;
-    let expires = place.now + lifetime(place.config);
+    let created = created(&closing, &told).await.map_err(|error| DbErr::Custom(error.to_string()))?;
+    let expires = closing.now + lifetime(&closing.tools.config);
     let mut rows = Vec::with_capacity(told.len());
     for event in told {
         let Some((name, payload)) = event_name(event.kind).zip(payload(event, &created)) else { continue };
         let id = new_id();
         for endpoint in wanted.iter().filter(|endpoint| endpoint.wants(name)) {
-            rows.push(row(endpoint.endpoint, &id, name, &payload, place.now, expires));
+            rows.push(row(endpoint.endpoint, &id, name, &payload, closing.now, expires));
         }
     }
     let written = !rows.is_empty();
     while !rows.is_empty() {
         let some = rows.drain(..rows.len().min(ROWS));
-        webhook_delivery::Entity::insert_many(some).exec_without_returning(place.tx).await?;
+        webhook_delivery::Entity::insert_many(some).exec_without_returning(closing.tx).await?;
     }
     Ok(written)
 }
 
 /// The endpoints that are switched on, read anew only after one of them has changed in whatever process.
-async fn wanted<C: ConnectionTrait>(place: &Place<'_, C>) -> Result<Arc<[Wanted]>, DbErr> {
-    if let Some(known) = place.revision.and_then(|revision| place.hooks.known(revision)) {
+async fn wanted(hooks: &Hooks, closing: &Closing<'_>) -> Result<Arc<[Wanted]>, DbErr> {
+    if let Some(known) = closing.revision.and_then(|revision| hooks.known(revision)) {
         return Ok(known);
     }
     let rows = webhook_endpoint::Entity::find()
         .filter(webhook_endpoint::Column::Enabled.eq(true))
         .order_by_asc(webhook_endpoint::Column::Id)
-        .all(place.tx)
+        .all(closing.tx)
         .await?;
     let wanted: Arc<[Wanted]> =
         rows.into_iter().map(|row| Wanted { endpoint: row.id, events: stored_event_names(row.events) }).collect();
-    if let Some(revision) = place.revision {
-        place.hooks.keep(revision, &wanted);
+    if let Some(revision) = closing.revision {
+        hooks.keep(revision, &wanted);
     }
     Ok(wanted)
 }
@@ -203,11 +205,8 @@ impl<'c> Neutral<'c> {
 }
 
 /// The conversations that were created, as they are at the end of the transaction.
-async fn created<C: ConnectionTrait>(
-    place: &Place<'_, C>,
-    events: &[&Event],
-) -> Result<HashMap<ConversationId, Conversation>> {
+async fn created(closing: &Closing<'_>, events: &[&Event]) -> Result<HashMap<ConversationId, Conversation>> {
     let is_new = |event: &&&Event| event.kind == EventType::ConversationCreated;
     let ids: Vec<i64> = events.iter().filter(is_new).filter_map(|event| Some(event.conversation?.get())).collect();
-    conversations::load_for_nobody(place.tx, place.links, &ids).await
+    conversation::load_for_nobody(closing.tx, &closing.tools.signer, &ids).await
 }

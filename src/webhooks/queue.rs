@@ -14,6 +14,7 @@ use sea_orm::{
 };
 
 use super::changed;
+use crate::chat::rows;
 use crate::chat::writer::Batch;
 use crate::chat::{self, Chat};
 use crate::entity::webhook_delivery::{self, Column, DeliveryState};
@@ -99,7 +100,7 @@ pub async fn next(chat: &Chat) -> Result<Vec<Next>> {
 /// replayed may come before what is on its way.
 pub async fn claim(chat: &Chat, worker: &str, endpoint: WebhookEndpointId) -> Result<Option<Claim>> {
     let worker = worker.to_owned();
-    chat.change(move |batch| Box::pin(async move { take_turn(batch, &worker, endpoint).await })).await
+    chat.write(async move |batch: &mut Batch| take_turn(batch, &worker, endpoint).await).await
 }
 
 /// Writes down what came of a claim and, for `more`, takes the next turn in the same transaction. What was not tried is
@@ -112,31 +113,29 @@ pub async fn settle(
     more: bool,
 ) -> Result<Option<Claim>> {
     let worker = worker.to_owned();
-    let change = chat.change(move |batch| {
-        Box::pin(async move {
-            // What is not ours any more was taken by another process when the lease had ended.
-            let ours = webhook_delivery::Entity::find()
-                .filter(Column::Id.is_in(claim.run.iter().map(|due| due.id.get())))
-                .filter(Column::LockedBy.eq(worker.as_str()))
-                .filter(Column::State.eq(DeliveryState::Pending))
-                .all(&batch.tx)
-                .await?;
-            let mut ours: HashMap<i64, webhook_delivery::Model> = ours.into_iter().map(|row| (row.id, row)).collect();
-            let mut accepted = Vec::new();
-            for (id, outcome) in done {
-                let Some(row) = ours.remove(&id.get()) else { continue };
-                match outcome {
-                    Outcome::Delivered(status) => accepted.push((i32::from(status), row.id)),
-                    Outcome::Gone => give_up_all(batch, row).await?,
-                    Outcome::Failed { status, why } => put_off(batch, row, status, why).await?,
-                }
+    let change = chat.write(async move |batch: &mut Batch| {
+        // What is not ours any more was taken by another process when the lease had ended.
+        let ours = webhook_delivery::Entity::find()
+            .filter(Column::Id.is_in(claim.run.iter().map(|due| due.id.get())))
+            .filter(Column::LockedBy.eq(worker.as_str()))
+            .filter(Column::State.eq(DeliveryState::Pending))
+            .all(&batch.tx)
+            .await?;
+        let mut ours: HashMap<i64, webhook_delivery::Model> = ours.into_iter().map(|row| (row.id, row)).collect();
+        let mut accepted = Vec::new();
+        for (id, outcome) in done {
+            let Some(row) = ours.remove(&id.get()) else { continue };
+            match outcome {
+                Outcome::Delivered(status) => accepted.push((i32::from(status), row.id)),
+                Outcome::Gone => give_up_all(batch, row).await?,
+                Outcome::Failed { status, why } => put_off(batch, row, status, why).await?,
             }
-            for (status, ids) in crate::chat::group(accepted) {
-                accept(batch, status, ids).await?;
-            }
-            lease(batch, ours.into_keys().collect(), None).await?;
-            if more { take_turn(batch, &worker, claim.endpoint).await } else { Ok(None) }
-        })
+        }
+        for (status, ids) in rows::group(accepted) {
+            accept(batch, status, ids).await?;
+        }
+        lease(batch, ours.into_keys().collect(), None).await?;
+        if more { take_turn(batch, &worker, claim.endpoint).await } else { Ok(None) }
     });
     change.await
 }
@@ -230,7 +229,7 @@ async fn give_up_all(batch: &mut Batch, old: webhook_delivery::Model) -> Result<
 /// Until the next pause is over, or for good.
 async fn put_off(batch: &Batch, old: webhook_delivery::Model, status: Option<u16>, why: String) -> Result<()> {
     let (attempts, endpoint, expires) = (old.attempts + 1, old.endpoint_id, old.expires_at);
-    let pauses = &batch.writer.config.webhooks.retry_seconds;
+    let pauses = &batch.tools.config.webhooks.retry_seconds;
     let again = usize::try_from(attempts - 1).ok().and_then(|tried| pauses.get(tried));
     let again = again.map(|pause| batch.now + jittered(*pause)).filter(|at| *at <= expires);
     let mut row: webhook_delivery::ActiveModel = old.into();
@@ -274,7 +273,7 @@ fn jittered(seconds: u64) -> TimeDelta {
 
 /// Deletes what was done with longer ago than the log is kept. What failed is kept for as long after its last attempt.
 pub async fn tidy(chat: &Chat) -> Result<()> {
-    let before = chat::now() - TimeDelta::days(chat.config.log.retention_days.into());
+    let before = chat::clock::now() - TimeDelta::days(chat.config.log.retention_days.into());
     let old = move || {
         let done = webhook_delivery::Entity::find().select_only().column(Column::Id);
         let delivered = Column::State.eq(DeliveryState::Delivered).and(Column::DeliveredAt.lt(before));
@@ -285,12 +284,10 @@ pub async fn tidy(chat: &Chat) -> Result<()> {
         let ids: Vec<i64> = old().into_tuple().all(&chat.store.reader()).await?;
         let found = ids.len() as u64;
         if found > 0 {
-            let change = chat.change(move |batch| {
-                Box::pin(async move {
-                    let gone = webhook_delivery::Entity::delete_many().filter(Column::Id.is_in(ids));
-                    gone.filter(Column::State.ne(DeliveryState::Pending)).exec(&batch.tx).await?;
-                    Ok(())
-                })
+            let change = chat.write(async move |batch: &mut Batch| {
+                let gone = webhook_delivery::Entity::delete_many().filter(Column::Id.is_in(ids));
+                gone.filter(Column::State.ne(DeliveryState::Pending)).exec(&batch.tx).await?;
+                Ok(())
             });
             change.await?;
         }

@@ -14,7 +14,7 @@ use super::client::WebhookClient;
 use super::egress::EgressPolicy;
 use crate::chat::Chat;
 use crate::id::{WebhookDeliveryId, WebhookEndpointId};
-use crate::webhooks::{self, Claim, Outcome};
+use crate::webhooks::{self, Claim, Hooks, Outcome};
 
 /// How often the lines are looked at even if nothing was announced: what another process left waits no longer.
 const SWEEP: Duration = Duration::from_secs(5);
@@ -26,6 +26,7 @@ const LAST_ATTEMPT: Duration = Duration::from_secs(2);
 /// What the lanes share.
 struct Worker {
     chat: Arc<Chat>,
+    hooks: Arc<Hooks>,
     client: WebhookClient,
     /// Tells this process from others in the leases.
     name: String,
@@ -33,12 +34,12 @@ struct Worker {
 }
 
 /// Delivers until the server stops, and ends when no attempt is under way any more.
-pub async fn run(chat: Arc<Chat>, stopping: CancellationToken) {
+pub async fn run(chat: Arc<Chat>, hooks: Arc<Hooks>, stopping: CancellationToken) {
     let client = match WebhookClient::new(EgressPolicy::of(&chat.config.webhooks)) {
         Ok(client) => client,
         Err(cause) => return tracing::error!(%cause, "webhooks cannot be sent"),
     };
-    let worker = Arc::new(Worker { chat, client, name: uuid::Uuid::new_v4().to_string(), stopping });
+    let worker = Arc::new(Worker { chat, hooks, client, name: uuid::Uuid::new_v4().to_string(), stopping });
     let mut lanes = JoinSet::new();
     let mut busy = HashSet::new();
     let (mut configured, mut tidied) = (false, None::<Instant>);
@@ -52,7 +53,7 @@ pub async fn run(chat: Arc<Chat>, stopping: CancellationToken) {
         }
         let pause = worker.open_lanes(&mut lanes, &mut busy).await;
         tokio::select! {
-            () = worker.chat.hooks().woken() => {}
+            () = worker.hooks.woken() => {}
             Some(done) = lanes.join_next() => { done.ok().map(|endpoint| busy.remove(&endpoint)); }
             () = sleep(pause) => {}
             () = worker.stopping.cancelled() => break,

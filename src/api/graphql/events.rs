@@ -7,9 +7,9 @@ use crate::chat::conversations::{self, Announcement};
 use crate::chat::event::{self, Fact};
 use crate::chat::log;
 use crate::chat::messages::Message;
-use crate::chat::participants::Participant;
 use crate::chat::reactions::ReactionChange;
 use crate::chat::receipts::ReadReceiptMove;
+use crate::chat::views::participant::Participant;
 use crate::error::Result;
 use crate::id::ConversationId;
 

@@ -13,14 +13,15 @@ use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 
+use crate::chat::Cx;
 use crate::chat::access;
 use crate::chat::conversations::{self, Conversation};
 use crate::chat::messages::{self, Message};
 use crate::chat::page::Page;
 use crate::chat::reactions::{self, Reaction};
 use crate::chat::receipts::{self, ReadReceipt};
+use crate::chat::rows;
 use crate::chat::users::{self, User};
-use crate::chat::{self, Cx};
 use crate::error::{Error, Result};
 use crate::id::{ConversationId, MessageId, UserId};
 
@@ -178,7 +179,7 @@ type Pages<K> = HashMap<K, Page<Message>>;
 
 /// Whose lists were asked for, length by length: each length takes one call of the chat.
 fn by_length<K: Copy>(asked: &[First<K>]) -> HashMap<u64, Vec<K>> {
-    chat::group(asked.iter().map(|first| (first.limit, first.of)))
+    rows::group(asked.iter().map(|first| (first.limit, first.of)))
 }
 
 /// What was loaded for one length.

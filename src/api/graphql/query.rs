@@ -84,7 +84,7 @@ impl Query {
         let archived = archived.or((pinned.is_none() && search.is_none()).then_some(false));
         let listing = Listing { archived, pinned, search, cursor, backwards: !forward };
         let page = conversations::list(ctx.data::<Cx>()?, listing, limit).await?;
-        Ok(paging.connection(page, forward, conversations::list::cursor))
+        Ok(paging.connection(page, forward, conversations::cursor))
     }
 
     async fn message(&self, ctx: &Context<'_>, id: MessageId) -> Result<Option<Message>> {

@@ -16,6 +16,7 @@ use crate::chat::Cx;
 use crate::chat::conversations::{self, Change};
 use crate::chat::event::{Event, EventType, Topic};
 use crate::chat::log::{self, Head};
+use crate::chat::views::announcement;
 use crate::error::{Error, Kind, Result};
 use crate::id::ConversationId;
 use crate::live::{Interest, Listener};
@@ -131,7 +132,7 @@ impl Question {
     /// Whether the event comes to anything; that it does may still turn out otherwise.
     fn wants(&self, event: &Event, cx: &Cx) -> bool {
         let is_elsewhere = self.conversation.is_some() && event.conversation != self.conversation;
-        let is_told_later = event.followed && conversations::change(event, cx.me()) == Some(Change::Updated);
+        let is_told_later = event.followed && announcement::change(event, cx.me()) == Some(Change::Updated);
         self.topics.contains(&event.kind.topic())
             && !is_elsewhere
             && !(self.shows == Shows::Conversations && is_told_later)

@@ -5,9 +5,7 @@ use serde::Deserialize;
 use super::envelope::{Answer, created, ok, paged};
 use super::input::{Body, Caller, Names, Params};
 use crate::chat::Cx;
-use crate::chat::conversations::{
-    self, Conversation, CreateGroup, Listing, Setting, Unread, UpdateConversation, list as listing,
-};
+use crate::chat::conversations::{self, Conversation, CreateGroup, Listing, Setting, Unread, UpdateConversation};
 use crate::error::Result;
 use crate::id::UserId;
 
@@ -29,7 +27,7 @@ pub(super) async fn search(Caller(cx): Caller, params: Params) -> Answer<Vec<Con
 async fn page(cx: &Cx, params: &Params, narrowed: Listing) -> Answer<Vec<Conversation>> {
     let cursor = params.text("cursor")?.map(str::to_owned);
     let listed = conversations::list(cx, Listing { cursor, ..narrowed }, params.limit()?).await?;
-    let next = listed.items.last().filter(|_| listed.has_more).map(listing::cursor);
+    let next = listed.items.last().filter(|_| listed.has_more).map(conversations::cursor);
     paged(listed.items, listed.has_more, next)
 }
 

@@ -10,7 +10,7 @@ use crate::chat::conversations::{self, Announcement};
 use crate::chat::event::{Event, Fact};
 use crate::chat::log;
 use crate::chat::messages::Message;
-use crate::chat::participants::Participant;
+use crate::chat::views::participant::Participant;
 use crate::error::{Error, Result};
 use crate::id::ConversationId;
 

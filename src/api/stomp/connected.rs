@@ -10,9 +10,10 @@ use super::destinations::{self, Queue, Refused};
 use super::frame;
 use super::subscription::{Subscription, body};
 use crate::chat::Cx;
-use crate::chat::conversations::{self, Change};
+use crate::chat::conversations::Change;
 use crate::chat::event::{Event, Topic};
 use crate::chat::log::{self, Head};
+use crate::chat::views::announcement;
 use crate::connection::Frame;
 use crate::error::{Error, Result};
 use crate::live::{Interest, Listener};
@@ -99,7 +100,7 @@ impl Connected {
         let mut updated_later = HashSet::new();
         let mut kept: VecDeque<Arc<Event>> = VecDeque::with_capacity(self.waiting.len());
         while let Some(event) = self.waiting.pop_back() {
-            let is_told_later = match conversations::change(&event, self.cx.me()) {
+            let is_told_later = match announcement::change(&event, self.cx.me()) {
                 Some(Change::Updated) => event.followed || !updated_later.insert(event.conversation),
                 Some(_) => {
                     updated_later.remove(&event.conversation);

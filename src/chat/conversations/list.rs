@@ -4,11 +4,11 @@ use sea_orm::sea_query::Order;
 use sea_orm::{ColumnTrait, Condition, QueryFilter, QueryOrder, QuerySelect, Select};
 use serde::Serialize;
 
-use super::{Conversation, load};
 use crate::chat::Cx;
 use crate::chat::access::{self, Member};
 use crate::chat::page::{self, Page};
 use crate::chat::rate_limit::Limited;
+use crate::chat::views::conversation::{Conversation, load, unread_counts};
 use crate::entity::conversation::{self, ConversationType};
 use crate::entity::participant;
 use crate::error::{Error, Result};
@@ -70,7 +70,7 @@ pub async fn list(cx: &Cx, listing: Listing, limit: u64) -> Result<Page<Conversa
     if listing.backwards {
         page.items.reverse();
     }
-    Ok(Page { items: load(&cx.reader(), &cx.chat.links, cx.me(), page.items).await?, has_more: page.has_more })
+    Ok(Page { items: load(&cx.reader(), &cx.chat.signer, cx.me(), page.items).await?, has_more: page.has_more })
 }
 
 /// The caller's groups that hold the text. The databases fold case differently beyond ASCII, so names are compared
@@ -100,7 +100,7 @@ async fn found(cx: &Cx, search: &str) -> Result<Vec<i64>> {
 /// What the caller has not read yet, conversation by conversation.
 pub async fn unread(cx: &Cx) -> Result<Unread> {
     let cx = &cx.heavy().await?;
-    let counts = super::unread_counts(&cx.reader(), cx.me(), None).await?;
+    let counts = unread_counts(&cx.reader(), cx.me(), None).await?;
     let mut conversations: Vec<UnreadCount> = counts
         .into_iter()
         .map(|(conversation_id, unread_count)| UnreadCount { conversation_id, unread_count })

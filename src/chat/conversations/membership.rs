@@ -6,13 +6,17 @@ use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, ModelTrait, QueryFilter, QueryOrder, QuerySelect,
 };
 
-use super::{Conversation, get, load_one, named};
+use super::lookup::get;
+use crate::chat::Cx;
 use crate::chat::access::{self, Action, Member};
 use crate::chat::event::{EventType, Fact};
-use crate::chat::participants::Participant;
 use crate::chat::rate_limit::Limited;
+use crate::chat::rows;
+use crate::chat::users;
+use crate::chat::views::conversation::{Conversation, load_one, named};
+use crate::chat::views::participant::Participant;
+use crate::chat::views::user;
 use crate::chat::writer::Batch;
-use crate::chat::{Cx, users};
 use crate::entity::conversation;
 use crate::entity::participant::{self, Role};
 use crate::error::{Error, Result};
@@ -30,32 +34,30 @@ pub async fn add_participants(cx: &Cx, id: ConversationId, users: Vec<UserId>) -
     }
     let (db, me) = (&cx.reader(), cx.me());
     cx.chat.limits.take(me, Limited::Creations)?;
-    let users = crate::chat::distinct(users);
+    let users = rows::distinct(users);
     let member = may_add(db, me, id).await?;
     // Nobody who was seen is ever forgotten, so they need not be looked for again.
-    let known = users::must_exist(db, &users).await?;
+    let known = user::must_exist(db, &users).await?;
     if strangers(db, id, &users).await?.is_empty() {
-        return load_one(db, &cx.chat.links, me, member).await;
+        return load_one(db, &cx.chat.signer, me, member).await;
     }
-    let added = cx.chat.change(move |batch| {
-        Box::pin(async move {
-            let member = may_add(&batch.tx, me, id).await?;
-            let rows: Vec<participant::Model> = strangers(&batch.tx, id, &users)
-                .await?
-                .into_iter()
-                .map(|user| newcomer(&member.conversation, user, batch.now))
-                .collect();
-            if rows.is_empty() {
-                return Ok(());
-            }
-            let insert = participant::Entity::insert_many(rows.iter().map(unsaved));
-            insert.exec_without_returning(&batch.tx).await?;
-            for row in &rows {
-                let fact = Fact::Participant(Box::new(Participant::of(row, &known)));
-                batch.log(EventType::ParticipantAdded, id, me, fact);
-            }
-            Ok(())
-        })
+    let added = cx.chat.write(async move |batch: &mut Batch| {
+        let member = may_add(&batch.tx, me, id).await?;
+        let rows: Vec<participant::Model> = strangers(&batch.tx, id, &users)
+            .await?
+            .into_iter()
+            .map(|user| newcomer(&member.conversation, user, batch.now))
+            .collect();
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let insert = participant::Entity::insert_many(rows.iter().map(unsaved));
+        insert.exec_without_returning(&batch.tx).await?;
+        for row in &rows {
+            let fact = Fact::Participant(Box::new(Participant::of(row, &known)));
+            batch.append(EventType::ParticipantAdded, id, me, fact);
+        }
+        Ok(())
     });
     added.await?;
     get(cx, id).await
@@ -121,18 +123,16 @@ pub async fn remove_participant(cx: &Cx, id: ConversationId, user: UserId) -> Re
     }
     let me = cx.me();
     cx.chat
-        .change(move |batch| {
-            Box::pin(async move {
-                let member = access::member(&batch.tx, me, id).await?;
-                member.must_be_group("Nobody can be removed from a direct conversation")?;
-                let row = in_it(&batch.tx, id, user).await?;
-                member.may(match row.role {
-                    Role::Owner => Action::RemoveOwner,
-                    Role::Admin => Action::RemoveAdmin,
-                    Role::Member => Action::RemoveMember,
-                })?;
-                drop_out(batch, me, row).await
-            })
+        .write(async move |batch: &mut Batch| {
+            let member = access::member(&batch.tx, me, id).await?;
+            member.must_be_group("Nobody can be removed from a direct conversation")?;
+            let row = in_it(&batch.tx, id, user).await?;
+            member.may(match row.role {
+                Role::Owner => Action::RemoveOwner,
+                Role::Admin => Action::RemoveAdmin,
+                Role::Member => Action::RemoveMember,
+            })?;
+            drop_out(batch, me, row).await
         })
         .await
 }
@@ -145,20 +145,18 @@ pub async fn remove_participant(cx: &Cx, id: ConversationId, user: UserId) -> Re
 pub async fn leave(cx: &Cx, id: ConversationId) -> Result<()> {
     let me = cx.me();
     cx.chat
-        .change(move |batch| {
-            Box::pin(async move {
-                let member = access::member(&batch.tx, me, id).await?;
-                member.must_be_group("A direct conversation cannot be left, archive it instead")?;
-                let was_owner = member.me.role == Role::Owner;
-                drop_out(batch, me, member.me).await?;
-                if member.conversation.participant_count <= 1 {
-                    return close(batch, me, member.conversation).await;
-                }
-                match was_owner {
-                    true => give_role(batch, me, heir(batch, id).await?, Role::Owner).await,
-                    false => Ok(()),
-                }
-            })
+        .write(async move |batch: &mut Batch| {
+            let member = access::member(&batch.tx, me, id).await?;
+            member.must_be_group("A direct conversation cannot be left, archive it instead")?;
+            let was_owner = member.me.role == Role::Owner;
+            drop_out(batch, me, member.me).await?;
+            if member.conversation.participant_count <= 1 {
+                return close(batch, me, member.conversation).await;
+            }
+            match was_owner {
+                true => give_role(batch, me, heir(batch, id).await?, Role::Owner).await,
+                false => Ok(()),
+            }
         })
         .await
 }
@@ -182,13 +180,11 @@ async fn heir(batch: &Batch, id: ConversationId) -> Result<participant::Model> {
 pub async fn delete(cx: &Cx, id: ConversationId) -> Result<()> {
     let me = cx.me();
     cx.chat
-        .change(move |batch| {
-            Box::pin(async move {
-                let member = access::member(&batch.tx, me, id).await?;
-                member.must_be_group("A direct conversation cannot be deleted, archive it instead")?;
-                member.may(Action::DeleteConversation)?;
-                close(batch, me, member.conversation).await
-            })
+        .write(async move |batch: &mut Batch| {
+            let member = access::member(&batch.tx, me, id).await?;
+            member.must_be_group("A direct conversation cannot be deleted, archive it instead")?;
+            member.may(Action::DeleteConversation)?;
+            close(batch, me, member.conversation).await
         })
         .await
 }
@@ -201,13 +197,11 @@ pub async fn transfer_ownership(cx: &Cx, id: ConversationId, user: UserId) -> Re
     let me = cx.me();
     may_transfer(&cx.reader(), me, id).await?;
     if user != me {
-        let transferred = cx.chat.change(move |batch| {
-            Box::pin(async move {
-                let member = may_transfer(&batch.tx, me, id).await?;
-                let heir = in_it(&batch.tx, id, user).await?;
-                give_role(batch, me, member.me, Role::Admin).await?;
-                give_role(batch, me, heir, Role::Owner).await
-            })
+        let transferred = cx.chat.write(async move |batch: &mut Batch| {
+            let member = may_transfer(&batch.tx, me, id).await?;
+            let heir = in_it(&batch.tx, id, user).await?;
+            give_role(batch, me, member.me, Role::Admin).await?;
+            give_role(batch, me, heir, Role::Owner).await
         });
         transferred.await?;
     }
@@ -229,11 +223,9 @@ async fn may_transfer(db: &impl ConnectionTrait, me: UserId, id: ConversationId)
 pub async fn set_role(cx: &Cx, id: ConversationId, user: UserId, role: Role) -> Result<Conversation> {
     let me = cx.me();
     if may_set_role(&cx.reader(), me, id, user, role).await?.role != role {
-        let set = cx.chat.change(move |batch| {
-            Box::pin(async move {
-                let row = may_set_role(&batch.tx, me, id, user, role).await?;
-                if row.role == role { Ok(()) } else { give_role(batch, me, row, role).await }
-            })
+        let set = cx.chat.write(async move |batch: &mut Batch| {
+            let row = may_set_role(&batch.tx, me, id, user, role).await?;
+            if row.role == role { Ok(()) } else { give_role(batch, me, row, role).await }
         });
         set.await?;
     }
@@ -272,7 +264,7 @@ async fn drop_out(batch: &mut Batch, me: UserId, row: participant::Model) -> Res
     let users = named(&batch.tx, std::slice::from_ref(&row)).await?;
     let fact = Fact::Participant(Box::new(Participant::of(&row, &users)));
     row.delete(&batch.tx).await?;
-    batch.log(EventType::ParticipantRemoved, id, me, fact);
+    batch.append(EventType::ParticipantRemoved, id, me, fact);
     Ok(())
 }
 
@@ -282,7 +274,7 @@ async fn give_role(batch: &mut Batch, me: UserId, row: participant::Model, role:
     row.role = Set(role);
     let row = row.update(&batch.tx).await?;
     let users = named(&batch.tx, std::slice::from_ref(&row)).await?;
-    batch.log(EventType::ParticipantRoleChanged, id, me, Fact::Participant(Box::new(Participant::of(&row, &users))));
+    batch.append(EventType::ParticipantRoleChanged, id, me, Fact::Participant(Box::new(Participant::of(&row, &users))));
     Ok(())
 }
 
@@ -295,6 +287,6 @@ async fn close(batch: &mut Batch, me: UserId, row: conversation::Model) -> Resul
     row.closed_at = Set(Some(batch.now));
     row.untidied_from = Set(has_messages.then_some(0));
     row.update(&batch.tx).await?;
-    batch.log(EventType::ConversationDeleted, id, me, Fact::Conversation { participants: Vec::new() });
+    batch.append(EventType::ConversationDeleted, id, me, Fact::Conversation { participants: Vec::new() });
     Ok(())
 }

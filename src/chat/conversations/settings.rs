@@ -3,11 +3,14 @@
 use sea_orm::{ActiveModelTrait, ActiveValue::Set};
 use serde::Deserialize;
 
-use super::{Conversation, Described, get, load_one};
+use super::described::Described;
+use super::lookup::get;
 use crate::chat::Cx;
 use crate::chat::access::{self, Action, Member};
 use crate::chat::event::{EventType, Fact};
 use crate::chat::text;
+use crate::chat::views::conversation::{Conversation, load_one};
+use crate::chat::writer::Batch;
 use crate::entity::{conversation, participant};
 use crate::error::Result;
 use crate::id::ConversationId;
@@ -44,32 +47,30 @@ pub async fn update(cx: &Cx, id: ConversationId, input: UpdateConversation) -> R
     let (db, me) = (&cx.reader(), cx.me());
     let member = access::member(db, me, id).await?;
     if row_to_be(&member, &described, &asked)? == member.conversation {
-        return load_one(db, &cx.chat.links, me, member).await;
+        return load_one(db, &cx.chat.signer, me, member).await;
     }
-    let updated = cx.chat.change(move |batch| {
-        Box::pin(async move {
-            let member = access::member(&batch.tx, me, id).await?;
-            let row = row_to_be(&member, &described, &asked)?;
-            if row == member.conversation {
-                return Ok(());
-            }
-            let row = conversation::ActiveModel {
-                id: Set(row.id),
-                name: Set(row.name),
-                description: Set(row.description),
-                avatar_url: Set(row.avatar_url),
-                allow_reactions: Set(row.allow_reactions),
-                allow_replies: Set(row.allow_replies),
-                allow_file_uploads: Set(row.allow_file_uploads),
-                max_file_size_mb: Set(row.max_file_size_mb),
-                allowed_file_types: Set(row.allowed_file_types),
-                updated_at: Set(batch.now),
-                ..Default::default()
-            };
-            row.update(&batch.tx).await?;
-            batch.log(EventType::ConversationUpdated, id, me, Fact::Conversation { participants: Vec::new() });
-            Ok(())
-        })
+    let updated = cx.chat.write(async move |batch: &mut Batch| {
+        let member = access::member(&batch.tx, me, id).await?;
+        let row = row_to_be(&member, &described, &asked)?;
+        if row == member.conversation {
+            return Ok(());
+        }
+        let row = conversation::ActiveModel {
+            id: Set(row.id),
+            name: Set(row.name),
+            description: Set(row.description),
+            avatar_url: Set(row.avatar_url),
+            allow_reactions: Set(row.allow_reactions),
+            allow_replies: Set(row.allow_replies),
+            allow_file_uploads: Set(row.allow_file_uploads),
+            max_file_size_mb: Set(row.max_file_size_mb),
+            allowed_file_types: Set(row.allowed_file_types),
+            updated_at: Set(batch.now),
+            ..Default::default()
+        };
+        row.update(&batch.tx).await?;
+        batch.append(EventType::ConversationUpdated, id, me, Fact::Conversation { participants: Vec::new() });
+        Ok(())
     });
     updated.await?;
     get(cx, id).await
@@ -118,24 +119,22 @@ pub async fn set(cx: &Cx, id: ConversationId, setting: Setting, on: bool) -> Res
     let (db, me) = (&cx.reader(), cx.me());
     let member = access::member(db, me, id).await?;
     if setting.of(&member.me) == on {
-        return load_one(db, &cx.chat.links, me, member).await;
+        return load_one(db, &cx.chat.signer, me, member).await;
     }
-    let set = cx.chat.change(move |batch| {
-        Box::pin(async move {
-            let member = access::member(&batch.tx, me, id).await?;
-            if setting.of(&member.me) == on {
-                return Ok(());
-            }
-            let mut row = participant::ActiveModel { id: Set(member.me.id), ..Default::default() };
-            match setting {
-                Setting::Muted => row.muted = Set(on),
-                Setting::Pinned => row.pinned = Set(on),
-                Setting::Archived => row.archived = Set(on),
-            }
-            row.update(&batch.tx).await?;
-            batch.log(EventType::SettingsChanged, id, me, Fact::Settings);
-            Ok(())
-        })
+    let set = cx.chat.write(async move |batch: &mut Batch| {
+        let member = access::member(&batch.tx, me, id).await?;
+        if setting.of(&member.me) == on {
+            return Ok(());
+        }
+        let mut row = participant::ActiveModel { id: Set(member.me.id), ..Default::default() };
+        match setting {
+            Setting::Muted => row.muted = Set(on),
+            Setting::Pinned => row.pinned = Set(on),
+            Setting::Archived => row.archived = Set(on),
+        }
+        row.update(&batch.tx).await?;
+        batch.append(EventType::SettingsChanged, id, me, Fact::Settings);
+        Ok(())
     });
     set.await?;
     get(cx, id).await

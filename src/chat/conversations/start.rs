@@ -3,15 +3,27 @@
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
 use serde::Deserialize;
 
-use super::{Conversation, Described, Opened, get};
+use super::described::Described;
+use super::lookup::get;
+use crate::chat::Cx;
 use crate::chat::event::{EventType, Fact};
 use crate::chat::rate_limit::Limited;
+use crate::chat::users;
+use crate::chat::views::conversation::Conversation;
+use crate::chat::views::user;
 use crate::chat::writer::Batch;
-use crate::chat::{Cx, users};
 use crate::entity::conversation::{self, ConversationType};
 use crate::entity::participant::{self, Role};
 use crate::error::{Error, Result};
 use crate::id::{ConversationId, UserId};
+
+/// What opening or creating came to.
+#[derive(Debug, Clone)]
+pub struct Opened {
+    pub conversation: Conversation,
+    /// Whether it was made by this call.
+    pub created: bool,
+}
 
 /// A group to be.
 #[derive(Debug, Clone, Default, Deserialize, async_graphql::InputObject)]
@@ -40,8 +52,8 @@ pub struct CreateGroup {
 pub async fn create_group(cx: &Cx, input: CreateGroup) -> Result<Conversation> {
     let group = Group::check(cx, input)?;
     cx.chat.limits.take(cx.me(), Limited::Creations)?;
-    users::must_exist(&cx.reader(), &group.others).await?;
-    let id = cx.chat.change(move |batch| Box::pin(async move { group.create(batch).await })).await?;
+    user::must_exist(&cx.reader(), &group.others).await?;
+    let id = cx.chat.write(async move |batch: &mut Batch| group.create(batch).await).await?;
     get(cx, id).await
 }
 
@@ -51,15 +63,12 @@ pub async fn create_group(cx: &Cx, input: CreateGroup) -> Result<Conversation> {
 /// Those of [`create_group`].
 pub async fn create_first_group(cx: &Cx, input: CreateGroup) -> Result<Option<Conversation>> {
     let group = Group::check(cx, input)?;
-    users::must_exist(&cx.reader(), &group.others).await?;
-    let created = cx.chat.change(move |batch| {
-        Box::pin(async move {
-            match conversation::Entity::find().one(&batch.tx).await? {
-                Some(_) => Ok(None),
-                None => group.create(batch).await.map(Some),
-            }
-        })
-    });
+    user::must_exist(&cx.reader(), &group.others).await?;
+    let created =
+        cx.chat.write(async move |batch: &mut Batch| match conversation::Entity::find().one(&batch.tx).await? {
+            Some(_) => Ok(None),
+            None => group.create(batch).await.map(Some),
+        });
     match created.await? {
         Some(id) => get(cx, id).await.map(Some),
         None => Ok(None),
@@ -141,22 +150,20 @@ pub async fn open_direct(cx: &Cx, other: UserId) -> Result<Opened> {
     if let Some(id) = existing(db, me, other).await? {
         return Ok(Opened { conversation: get(cx, id).await?, created: false });
     }
-    users::must_exist(db, &[other]).await?;
+    user::must_exist(db, &[other]).await?;
     let most = i32::try_from(cx.chat.config.chat.max_file_size_mb).unwrap_or(i32::MAX);
-    let opened = cx.chat.change(move |batch| {
-        Box::pin(async move {
-            // Whoever raced us to the writer has made it by now; the unique pair in the database is the belt.
-            if let Some(id) = existing(&batch.tx, me, other).await? {
-                return Ok((id, false));
-            }
-            let row = conversation::ActiveModel {
-                direct_low: Set(Some(me.min(other).get())),
-                direct_high: Set(Some(me.max(other).get())),
-                max_file_size_mb: Set(most),
-                ..blank(batch, ConversationType::Direct, me)
-            };
-            Ok((insert(batch, row, me, vec![(me, Role::Member), (other, Role::Member)]).await?, true))
-        })
+    let opened = cx.chat.write(async move |batch: &mut Batch| {
+        // Whoever raced us to the writer has made it by now; the unique pair in the database is the belt.
+        if let Some(id) = existing(&batch.tx, me, other).await? {
+            return Ok((id, false));
+        }
+        let row = conversation::ActiveModel {
+            direct_low: Set(Some(me.min(other).get())),
+            direct_high: Set(Some(me.max(other).get())),
+            max_file_size_mb: Set(most),
+            ..blank(batch, ConversationType::Direct, me)
+        };
+        Ok((insert(batch, row, me, vec![(me, Role::Member), (other, Role::Member)]).await?, true))
     });
     let (id, created) = opened.await?;
     Ok(Opened { conversation: get(cx, id).await?, created })
@@ -205,6 +212,6 @@ async fn insert(
     participant::Entity::insert_many(rows).exec_without_returning(&batch.tx).await?;
     let id = ConversationId::stored(row.id);
     let participants = people.into_iter().map(|(user, _)| user).collect();
-    batch.log(EventType::ConversationCreated, id, me, Fact::Conversation { participants });
+    batch.append(EventType::ConversationCreated, id, me, Fact::Conversation { participants });
     Ok(id)
 }

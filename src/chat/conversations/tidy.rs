@@ -5,6 +5,7 @@ use sea_orm::sea_query::{Expr, Func};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use crate::chat::Chat;
+use crate::chat::writer::Batch;
 use crate::entity::{conversation, message};
 use crate::error::Result;
 
@@ -42,26 +43,24 @@ pub(crate) async fn tidy(chat: &Chat) -> Result<bool> {
         .all(db)
         .await?;
     let (until, complete) = portion(&rows);
-    let tidied = chat.change(move |batch| {
-        Box::pin(async move {
-            let next = if complete { None } else { until };
-            let mine = conversation::Entity::update_many()
-                .col_expr(conversation::Column::UntidiedFrom, Expr::value(next))
-                .filter(conversation::Column::Id.eq(group))
-                // Another process may have been here meanwhile.
-                .filter(conversation::Column::UntidiedFrom.eq(from));
-            if let (1, Some(until)) = (mine.exec(&batch.tx).await?.rows_affected, until) {
-                message::Entity::update_many()
-                    .col_expr(message::Column::SearchWords, Expr::value(Option::<String>::None))
-                    .filter(message::Column::ConversationId.eq(group))
-                    .filter(message::Column::Id.gt(from))
-                    .filter(message::Column::Id.lte(until))
-                    .filter(message::Column::SearchWords.is_not_null())
-                    .exec(&batch.tx)
-                    .await?;
-            }
-            Ok(())
-        })
+    let tidied = chat.write(async move |batch: &mut Batch| {
+        let next = if complete { None } else { until };
+        let mine = conversation::Entity::update_many()
+            .col_expr(conversation::Column::UntidiedFrom, Expr::value(next))
+            .filter(conversation::Column::Id.eq(group))
+            // Another process may have been here meanwhile.
+            .filter(conversation::Column::UntidiedFrom.eq(from));
+        if let (1, Some(until)) = (mine.exec(&batch.tx).await?.rows_affected, until) {
+            message::Entity::update_many()
+                .col_expr(message::Column::SearchWords, Expr::value(Option::<String>::None))
+                .filter(message::Column::ConversationId.eq(group))
+                .filter(message::Column::Id.gt(from))
+                .filter(message::Column::Id.lte(until))
+                .filter(message::Column::SearchWords.is_not_null())
+                .exec(&batch.tx)
+                .await?;
+        }
+        Ok(())
     });
     tidied.await?;
     Ok(true)

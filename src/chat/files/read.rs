@@ -6,8 +6,10 @@ use std::ops::Range;
 use futures_util::{StreamExt, stream};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Statement};
 
-use super::{File, Part, not_found};
+use super::stored::not_found;
+use super::url_signer::Part;
 use crate::chat::access;
+use crate::chat::views::file::File;
 use crate::chat::{Chat, Cx};
 use crate::entity::file;
 use crate::error::Result;
@@ -20,7 +22,7 @@ use crate::store::blobs::{Blobs, ByteStream};
 /// `NotFound` for one that does not exist or that the caller may not read.
 pub async fn get(cx: &Cx, id: FileId) -> Result<File> {
     let row = readable(cx, id).await?;
-    Ok(File::of(row, &cx.chat.links, crate::chat::now()))
+    Ok(File::of(row, &cx.chat.signer, crate::chat::clock::now()))
 }
 
 /// The bytes of a file or of its small picture, for the caller.
@@ -37,7 +39,7 @@ pub async fn open(cx: &Cx, id: FileId, part: Part) -> Result<Bytes> {
 /// # Errors
 /// `NotFound` for a link that is over or was not signed here for this very part, and for a file that is deleted.
 pub async fn follow(chat: &Chat, id: FileId, part: Part, expires: &str, signature: &str) -> Result<Bytes> {
-    if !chat.links.opens(id, part, expires, signature) {
+    if !chat.signer.verify(id, part, expires, signature) {
         return Err(not_found());
     }
     Bytes::of(&chat.blobs, standing(&chat.store.reader_for_strangers(), id).await?, part).await

@@ -5,7 +5,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::sea_query::{Expr, ExprTrait, Query};
 use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
-use crate::chat::{Chat, now};
+use crate::chat::Chat;
+use crate::chat::clock::now;
+use crate::chat::writer::Batch;
 use crate::entity::{attachment, file};
 use crate::error::Result;
 
@@ -50,13 +52,11 @@ async fn give_up(chat: &Chat, judged: Option<DateTime<Utc>>, until: DateTime<Utc
     if ids.is_empty() {
         return Ok(0);
     }
-    let given_up = chat.change(move |batch| {
-        Box::pin(async move {
-            let update = file::Entity::update_many().col_expr(file::Column::DeletedAt, Expr::value(batch.now));
-            // One that was sent a moment ago is not given up.
-            update.filter(file::Column::Id.is_in(ids)).filter(waiting).exec(&batch.tx).await?;
-            Ok(())
-        })
+    let given_up = chat.write(async move |batch: &mut Batch| {
+        let update = file::Entity::update_many().col_expr(file::Column::DeletedAt, Expr::value(batch.now));
+        // One that was sent a moment ago is not given up.
+        update.filter(file::Column::Id.is_in(ids)).filter(waiting).exec(&batch.tx).await?;
+        Ok(())
     });
     given_up.await?;
     Ok(count)
@@ -88,12 +88,25 @@ async fn remove(chat: &Chat) -> Result<u64> {
     }
     let ids: Vec<i64> = given_up.iter().map(|row| row.id).collect();
     let count = ids.len() as u64;
-    let removed = chat.change(move |batch| {
-        Box::pin(async move {
-            file::Entity::delete_many().filter(file::Column::Id.is_in(ids)).exec(&batch.tx).await?;
-            Ok(())
-        })
+    let removed = chat.write(async move |batch: &mut Batch| {
+        file::Entity::delete_many().filter(file::Column::Id.is_in(ids)).exec(&batch.tx).await?;
+        Ok(())
     });
     removed.await?;
     Ok(count)
+}
+
+/// Marks files as deleted that no message holds any more; their bytes are swept. However many messages hold one, it is
+/// enough to find the first.
+pub(crate) async fn release(batch: &Batch, files: Vec<i64>) -> Result<()> {
+    if files.is_empty() {
+        return Ok(());
+    }
+    file::Entity::update_many()
+        .col_expr(file::Column::DeletedAt, Expr::value(batch.now))
+        .filter(file::Column::Id.is_in(files))
+        .filter(unattached())
+        .exec(&batch.tx)
+        .await?;
+    Ok(())
 }

@@ -7,11 +7,14 @@ use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait};
 use sha2::{Digest, Sha256};
 
 use super::kind::{HEAD, Kind, Text};
-use super::{File, Limits, thumbnail};
+use super::limits::Limits;
+use super::thumbnail;
 use crate::chat::Cx;
 use crate::chat::access;
 use crate::chat::rate_limit::Limited;
 use crate::chat::text;
+use crate::chat::views::file::File;
+use crate::chat::writer::Batch;
 use crate::entity::{conversation, file};
 use crate::error::{Error, Result};
 use crate::id::ConversationId;
@@ -130,17 +133,15 @@ impl Upload {
         row.width = Set(picture.as_ref().map(|made| made.width));
         row.height = Set(picture.as_ref().map(|made| made.height));
         row.deleted_at = Set(None);
-        let links = self.cx.chat.links.clone();
-        let kept = self.cx.chat.change(move |batch| {
-            Box::pin(async move {
-                row.created_at = Set(batch.now);
-                // A row that was swept meanwhile is not there to be updated.
-                let row = row.update(&batch.tx).await.map_err(|cause| match cause {
-                    sea_orm::DbErr::RecordNotUpdated => Error::unavailable(),
-                    cause => cause.into(),
-                })?;
-                Ok(File::of(row, &links, batch.now))
-            })
+        let links = self.cx.chat.signer.clone();
+        let kept = self.cx.chat.write(async move |batch: &mut Batch| {
+            row.created_at = Set(batch.now);
+            // A row that was swept meanwhile is not there to be updated.
+            let row = row.update(&batch.tx).await.map_err(|cause| match cause {
+                sea_orm::DbErr::RecordNotUpdated => Error::unavailable(),
+                cause => cause.into(),
+            })?;
+            Ok(File::of(row, &links, batch.now))
         });
         kept.await
     }
@@ -151,7 +152,7 @@ impl Upload {
         // Text that is none in the end is refused then.
         self.limits.must_take(kind.name(&Text::default()))?;
         let key = blobs::new_key();
-        let now = crate::chat::now();
+        let now = crate::chat::clock::now();
         let row = file::ActiveModel {
             uploader_id: Set(self.cx.me().get()),
             storage_key: Set(key.clone()),
@@ -164,9 +165,10 @@ impl Upload {
             deleted_at: Set(Some(now + SLOWEST)),
             ..Default::default()
         };
-        let begun = self.cx.chat.change(move |batch| {
-            Box::pin(async move { Ok(file::Entity::insert(row).exec_with_returning(&batch.tx).await?) })
-        });
+        let begun = self
+            .cx
+            .chat
+            .write(async move |batch: &mut Batch| Ok(file::Entity::insert(row).exec_with_returning(&batch.tx).await?));
         let row = begun.await?;
         let mut writing = self.cx.chat.blobs.write(&key);
         writing.write(&self.head.split()).await?;

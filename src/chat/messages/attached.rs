@@ -3,11 +3,11 @@
 use sea_orm::sea_query::{Expr, ExprTrait, Query};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
-use super::Message;
 use super::read::read;
 use crate::chat::Cx;
 use crate::chat::access;
 use crate::chat::page::{Page, Window};
+use crate::chat::views::message::Message;
 use crate::entity::attachment;
 use crate::entity::message::{self, Column};
 use crate::error::Result;

@@ -2,13 +2,15 @@
 
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
 
-use super::{Message, find, load, must_stand};
+use super::find::{find, must_stand};
 use crate::chat::Cx;
 use crate::chat::access::Action;
 use crate::chat::event::{EventType, Fact};
-use crate::chat::files::{self, Links};
+use crate::chat::files::sweep::release;
+use crate::chat::files::url_signer::UrlSigner;
 use crate::chat::rate_limit::Limited;
 use crate::chat::text;
+use crate::chat::views::message::{Message, load};
 use crate::chat::writer::Batch;
 use crate::entity::conversation::ConversationType;
 use crate::entity::{attachment, message, reaction};
@@ -25,22 +27,20 @@ pub async fn edit(cx: &Cx, id: MessageId, content: String) -> Result<Message> {
     // Whether it may be empty depends on its attachments; the length does not, and is checked before the queue.
     text::content(&content, longest, true)?;
     cx.chat.limits.take(me, Limited::Messages)?;
-    let edited = cx.chat.change(move |batch| {
-        Box::pin(async move {
-            let (row, _) = find(&batch.tx, me, id).await?;
-            must_be_mine(&row, me, "Only its sender can edit a message")?;
-            must_stand(&row)?;
-            let attachments = attachment::Entity::find().filter(attachment::Column::MessageId.eq(id.get()));
-            let has_attachments = attachments.one(&batch.tx).await?.is_some();
-            let content = text::content(&content, longest, has_attachments)?;
-            let mut row: message::ActiveModel = row.into();
-            row.search_words = Set(content.as_deref().map(text::words));
-            row.content = Set(content);
-            row.is_edited = Set(true);
-            row.edited_at = Set(Some(batch.now));
-            let row = row.update(&batch.tx).await?;
-            announce(batch, row, me, EventType::MessageUpdated).await
-        })
+    let edited = cx.chat.write(async move |batch: &mut Batch| {
+        let (row, _) = find(&batch.tx, me, id).await?;
+        must_be_mine(&row, me, "Only its sender can edit a message")?;
+        must_stand(&row)?;
+        let attachments = attachment::Entity::find().filter(attachment::Column::MessageId.eq(id.get()));
+        let has_attachments = attachments.one(&batch.tx).await?.is_some();
+        let content = text::content(&content, longest, has_attachments)?;
+        let mut row: message::ActiveModel = row.into();
+        row.search_words = Set(content.as_deref().map(text::words));
+        row.content = Set(content);
+        row.is_edited = Set(true);
+        row.edited_at = Set(Some(batch.now));
+        let row = row.update(&batch.tx).await?;
+        announce(batch, row, me, EventType::MessageUpdated).await
     });
     edited.await
 }
@@ -53,24 +53,22 @@ pub async fn delete(cx: &Cx, id: MessageId) -> Result<Message> {
     let (db, me) = (&cx.reader(), cx.me());
     let row = deletable(db, id, me).await?;
     if row.is_deleted {
-        return tombstone(db, &cx.chat.links, row, me).await;
+        return tombstone(db, &cx.chat.signer, row, me).await;
     }
-    let deleted = cx.chat.change(move |batch| {
-        Box::pin(async move {
-            let row = deletable(&batch.tx, id, me).await?;
-            if row.is_deleted {
-                return tombstone(&batch.tx, &batch.writer.links, row, me).await;
-            }
-            let mut row: message::ActiveModel = row.into();
-            row.content = Set(None);
-            row.metadata = Set(None);
-            row.search_words = Set(None);
-            row.is_deleted = Set(true);
-            row.deleted_at = Set(Some(batch.now));
-            let row = row.update(&batch.tx).await?;
-            strip(batch, id).await?;
-            announce(batch, row, me, EventType::MessageDeleted).await
-        })
+    let deleted = cx.chat.write(async move |batch: &mut Batch| {
+        let row = deletable(&batch.tx, id, me).await?;
+        if row.is_deleted {
+            return tombstone(&batch.tx, &batch.tools.signer, row, me).await;
+        }
+        let mut row: message::ActiveModel = row.into();
+        row.content = Set(None);
+        row.metadata = Set(None);
+        row.search_words = Set(None);
+        row.is_deleted = Set(true);
+        row.deleted_at = Set(Some(batch.now));
+        let row = row.update(&batch.tx).await?;
+        strip(batch, id).await?;
+        announce(batch, row, me, EventType::MessageDeleted).await
     });
     deleted.await
 }
@@ -84,7 +82,7 @@ async fn deletable(db: &impl ConnectionTrait, id: MessageId, me: UserId) -> Resu
     Ok(row)
 }
 
-async fn tombstone(db: &impl ConnectionTrait, links: &Links, row: message::Model, me: UserId) -> Result<Message> {
+async fn tombstone(db: &impl ConnectionTrait, links: &UrlSigner, row: message::Model, me: UserId) -> Result<Message> {
     let complete = load(db, links, vec![row]).await?.pop();
     Ok(complete.ok_or_else(Error::internal)?.for_viewer(me))
 }
@@ -94,7 +92,7 @@ async fn strip(batch: &Batch, id: MessageId) -> Result<()> {
     reaction::Entity::delete_many().filter(reaction::Column::MessageId.eq(id.get())).exec(&batch.tx).await?;
     let held = attachment::Entity::find().filter(attachment::Column::MessageId.eq(id.get())).all(&batch.tx).await?;
     attachment::Entity::delete_many().filter(attachment::Column::MessageId.eq(id.get())).exec(&batch.tx).await?;
-    files::let_go(batch, held.into_iter().map(|row| row.file_id).collect()).await
+    release(batch, held.into_iter().map(|row| row.file_id).collect()).await
 }
 
 fn must_be_mine(row: &message::Model, me: UserId, sentence: &'static str) -> Result<()> {
@@ -104,8 +102,8 @@ fn must_be_mine(row: &message::Model, me: UserId, sentence: &'static str) -> Res
 async fn announce(batch: &mut Batch, row: message::Model, me: UserId, kind: EventType) -> Result<Message> {
     // The triggers may have touched the row after it was returned: it is read as it stands now.
     let row = message::Entity::find_by_id(row.id).one(&batch.tx).await?.ok_or_else(super::not_found)?;
-    let complete = load(&batch.tx, &batch.writer.links, vec![row]).await?.pop().ok_or_else(Error::internal)?;
+    let complete = load(&batch.tx, &batch.tools.signer, vec![row]).await?.pop().ok_or_else(Error::internal)?;
     let fact = Fact::Message(Box::new(complete.clone()));
-    batch.log(kind, complete.conversation_id, me, fact);
+    batch.append(kind, complete.conversation_id, me, fact);
     Ok(complete.for_viewer(me))
 }

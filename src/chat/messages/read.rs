@@ -8,10 +8,12 @@ use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select, Statement,
 };
 
-use super::{Message, find, find_many, load};
+use super::find::{find, find_many};
+use crate::chat::Cx;
 use crate::chat::access;
 use crate::chat::page::{Page, Window};
-use crate::chat::{self, Cx};
+use crate::chat::rows;
+use crate::chat::views::message::{Message, load};
 use crate::entity::message::{self, Column};
 use crate::error::{Error, Result};
 use crate::id::{ConversationId, MessageId};
@@ -45,7 +47,7 @@ pub(super) async fn read(cx: &Cx, rows: Select<message::Entity>, window: Window,
     if !window.is_forward() {
         page.items.reverse();
     }
-    let items = load(&cx.reader(), &cx.chat.links, page.items).await?;
+    let items = load(&cx.reader(), &cx.chat.signer, page.items).await?;
     Ok(Page { items: items.into_iter().map(|message| message.for_viewer(cx.me())).collect(), has_more: page.has_more })
 }
 
@@ -55,7 +57,7 @@ pub(super) async fn read(cx: &Cx, rows: Select<message::Entity>, window: Window,
 /// `NotFound`, `Forbidden`.
 pub async fn get(cx: &Cx, id: MessageId) -> Result<Message> {
     let (row, _) = find(&cx.reader(), cx.me(), id).await?;
-    let message = load(&cx.reader(), &cx.chat.links, vec![row]).await?.pop();
+    let message = load(&cx.reader(), &cx.chat.signer, vec![row]).await?.pop();
     Ok(message.ok_or_else(Error::internal)?.for_viewer(cx.me()))
 }
 
@@ -71,7 +73,7 @@ pub async fn must_be_of(cx: &Cx, id: MessageId, conversation: ConversationId) ->
 /// Those among `ids` that the viewer may see, for GraphQL's links.
 pub async fn many(cx: &Cx, ids: &[MessageId]) -> Result<HashMap<MessageId, Message>> {
     let db = &cx.reader();
-    let found = load(db, &cx.chat.links, find_many(db, cx.me(), ids).await?).await?;
+    let found = load(db, &cx.chat.signer, find_many(db, cx.me(), ids).await?).await?;
     Ok(found.into_iter().map(|message| (message.id, message.for_viewer(cx.me()))).collect())
 }
 
@@ -118,7 +120,7 @@ async fn first_of_each<K: Eq + Hash>(
     let values = [limit.saturating_add(1).cast_signed(), cx.me().get()].into_iter().chain(values);
     let statement = Statement::from_sql_and_values(db.get_database_backend(), sql, values.map(sea_orm::Value::from));
     let rows = message::Entity::find().from_raw_sql(statement).all(db).await?;
-    let messages = load(db, &cx.chat.links, rows).await?.into_iter().map(|message| message.for_viewer(cx.me()));
-    let grouped = chat::group(messages.filter_map(|message| Some((key(&message)?, message))));
+    let messages = load(db, &cx.chat.signer, rows).await?.into_iter().map(|message| message.for_viewer(cx.me()));
+    let grouped = rows::group(messages.filter_map(|message| Some((key(&message)?, message))));
     Ok(grouped.into_iter().map(|(key, messages)| (key, Page::cut(messages, limit))).collect())
 }

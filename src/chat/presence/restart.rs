@@ -6,23 +6,19 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QuerySelect, Statement};
 
-use super::attendance::tell_of;
+use super::announce::tell_of;
 use crate::chat::Chat;
+use crate::chat::writer::Batch;
+use crate::cluster::connections::Expected;
 use crate::entity::presence::{self, Column, PresenceStatus};
 use crate::error::Result;
+use crate::id::UserId;
 
 /// How long those who were here when the last process ended have to come back, and how long ago that may be, until their
 /// departure is told.
-const RETURN: TimeDelta = TimeDelta::seconds(15);
+const RETURN_TIME: TimeDelta = TimeDelta::seconds(15);
 /// People of whom is told at once.
-const TOLD_TOGETHER: usize = 500;
-
-/// Those who were here when the last process ended.
-pub(super) struct Expected {
-    users: Vec<i64>,
-    /// Until when they are waited for.
-    until: DateTime<Utc>,
-}
+const MAX_TOLD_TOGETHER: usize = 500;
 
 /// Writes down that those who are connected to this process are gone, with one statement. To be called when the doors
 /// are shut: nobody is here from then on.
@@ -30,21 +26,19 @@ pub(super) struct Expected {
 /// # Errors
 /// `Unavailable` without the database; then the next process finds out.
 pub(crate) async fn leave(chat: &Chat) -> Result<()> {
-    if !chat.attendance.close() {
+    if !chat.connections.close() {
         return Ok(());
     }
-    let process = chat.attendance.process().to_owned();
-    let left = chat.change(move |batch| {
-        Box::pin(async move {
-            // Somebody invisible gives no sign of life.
-            let sql = "UPDATE chat_user_presence SET seen_until = $1, \
+    let process = chat.connections.process().to_owned();
+    let left = chat.write(async move |batch: &mut Batch| {
+        // Somebody invisible gives no sign of life.
+        let sql = "UPDATE chat_user_presence SET seen_until = $1, \
                 last_seen_at = CASE WHEN status = 'OFFLINE' THEN last_seen_at ELSE $1 END \
                 WHERE held_by = $2 AND seen_until > $1";
-            let values = [batch.now.into(), process.into()];
-            let statement = Statement::from_sql_and_values(batch.tx.get_database_backend(), sql, values);
-            batch.tx.execute_raw(statement).await?;
-            Ok(())
-        })
+        let values = [batch.now.into(), process.into()];
+        let statement = Statement::from_sql_and_values(batch.tx.get_database_backend(), sql, values);
+        batch.tx.execute_raw(statement).await?;
+        Ok(())
     });
     left.await
 }
@@ -59,53 +53,46 @@ pub(crate) async fn leave(chat: &Chat) -> Result<()> {
 /// # Errors
 /// `Unavailable` without the database.
 pub(crate) async fn resume(chat: &Chat) -> Result<()> {
-    let process = chat.attendance.process().to_owned();
-    let resumed = chat.change(move |batch| {
-        Box::pin(async move {
-            let backend = batch.tx.get_database_backend();
-            let others = presence::Entity::find()
-                .select_only()
-                .column(Column::UserId)
-                .filter(Column::HeldBy.is_not_null())
-                .filter(Column::HeldBy.ne(&process))
-                .filter(Column::SeenUntil.gt(batch.now - RETURN))
-                .filter(Column::Status.ne(PresenceStatus::Offline));
-            let (others, ended) = match backend {
-                DbBackend::Postgres => (others.filter(Column::SeenUntil.lte(batch.now)), "AND seen_until <= $1"),
-                _ => (others, ""),
-            };
-            let users = others.into_tuple().all(&batch.tx).await?;
-            // A lease that ends with the last sign of life has been told of, or will be here.
-            let sql = format!(
-                "UPDATE chat_user_presence SET held_by = NULL, \
+    let process = chat.connections.process().to_owned();
+    let resumed = chat.write(async move |batch: &mut Batch| {
+        let backend = batch.tx.get_database_backend();
+        let others = presence::Entity::find()
+            .select_only()
+            .column(Column::UserId)
+            .filter(Column::HeldBy.is_not_null())
+            .filter(Column::HeldBy.ne(&process))
+            .filter(Column::SeenUntil.gt(batch.now - RETURN_TIME))
+            .filter(Column::Status.ne(PresenceStatus::Offline));
+        let (others, ended) = match backend {
+            DbBackend::Postgres => (others.filter(Column::SeenUntil.lte(batch.now)), "AND seen_until <= $1"),
+            _ => (others, ""),
+        };
+        let users: Vec<i64> = others.into_tuple().all(&batch.tx).await?;
+        let users = users.into_iter().map(UserId::stored).collect();
+        // A lease that ends with the last sign of life has been told of, or will be here.
+        let sql = format!(
+            "UPDATE chat_user_presence SET held_by = NULL, \
                  seen_until = CASE WHEN seen_until > $1 THEN last_seen_at ELSE seen_until END \
                  WHERE held_by IS NOT NULL AND held_by <> $2 {ended}"
-            );
-            let values = [batch.now.into(), process.into()];
-            batch.tx.execute_raw(Statement::from_sql_and_values(backend, sql, values)).await?;
-            Ok(Expected { users, until: batch.now + RETURN })
-        })
+        );
+        let values = [batch.now.into(), process.into()];
+        batch.tx.execute_raw(Statement::from_sql_and_values(backend, sql, values)).await?;
+        Ok(Expected { users, until: batch.now + RETURN_TIME })
     });
-    chat.attendance.expect(resumed.await?);
+    chat.connections.expect(resumed.await?);
     Ok(())
 }
 
 /// Tells of those who were expected back and did not come. To be called now and then.
 pub(super) async fn tell_of_the_gone(chat: &Arc<Chat>, now: DateTime<Utc>) -> Result<()> {
-    let Some(expected) = chat.attendance.no_longer_expected(now) else { return Ok(()) };
+    let Some(expected) = chat.connections.no_longer_expected(now) else { return Ok(()) };
     let db = &chat.store.reader();
-    for users in expected.users.chunks(TOLD_TOGETHER) {
+    for users in expected.users.chunks(MAX_TOLD_TOGETHER) {
         let gone = presence::Entity::find()
-            .filter(Column::UserId.is_in(users.iter().copied()))
+            .filter(Column::UserId.is_in(users.iter().map(|user| user.get())))
             .filter(Column::SeenUntil.lte(now))
             .filter(Column::Status.ne(PresenceStatus::Offline));
         tell_of(chat, db, gone.all(db).await?, now).await?;
     }
     Ok(())
-}
-
-impl Expected {
-    pub fn is_over(&self, now: DateTime<Utc>) -> bool {
-        self.until <= now
-    }
 }

@@ -5,10 +5,11 @@ use std::collections::HashMap;
 use sea_orm::sea_query::SelectStatement;
 use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait};
 
-use super::Presence;
 use crate::chat::access;
 use crate::chat::page;
-use crate::chat::{self, Cx, users};
+use crate::chat::views::presence::Presence;
+use crate::chat::views::user;
+use crate::chat::{Cx, clock};
 use crate::config::Visibility;
 use crate::entity::participant;
 use crate::entity::presence::{self, Column, PresenceStatus};
@@ -16,14 +17,14 @@ use crate::error::{Error, Result};
 use crate::id::UserId;
 
 /// Users asked for at once, at most.
-const MOST: usize = 500;
+const MAX_USERS: usize = 500;
 
 /// Somebody's presence.
 ///
 /// # Errors
 /// `NotFound` for a stranger and for an unknown user alike.
 pub async fn of(cx: &Cx, user: UserId) -> Result<Presence> {
-    of_many(cx, &[user]).await?.pop().ok_or_else(|| users::not_found(user))
+    of_many(cx, &[user]).await?.pop().ok_or_else(|| user::not_found(user))
 }
 
 /// The presence of those among `asked` whom the caller may see, in that order.
@@ -31,15 +32,15 @@ pub async fn of(cx: &Cx, user: UserId) -> Result<Presence> {
 /// # Errors
 /// `BadRequest` for more than 500.
 pub async fn of_many(cx: &Cx, asked: &[UserId]) -> Result<Vec<Presence>> {
-    if asked.len() > MOST {
-        return Err(Error::bad_request(format!("At most {MOST} users can be asked for at once")));
+    if asked.len() > MAX_USERS {
+        return Err(Error::bad_request(format!("At most {MAX_USERS} users can be asked for at once")));
     }
     let visible = visible(cx, asked).await?;
     let db = &cx.reader();
-    let users = users::by_ids(db, &visible).await?;
+    let users = user::by_ids(db, &visible).await?;
     let rows = presence::Entity::find().filter(Column::UserId.is_in(visible.iter().map(|id| id.get()))).all(db).await?;
     let rows: HashMap<i64, presence::Model> = rows.into_iter().map(|row| (row.user_id, row)).collect();
-    let now = chat::now();
+    let now = clock::now();
     let seen = visible.iter().filter_map(|id| Some(Presence::of(users.get(id)?, rows.get(&id.get()), now)));
     Ok(seen.collect())
 }
@@ -48,7 +49,7 @@ pub async fn of_many(cx: &Cx, asked: &[UserId]) -> Result<Vec<Presence>> {
 pub async fn online(cx: &Cx, after: Option<UserId>, limit: u64) -> Result<page::Page<Presence>> {
     let db = &cx.reader();
     let mut rows = presence::Entity::find()
-        .filter(Column::SeenUntil.gt(chat::now()))
+        .filter(Column::SeenUntil.gt(clock::now()))
         .filter(Column::Status.ne(PresenceStatus::Offline))
         .filter(Column::UserId.gt(after.map_or(0, UserId::get)));
     if cx.chat.config.presence.visibility == Visibility::Shared {
@@ -57,9 +58,8 @@ pub async fn online(cx: &Cx, after: Option<UserId>, limit: u64) -> Result<page::
     }
     let rows = rows.order_by_asc(Column::UserId).limit(limit + 1).all(db).await?;
     let page = page::Page::cut(rows, limit);
-    let users =
-        users::by_ids(db, &page.items.iter().map(|row| UserId::stored(row.user_id)).collect::<Vec<_>>()).await?;
-    let now = chat::now();
+    let users = user::by_ids(db, &page.items.iter().map(|row| UserId::stored(row.user_id)).collect::<Vec<_>>()).await?;
+    let now = clock::now();
     Ok(page.map(|rows| {
         rows.iter()
             .filter_map(|row| Some(Presence::of(users.get(&UserId::stored(row.user_id))?, Some(row), now)))

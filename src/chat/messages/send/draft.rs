@@ -1,23 +1,56 @@
-//! A message that is in form: the checks that need no database.
+//! What somebody wants to send, and the checks of it that need no database.
 
 use std::collections::HashSet;
 
+use serde::Deserialize;
 use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 
-use super::SendMessage;
 use crate::chat::text;
+use crate::chat::views::message::Message;
 use crate::entity::message::MessageType;
 use crate::error::{Error, Result};
-use crate::id::{FileId, MessageId};
+use crate::id::{ConversationId, FileId, MessageId, UserId};
+
+/// What somebody wants to send (reference, SendMessageRequest; contract §4). Unknown fields are ignored.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct SendMessage {
+    /// Up to 10,000 characters; may be left out where there are attachments.
+    pub content: Option<String>,
+    /// `TEXT` where nothing is said; `SYSTEM` is not for callers.
+    pub message_type: Option<MessageType>,
+    pub parent_message_id: Option<MessageId>,
+    /// Up to 10 files that the caller uploaded.
+    pub attachment_ids: Option<Vec<FileId>>,
+    /// A JSON object of up to 8 KiB.
+    pub metadata: Option<Json>,
+    /// Up to 64 characters: repeating it within 24 hours makes no second message.
+    pub temp_id: Option<String>,
+}
+
+/// What sending came to.
+#[derive(Debug, Clone)]
+pub struct Sent {
+    pub message: Message,
+    /// Whether the message was there already, sent before under the same `tempId`.
+    pub repeated: bool,
+}
+
+/// A checked message on its way to the writer.
+pub struct Outgoing {
+    pub conversation: ConversationId,
+    pub sender: UserId,
+    pub draft: Draft,
+}
 
 /// Attachments of a message, and bytes of its metadata, at most.
-const MOST_ATTACHMENTS: usize = 10;
-const MOST_METADATA: usize = 8 * 1024;
+const MAX_ATTACHMENTS: usize = 10;
+const MAX_METADATA_BYTES: usize = 8 * 1024;
 
 /// What is to be sent.
 #[derive(Clone)]
-pub(super) struct Draft {
+pub struct Draft {
     pub content: Option<String>,
     pub kind: MessageType,
     pub parent: Option<MessageId>,
@@ -28,7 +61,7 @@ pub(super) struct Draft {
 
 /// A `tempId` with the digest of the raw input that it stands for.
 #[derive(Clone)]
-pub(super) struct Temp {
+pub struct Temp {
     pub id: String,
     pub digest: String,
 }
@@ -46,8 +79,8 @@ impl Draft {
         let mut files = input.attachment_ids.unwrap_or_default();
         let mut met = HashSet::new();
         files.retain(|file| met.insert(*file));
-        if files.len() > MOST_ATTACHMENTS {
-            return Err(Error::bad_request(format!("A message takes at most {MOST_ATTACHMENTS} attachments")));
+        if files.len() > MAX_ATTACHMENTS {
+            return Err(Error::bad_request(format!("A message takes at most {MAX_ATTACHMENTS} attachments")));
         }
         let content = text::content(input.content.as_deref().unwrap_or_default(), longest, !files.is_empty())?;
         let metadata = input.metadata.map(check_metadata).transpose()?.flatten();
@@ -63,7 +96,7 @@ fn check_metadata(metadata: Json) -> Result<Option<Json>> {
         _ => return Err(Error::bad_request("metadata must be a JSON object")),
     }
     let written = metadata.to_string();
-    if written.len() > MOST_METADATA {
+    if written.len() > MAX_METADATA_BYTES {
         return Err(Error::bad_request("metadata must not be larger than 8 KiB"));
     }
     if text::holds_nul(&metadata) {

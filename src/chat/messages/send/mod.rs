@@ -1,64 +1,30 @@
 //! Sending: a checked message waits for the writer, which takes all that are waiting with many rows to a statement.
 
-mod draft;
-mod known;
+pub mod draft;
+mod preloaded;
 
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
+use futures_util::future::LocalBoxFuture;
 use sea_orm::{ActiveValue::Set, DbErr, EntityTrait};
-use serde::Deserialize;
-use serde_json::Value as Json;
-use tokio::sync::oneshot;
 
-use super::Message;
 use crate::chat::event::{EventType, Fact};
-use crate::chat::files::{self, Attachment, Stored};
+use crate::chat::files::stored::Stored;
 use crate::chat::rate_limit::Limited;
 use crate::chat::text;
-use crate::chat::writer::{Batch, Change};
+use crate::chat::views::file::{self, Attachment};
+use crate::chat::views::message::Message;
+use crate::chat::writer::{Batch, Input, Job};
 use crate::chat::{Cx, typing};
 use crate::config::fault;
 use crate::entity::attachment;
-use crate::entity::message::{self, MessageType};
+use crate::entity::message::{self};
 use crate::error::Result;
-use crate::id::{ConversationId, FileId, MessageId, UserId};
+use crate::id::{ConversationId, MessageId, UserId};
 
-use draft::Draft;
-use known::{Known, Verdict, other_input};
-
-/// What somebody wants to send (reference, SendMessageRequest; contract §4). Unknown fields are ignored.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct SendMessage {
-    /// Up to 10,000 characters; may be left out where there are attachments.
-    pub content: Option<String>,
-    /// `TEXT` where nothing is said; `SYSTEM` is not for callers.
-    pub message_type: Option<MessageType>,
-    pub parent_message_id: Option<MessageId>,
-    /// Up to 10 files that the caller uploaded.
-    pub attachment_ids: Option<Vec<FileId>>,
-    /// A JSON object of up to 8 KiB.
-    pub metadata: Option<Json>,
-    /// Up to 64 characters: repeating it within 24 hours makes no second message.
-    pub temp_id: Option<String>,
-}
-
-/// What sending came to.
-#[derive(Debug, Clone)]
-pub struct Sent {
-    pub message: Message,
-    /// Whether the message was there already, sent before under the same `tempId`.
-    pub repeated: bool,
-}
-
-/// A checked message on its way to the writer.
-pub struct Job {
-    conversation: ConversationId,
-    sender: UserId,
-    draft: Draft,
-    pub(in crate::chat) answer: oneshot::Sender<Result<Sent>>,
-}
+use draft::{Draft, Outgoing, SendMessage, Sent};
+use preloaded::{Preloaded, Verdict, other_input};
 
 /// Sends a message. Answered after the commit, with the complete message.
 ///
@@ -72,29 +38,40 @@ pub async fn send(cx: &Cx, conversation: ConversationId, input: SendMessage) -> 
         cx.chat.limits.take(cx.me(), Limited::Messages)?;
     }
     let sender = cx.me();
-    let sent = cx.chat.queue.run(|answer| Change::Send(Job { conversation, sender, draft, answer })).await?;
+    let sent = cx
+        .chat
+        .queue
+        .run(|answer| Job::Together(Input { input: Outgoing { conversation, sender, draft }, answer }))
+        .await?;
     if !sent.repeated {
         typing::ended(&cx.chat, conversation, sender).await;
     }
     Ok(sent)
 }
 
-/// The writer's part: answers each job with its own outcome.
+/// The writer's part: answers each input with its own outcome.
 ///
 /// # Errors
 /// A statement that failed for all of them.
-pub(in crate::chat) async fn apply(batch: &mut Batch, jobs: &[&Job]) -> Result<Vec<Result<Sent>>, DbErr> {
-    let known = Known::read(batch, jobs).await?;
-    let mut outcomes = Vec::with_capacity(jobs.len());
+pub fn apply<'b>(
+    batch: &'b mut Batch,
+    inputs: &'b [&'b Outgoing],
+) -> LocalBoxFuture<'b, Result<Vec<Result<Sent>>, DbErr>> {
+    Box::pin(send_together(batch, inputs))
+}
+
+async fn send_together(batch: &mut Batch, inputs: &[&Outgoing]) -> Result<Vec<Result<Sent>>, DbErr> {
+    let preloaded = Preloaded::read(batch, inputs).await?;
+    let mut outcomes = Vec::with_capacity(inputs.len());
     let mut rows = Vec::new();
     let mut attached = Vec::new();
     let mut fresh: Vec<(usize, Message)> = Vec::new();
     let mut twins = Vec::new();
     let mut taken: HashMap<(UserId, ConversationId, &str), (usize, &str)> = HashMap::new();
-    for (place, job) in jobs.iter().enumerate() {
+    for (place, input) in inputs.iter().enumerate() {
         // The same tempId twice in one batch: the second repeats the first.
-        if let Some(temp) = &job.draft.temp
-            && let Some((first, digest)) = taken.get(&(job.sender, job.conversation, temp.id.as_str()))
+        if let Some(temp) = &input.draft.temp
+            && let Some((first, digest)) = taken.get(&(input.sender, input.conversation, temp.id.as_str()))
         {
             if *digest == temp.digest {
                 twins.push((place, *first));
@@ -102,14 +79,14 @@ pub(in crate::chat) async fn apply(batch: &mut Batch, jobs: &[&Job]) -> Result<V
             outcomes.push(Err(other_input()));
             continue;
         }
-        outcomes.push(match known.judge(batch, job) {
+        outcomes.push(match preloaded.judge(batch, input) {
             Ok(Verdict::Repeats(message)) => Ok(Sent { message: *message, repeated: true }),
             Ok(Verdict::New { sender_name, files }) => {
-                let message = job.message(batch.next_message_id(), batch.now, sender_name, &files);
-                rows.push(job.row(&message));
+                let message = input.message(batch.next_message_id(), batch.now, sender_name, &files);
+                rows.push(input.row(&message));
                 attached.extend(files.iter().enumerate().map(|(ordinal, file)| file.attach(message.id, ordinal)));
-                if let Some(temp) = &job.draft.temp {
-                    taken.insert((job.sender, job.conversation, &temp.id), (place, &temp.digest));
+                if let Some(temp) = &input.draft.temp {
+                    taken.insert((input.sender, input.conversation, &temp.id), (place, &temp.digest));
                 }
                 fresh.push((place, message.clone()));
                 Ok(Sent { message, repeated: false })
@@ -117,7 +94,7 @@ pub(in crate::chat) async fn apply(batch: &mut Batch, jobs: &[&Job]) -> Result<V
             Err(error) => Err(error),
         });
     }
-    known.free_old_temp_ids(batch).await?;
+    preloaded.free_old_temp_ids(batch).await?;
     write(batch, rows, attached, &mut fresh).await?;
     if fault::is_on("ids-against-the-log") {
         fresh.reverse();
@@ -125,7 +102,7 @@ pub(in crate::chat) async fn apply(batch: &mut Batch, jobs: &[&Job]) -> Result<V
     for (place, message) in fresh {
         outcomes[place] = Ok(Sent { message: message.clone(), repeated: false });
         let (conversation, sender) = (message.conversation_id, message.sender_id);
-        batch.log(EventType::MessageSent, conversation, sender, Fact::Message(Box::new(message)));
+        batch.append(EventType::MessageSent, conversation, sender, Fact::Message(Box::new(message)));
     }
     for (place, first) in twins {
         outcomes[place] = outcomes[first].clone().map(|sent| Sent { repeated: true, ..sent });
@@ -133,7 +110,7 @@ pub(in crate::chat) async fn apply(batch: &mut Batch, jobs: &[&Job]) -> Result<V
     Ok(outcomes)
 }
 
-/// Inserts everything; the ids of attachments are known only after that.
+/// Inserts everything; the ids of attachments are preloaded only after that.
 async fn write(
     batch: &Batch,
     rows: Vec<message::ActiveModel>,
@@ -149,16 +126,15 @@ async fn write(
     }
     attachment::Entity::insert_many(attached).exec_without_returning(&batch.tx).await?;
     let ids: Vec<i64> = fresh.iter().map(|(_, message)| message.id.get()).collect();
-    let mut complete = files::attached(&batch.tx, &batch.writer.links, &ids)
-        .await
-        .map_err(|error| DbErr::Custom(error.to_string()))?;
+    let mut complete =
+        file::attached(&batch.tx, &batch.tools.signer, &ids).await.map_err(|error| DbErr::Custom(error.to_string()))?;
     for (_, message) in fresh {
         message.attachments = complete.remove(&message.id.get()).unwrap_or_default();
     }
     Ok(())
 }
 
-impl Job {
+impl Outgoing {
     fn message(&self, id: MessageId, now: DateTime<Utc>, sender_name: String, files: &[Stored]) -> Message {
         Message {
             id,

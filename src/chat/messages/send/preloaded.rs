@@ -6,14 +6,15 @@ use chrono::TimeDelta;
 use sea_orm::sea_query::{Condition, Expr, ExprTrait};
 use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter};
 
-use super::Job;
+use super::draft::Outgoing;
 use super::draft::Temp;
-use crate::chat;
 use crate::chat::access;
-use crate::chat::files::{self, Stored};
-use crate::chat::messages::{Message, load, must_stand};
+use crate::chat::files::stored::{self, Stored};
+use crate::chat::messages::find::must_stand;
 use crate::chat::rate_limit::Limited;
-use crate::chat::users::{self, User};
+use crate::chat::rows;
+use crate::chat::views::message::{self as view, Message};
+use crate::chat::views::user::{self, User};
 use crate::chat::writer::Batch;
 use crate::config::fault;
 use crate::entity::{conversation, message, participant};
@@ -23,14 +24,14 @@ use crate::id::{FileId, MessageId, UserId};
 /// How long a `tempId` is remembered.
 const REMEMBERED: TimeDelta = TimeDelta::hours(24);
 
-/// What the jobs need to know, read under the writer's lock: nobody who was removed a moment ago slips in.
-pub(super) struct Known {
+/// What the inputs need to know, read under the writer's lock: nobody who was removed a moment ago slips in.
+pub(super) struct Preloaded {
     conversations: HashMap<i64, conversation::Model>,
     members: HashSet<(i64, i64)>,
     names: HashMap<UserId, User>,
     parents: HashMap<i64, message::Model>,
     files: HashMap<FileId, Stored>,
-    /// Messages that hold a `tempId` which one of the jobs asks for.
+    /// Messages that hold a `tempId` which one of the inputs asks for.
     holders: HashMap<(i64, i64, String), message::Model>,
     /// The complete ones among the holders that are young enough to be repeated.
     repeats: HashMap<MessageId, Message>,
@@ -41,16 +42,16 @@ pub(super) enum Verdict {
     New { sender_name: String, files: Vec<Stored> },
 }
 
-impl Known {
-    pub async fn read(batch: &Batch, jobs: &[&Job]) -> Result<Self, DbErr> {
+impl Preloaded {
+    pub async fn read(batch: &Batch, inputs: &[&Outgoing]) -> Result<Self, DbErr> {
         let db = &batch.tx;
         let sick = |error: Error| DbErr::Custom(error.to_string());
-        let conversations = chat::distinct(jobs.iter().map(|job| job.conversation.get()));
+        let conversations = rows::distinct(inputs.iter().map(|input| input.conversation.get()));
         let conversations =
             conversation::Entity::find().filter(conversation::Column::Id.is_in(conversations)).all(db).await?;
         let mut pairs = Condition::any();
         let mut temps = Condition::any();
-        for (conversation, sender) in chat::distinct(jobs.iter().map(|job| (job.conversation, job.sender))) {
+        for (conversation, sender) in rows::distinct(inputs.iter().map(|input| (input.conversation, input.sender))) {
             pairs = pairs.add(
                 participant::Column::ConversationId
                     .eq(conversation.get())
@@ -58,31 +59,31 @@ impl Known {
             );
         }
         let members = participant::Entity::find().filter(pairs).all(db).await?;
-        for (job, temp) in jobs.iter().filter_map(|job| Some((job, job.draft.temp.as_ref()?))) {
+        for (input, temp) in inputs.iter().filter_map(|input| Some((input, input.draft.temp.as_ref()?))) {
             temps = temps.add(
                 message::Column::ConversationId
-                    .eq(job.conversation.get())
-                    .and(message::Column::SenderId.eq(job.sender.get()))
+                    .eq(input.conversation.get())
+                    .and(message::Column::SenderId.eq(input.sender.get()))
                     .and(message::Column::TempId.eq(temp.id.as_str())),
             );
         }
         let holders = if temps.is_empty() { Vec::new() } else { message::Entity::find().filter(temps).all(db).await? };
         let young: Vec<message::Model> =
             holders.iter().filter(|row| row.created_at > batch.now - REMEMBERED).cloned().collect();
-        let repeats = load(db, &batch.writer.links, young).await.map_err(sick)?;
-        let parents = chat::distinct(jobs.iter().filter_map(|job| job.draft.parent.map(MessageId::get)));
+        let repeats = view::load(db, &batch.tools.signer, young).await.map_err(sick)?;
+        let parents = rows::distinct(inputs.iter().filter_map(|input| input.draft.parent.map(MessageId::get)));
         let parents = match parents.is_empty() {
             true => Vec::new(),
             false => message::Entity::find().filter(message::Column::Id.is_in(parents)).all(db).await?,
         };
-        let files: Vec<FileId> = jobs.iter().flat_map(|job| job.draft.files.iter().copied()).collect();
-        let senders: Vec<UserId> = jobs.iter().map(|job| job.sender).collect();
+        let files: Vec<FileId> = inputs.iter().flat_map(|input| input.draft.files.iter().copied()).collect();
+        let senders: Vec<UserId> = inputs.iter().map(|input| input.sender).collect();
         Ok(Self {
             conversations: conversations.into_iter().map(|row| (row.id, row)).collect(),
             members: members.into_iter().map(|row| (row.conversation_id, row.user_id)).collect(),
-            names: users::by_ids(db, &senders).await.map_err(sick)?,
+            names: user::by_ids(db, &senders).await.map_err(sick)?,
             parents: parents.into_iter().map(|row| (row.id, row)).collect(),
-            files: files::stored(db, &files).await.map_err(sick)?,
+            files: stored::stored(db, &files).await.map_err(sick)?,
             holders: holders
                 .into_iter()
                 .filter_map(|row| Some(((row.conversation_id, row.sender_id, row.temp_id.clone()?), row)))
@@ -91,30 +92,30 @@ impl Known {
         })
     }
 
-    pub fn judge(&self, batch: &Batch, job: &Job) -> Result<Verdict> {
-        let conversation = self.conversations.get(&job.conversation.get()).filter(|row| row.closed_at.is_none());
+    pub fn judge(&self, batch: &Batch, input: &Outgoing) -> Result<Verdict> {
+        let conversation = self.conversations.get(&input.conversation.get()).filter(|row| row.closed_at.is_none());
         let conversation = conversation.ok_or_else(access::no_conversation)?;
-        let is_inside = self.members.contains(&(job.conversation.get(), job.sender.get()));
+        let is_inside = self.members.contains(&(input.conversation.get(), input.sender.get()));
         if !is_inside && !fault::is_on("send-without-membership") {
             return Err(access::not_a_participant());
         }
-        if let Some(repeated) = self.repeated(job)? {
+        if let Some(repeated) = self.repeated(input)? {
             return Ok(Verdict::Repeats(Box::new(repeated)));
         }
-        self.judge_parent(conversation, job)?;
-        let files = self.judge_files(batch, conversation, job)?;
-        if job.draft.temp.is_some() && !fault::is_on("limit-passed-by-temp-id") {
+        self.judge_parent(conversation, input)?;
+        let files = self.judge_files(batch, conversation, input)?;
+        if input.draft.temp.is_some() && !fault::is_on("limit-passed-by-temp-id") {
             // Only now is it known to be no repeat, which would cost nothing.
-            batch.writer.limits.take(job.sender, Limited::Messages)?;
+            batch.tools.limits.take(input.sender, Limited::Messages)?;
         }
-        Ok(Verdict::New { sender_name: users::name_of(&self.names, job.sender), files })
+        Ok(Verdict::New { sender_name: user::name_of(&self.names, input.sender), files })
     }
 
-    fn repeated(&self, job: &Job) -> Result<Option<Message>> {
-        let Some(temp) = job.draft.temp.as_ref().filter(|_| !fault::is_on("temp-id-forgotten")) else {
+    fn repeated(&self, input: &Outgoing) -> Result<Option<Message>> {
+        let Some(temp) = input.draft.temp.as_ref().filter(|_| !fault::is_on("temp-id-forgotten")) else {
             return Ok(None);
         };
-        let Some(holder) = self.holder(job, temp) else { return Ok(None) };
+        let Some(holder) = self.holder(input, temp) else { return Ok(None) };
         match self.repeats.get(&MessageId::stored(holder.id)) {
             None => Ok(None),
             Some(message) if holder.input_digest.as_deref() == Some(&temp.digest) => Ok(Some(message.clone())),
@@ -122,12 +123,12 @@ impl Known {
         }
     }
 
-    fn holder(&self, job: &Job, temp: &Temp) -> Option<&message::Model> {
-        self.holders.get(&(job.conversation.get(), job.sender.get(), temp.id.clone()))
+    fn holder(&self, input: &Outgoing, temp: &Temp) -> Option<&message::Model> {
+        self.holders.get(&(input.conversation.get(), input.sender.get(), temp.id.clone()))
     }
 
-    fn judge_parent(&self, conversation: &conversation::Model, job: &Job) -> Result<()> {
-        let Some(parent) = job.draft.parent else { return Ok(()) };
+    fn judge_parent(&self, conversation: &conversation::Model, input: &Outgoing) -> Result<()> {
+        let Some(parent) = input.draft.parent else { return Ok(()) };
         if !conversation.allow_replies {
             return Err(Error::forbidden("Replies are switched off in this conversation"));
         }
@@ -135,10 +136,10 @@ impl Known {
         must_stand(row.ok_or_else(|| Error::not_found("Parent message not found"))?)
     }
 
-    fn judge_files(&self, batch: &Batch, conversation: &conversation::Model, job: &Job) -> Result<Vec<Stored>> {
-        let files = job.draft.files.iter().map(|id| {
-            let file = self.files.get(id).filter(|file| file.is_from(job.sender)).ok_or_else(files::not_found)?;
-            file.must_fit(conversation, &batch.writer.config)?;
+    fn judge_files(&self, batch: &Batch, conversation: &conversation::Model, input: &Outgoing) -> Result<Vec<Stored>> {
+        let files = input.draft.files.iter().map(|id| {
+            let file = self.files.get(id).filter(|file| file.is_from(input.sender)).ok_or_else(stored::not_found)?;
+            file.must_fit(conversation, &batch.tools.config)?;
             Ok(file.clone())
         });
         files.collect()

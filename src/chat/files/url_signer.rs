@@ -13,7 +13,7 @@ use crate::store::Store;
 
 /// Signs links to files and checks them.
 #[derive(Clone)]
-pub struct Links {
+pub struct UrlSigner {
     key: Hmac<Sha256>,
 }
 
@@ -36,8 +36,8 @@ impl Part {
 /// How long a link lives (contract §12, files).
 const LINK: TimeDelta = TimeDelta::minutes(5);
 
-impl Links {
-    /// Links under the key of this database.
+impl UrlSigner {
+    /// UrlSigner under the key of this database.
     ///
     /// # Errors
     /// Those of reading it.
@@ -58,14 +58,14 @@ impl Links {
         Self { key }
     }
 
-    pub(super) fn link(&self, id: i64, part: Part, now: DateTime<Utc>) -> String {
+    pub fn sign(&self, id: i64, part: Part, now: DateTime<Utc>) -> String {
         let expires = (now + LINK).timestamp();
         let signature = URL_SAFE_NO_PAD.encode(self.mac(id, part, expires).finalize().into_bytes());
         format!("/api/files/{id}/{}?expires={expires}&signature={signature}", part.name())
     }
 
     /// Whether a link with these values was signed here and is not over. Takes as long for any signature.
-    pub fn opens(&self, id: FileId, part: Part, expires: &str, signature: &str) -> bool {
+    pub fn verify(&self, id: FileId, part: Part, expires: &str, signature: &str) -> bool {
         let (Ok(expires), Ok(signature)) = (expires.parse::<i64>(), URL_SAFE_NO_PAD.decode(signature)) else {
             return false;
         };
@@ -93,19 +93,19 @@ mod tests {
 
     #[test]
     fn a_link_opens_its_own_part_of_its_own_file_for_five_minutes() {
-        let links = Links::new(b"a key");
+        let signer = UrlSigner::new(b"a key");
         let (seven, now) = (FileId::stored(7), Utc::now());
-        let (expires, signature) = values(&links.link(7, Part::Content, now));
-        assert!(links.opens(seven, Part::Content, &expires, &signature));
-        assert!(!links.opens(FileId::stored(8), Part::Content, &expires, &signature));
-        assert!(!links.opens(seven, Part::Thumbnail, &expires, &signature));
-        assert!(!Links::new(b"another").opens(seven, Part::Content, &expires, &signature));
+        let (expires, signature) = values(&signer.sign(7, Part::Content, now));
+        assert!(signer.verify(seven, Part::Content, &expires, &signature));
+        assert!(!signer.verify(FileId::stored(8), Part::Content, &expires, &signature));
+        assert!(!signer.verify(seven, Part::Thumbnail, &expires, &signature));
+        assert!(!UrlSigner::new(b"another").verify(seven, Part::Content, &expires, &signature));
         let later = (expires.parse::<i64>().unwrap() + 1).to_string();
-        assert!(!links.opens(seven, Part::Content, &later, &signature));
+        assert!(!signer.verify(seven, Part::Content, &later, &signature));
         for bad in ["", "AAAA", "*", &signature[1..]] {
-            assert!(!links.opens(seven, Part::Content, &expires, bad), "{bad}");
+            assert!(!signer.verify(seven, Part::Content, &expires, bad), "{bad}");
         }
-        let (expires, signature) = values(&links.link(7, Part::Content, now - LINK - TimeDelta::seconds(2)));
-        assert!(!links.opens(seven, Part::Content, &expires, &signature));
+        let (expires, signature) = values(&signer.sign(7, Part::Content, now - LINK - TimeDelta::seconds(2)));
+        assert!(!signer.verify(seven, Part::Content, &expires, &signature));
     }
 }

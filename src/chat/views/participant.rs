@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::chat::users::{self, User};
+use super::user::{self, User};
 use crate::entity::participant::{self, Role};
 use crate::id::{MessageId, UserId};
 
@@ -27,7 +27,7 @@ impl Participant {
         let user_id = UserId::stored(row.user_id);
         Self {
             user_id,
-            user_name: users::name_of(users, user_id),
+            user_name: user::name_of(users, user_id),
             avatar_url: users.get(&user_id).and_then(|user| user.avatar_url.clone()),
             role: row.role,
             joined_at: row.joined_at,

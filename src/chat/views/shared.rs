@@ -12,13 +12,12 @@ use serde::Serialize;
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
-use super::lookup::{Announcement, Change, change, left};
-use super::{Conversation, gone, member_ids, named};
+use super::announcement::{Announcement, Change};
+use super::conversation::{Conversation, gone, member_ids, named};
+use super::message;
+use super::participant::Participant;
 use crate::chat::access::Member;
-use crate::chat::event::Event;
-use crate::chat::messages;
-use crate::chat::participants::Participant;
-use crate::chat::{Chat, Cx};
+use crate::chat::files::url_signer::UrlSigner;
 use crate::entity::conversation;
 use crate::error::Result;
 use crate::id::{ConversationId, MessageId, UserId};
@@ -34,7 +33,7 @@ const COUNTED: [usize; 4] = [1, 10, 100, 1_000];
 
 /// The views that are shown at present. Bounded by [`MOST_VIEWS`] and [`MOST_PARTICIPANTS`].
 #[derive(Default)]
-pub(in crate::chat) struct Views {
+pub struct SharedViews {
     /// The newest position of the log that is known to be committed.
     heard: AtomicI64,
     slots: Mutex<HashMap<ConversationId, Slot>>,
@@ -50,26 +49,26 @@ struct Slot {
 }
 
 /// Something that is loaded once for all who want it now; when that fails, it fails for all of those.
-struct Load<T> {
+pub(in crate::chat) struct Load<T> {
     /// It shows everything up to this position, and maybe more.
     as_of: i64,
     begun: Instant,
-    size: AtomicUsize,
-    loaded: OnceCell<Result<T>>,
+    pub size: AtomicUsize,
+    pub loaded: OnceCell<Result<T>>,
 }
 
 /// What is alike for all who are in an open conversation, and what is their own.
-struct Shared {
+pub(in crate::chat) struct Shared {
     /// Told of no other view of this process.
     id: u64,
     alike: Conversation,
-    own: HashMap<UserId, Settings>,
+    pub own: HashMap<UserId, Settings>,
     /// What those have not read whose messages were counted.
-    unread: HashMap<UserId, i64>,
+    pub unread: HashMap<UserId, i64>,
     written: OnceLock<Option<Written>>,
 }
 
-struct Settings {
+pub(in crate::chat) struct Settings {
     muted: bool,
     pinned: bool,
     archived: bool,
@@ -93,11 +92,11 @@ struct Own {
 
 /// What one viewer is told of an event about a conversation.
 pub struct Told {
-    change: Change,
-    sight: Sight,
+    pub(in crate::chat) change: Change,
+    pub(in crate::chat) sight: Sight,
 }
 
-enum Sight {
+pub(in crate::chat) enum Sight {
     Member {
         shared: Arc<Shared>,
         viewer: UserId,
@@ -109,73 +108,22 @@ enum Sight {
     Gone(Box<Conversation>),
 }
 
-/// What a viewer is told of an event on the conversations queue: the conversation as it is now, or, to somebody who is
-/// not in it any more, that it was there. `None` for events of another queue. However many are told of it, that takes a
-/// fixed number of statements and one for each thousand of them: `audience` names those who are told their own part, too,
-/// which `own` says of this one.
-///
-/// # Errors
-/// `Unavailable` without the database.
-pub async fn told(cx: &Cx, event: &Event, own: bool, audience: impl FnOnce() -> Vec<UserId>) -> Result<Option<Told>> {
-    let Some((id, change)) = event.conversation.zip(change(event, cx.me())) else { return Ok(None) };
-    let sight = match change {
-        Change::Left => Sight::Gone(Box::new(left(cx, event, id).await?)),
-        Change::Deleted => Sight::Deleted(deleted(cx, event, id).await?),
-        Change::Created | Change::Updated => match shared(cx, event, id, audience).await? {
-            Some(shared) if shared.own.contains_key(&cx.me()) => {
-                let unread = match shared.unread.get(&cx.me()) {
-                    Some(unread) => *unread,
-                    None if !own => 0,
-                    None => count(&cx.reader(), id, &[cx.me()]).await?.remove(&cx.me()).unwrap_or(0),
-                };
-                Sight::Member { shared, viewer: cx.me(), unread }
-            }
-            _ => Sight::Gone(Box::new(left(cx, event, id).await?)),
-        },
-    };
-    Ok(Some(Told { change, sight }))
-}
-
-async fn deleted(cx: &Cx, event: &Event, id: ConversationId) -> Result<Arc<Conversation>> {
-    let load = cx.chat.views.deleted(id, event.position.unwrap_or(0));
-    load.loaded.get_or_init(|| async { Ok(Arc::new(left(cx, event, id).await?)) }).await.clone()
-}
-
-async fn shared(
-    cx: &Cx,
-    event: &Event,
-    id: ConversationId,
-    audience: impl FnOnce() -> Vec<UserId>,
-) -> Result<Option<Arc<Shared>>> {
-    let load = cx.chat.views.present(id, event.position.unwrap_or(0));
-    let loaded = load.loaded.get_or_init(|| async {
-        let shared = Shared::load(&cx.chat, id, audience).await?;
-        load.size.store(shared.as_ref().map_or(0, |shared| shared.own.len()), Ordering::Relaxed);
-        Ok(shared.map(Arc::new))
-    });
-    loaded.await.clone()
-}
-
-impl Chat {
-    /// These events are committed: what is shown from now on shows them. To be called before anybody is told of them.
-    pub fn heard<'e>(&self, events: impl IntoIterator<Item = &'e Event>) {
-        let durable =
-            events.into_iter().filter_map(|event| event.position.map(|position| (position, event.conversation)));
-        let durable: Vec<_> = durable.collect();
+impl SharedViews {
+    /// These events are committed: what is shown from now on shows them.
+    pub(in crate::chat) fn committed(&self, events: impl IntoIterator<Item = (i64, Option<ConversationId>)>) {
+        let durable: Vec<_> = events.into_iter().collect();
         let Some(newest) = durable.iter().map(|(position, _)| *position).max() else { return };
-        self.views.heard.fetch_max(newest, Ordering::AcqRel);
-        let mut slots = self.views.lock();
+        self.heard.fetch_max(newest, Ordering::AcqRel);
+        let mut slots = self.lock();
         for (position, conversation) in durable {
             if let Some(slot) = conversation.and_then(|id| slots.get_mut(&id)) {
                 slot.newest = slot.newest.max(position);
             }
         }
     }
-}
 
-impl Views {
     /// The view of a conversation that shows everything up to `position` and all that is known to have happened since.
-    fn present(&self, id: ConversationId, position: i64) -> Arc<Load<Option<Arc<Shared>>>> {
+    pub(in crate::chat) fn present(&self, id: ConversationId, position: i64) -> Arc<Load<Option<Arc<Shared>>>> {
         let mut slots = self.lock();
         let as_of = position.max(self.heard.load(Ordering::Acquire));
         if let Some(slot) = slots.get_mut(&id) {
@@ -188,7 +136,7 @@ impl Views {
     }
 
     /// What is told of a deletion at `position`.
-    fn deleted(&self, id: ConversationId, position: i64) -> Arc<Load<Arc<Conversation>>> {
+    pub(in crate::chat) fn deleted(&self, id: ConversationId, position: i64) -> Arc<Load<Arc<Conversation>>> {
         let mut slots = self.lock();
         let slot = make_room(&mut slots).entry(id).or_insert(Slot::new(position));
         match &slot.deleted {
@@ -240,15 +188,18 @@ impl<T> Load<T> {
 
 impl Shared {
     /// Reads an open conversation. Who is in it is read last: whoever is still in it then may see what was read before.
-    async fn load(chat: &Chat, id: ConversationId, audience: impl FnOnce() -> Vec<UserId>) -> Result<Option<Self>> {
+    pub async fn load(
+        db: &impl ConnectionTrait,
+        signer: &UrlSigner,
+        id: ConversationId,
+        audience: impl FnOnce() -> Vec<UserId>,
+    ) -> Result<Option<Self>> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
-        let db = &chat.store.reader();
         let row = conversation::Entity::find_by_id(id.get()).filter(conversation::Column::ClosedAt.is_null());
         let Some(row) = row.one(db).await? else { return Ok(None) };
         let last: Vec<i64> = row.last_message_id.into_iter().collect();
-        let last = messages::load_by_ids(db, &chat.links, &last)
-            .await?
-            .remove(&MessageId::stored(row.last_message_id.unwrap_or(0)));
+        let last =
+            message::load_by_ids(db, signer, &last).await?.remove(&MessageId::stored(row.last_message_id.unwrap_or(0)));
         let audience = audience();
         let mut unread: HashMap<UserId, i64> = audience.iter().map(|viewer| (*viewer, 0)).collect();
         unread.extend(count(db, id, &audience).await?);
@@ -364,7 +315,11 @@ impl Told {
 
 /// What each of the viewers has not read in a conversation; those without any are left out. One statement for each
 /// thousand of them.
-async fn count(db: &impl ConnectionTrait, id: ConversationId, viewers: &[UserId]) -> Result<HashMap<UserId, i64>> {
+pub(in crate::chat) async fn count(
+    db: &impl ConnectionTrait,
+    id: ConversationId,
+    viewers: &[UserId],
+) -> Result<HashMap<UserId, i64>> {
     let mut counted = HashMap::new();
     for viewers in viewers.chunks(COUNTED[COUNTED.len() - 1]) {
         let size = COUNTED.into_iter().find(|size| *size >= viewers.len()).unwrap_or(viewers.len());
@@ -392,7 +347,7 @@ mod tests {
 
     #[test]
     fn views_that_are_kept_are_bounded_and_the_newest_stays() {
-        let views = Views::default();
+        let views = SharedViews::default();
         for number in 1..=1_000 {
             views.present(ConversationId::stored(number), 1).size.store(10, Ordering::Relaxed);
         }
@@ -408,7 +363,7 @@ mod tests {
 
     #[test]
     fn a_view_is_shared_until_something_happens_in_its_conversation() {
-        let (views, id) = (Views::default(), ConversationId::stored(1));
+        let (views, id) = (SharedViews::default(), ConversationId::stored(1));
         views.heard.store(5, Ordering::Relaxed);
         let first = views.present(id, 3);
         assert!(Arc::ptr_eq(&first, &views.present(id, 5)), "it shows what is known to have happened");

@@ -1,0 +1,27 @@
+//! Somebody with a valid token.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use tokio::time::Instant;
+
+use crate::id::UserId;
+
+/// Who calls.
+#[derive(Debug, Clone)]
+pub struct Viewer {
+    pub id: UserId,
+    pub name: String,
+    /// An administrator of the server, not of a conversation.
+    pub admin: bool,
+    /// When the token ends, its leeway included: no connection outlives it.
+    pub expires: DateTime<Utc>,
+}
+
+impl Viewer {
+    /// When a connection of theirs has to end.
+    pub fn deadline(&self) -> Instant {
+        const YEAR: Duration = Duration::from_secs(60 * 60 * 24 * 365);
+        Instant::now() + (self.expires - Utc::now()).to_std().unwrap_or_default().min(YEAR)
+    }
+}

@@ -1,0 +1,63 @@
+//! Places in the log: the cursors that clients come back with, and where the log stands.
+
+use std::fmt;
+
+use sea_orm::{ConnectionTrait, EntityTrait};
+
+use crate::entity::log_state;
+use crate::error::{Error, Kind, Result};
+
+/// A place in the log of one database: `epoch.position`, at most 64 bytes, the same on every door (contract §8.3).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cursor {
+    epoch: String,
+    position: i64,
+}
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}.{}", self.epoch, self.position)
+    }
+}
+
+/// Where the log stands.
+#[derive(Debug, Clone)]
+pub struct Head {
+    pub epoch: String,
+    /// The position of the newest event; 0 for none.
+    pub position: i64,
+    /// Events up to this one were pruned.
+    pub pruned: i64,
+}
+
+impl Head {
+    pub fn cursor(&self, position: i64) -> Cursor {
+        Cursor { epoch: self.epoch.clone(), position }
+    }
+
+    /// The position that a client's cursor stands for.
+    ///
+    /// # Errors
+    /// `BadRequest` for one that is malformed, of another database or of the future; `CursorExpired` for one whose
+    /// successors were pruned.
+    pub fn position_of(&self, cursor: &str) -> Result<i64> {
+        let bad = || Error::bad_request("The cursor is not valid here");
+        let (epoch, position) = (cursor.len() <= 64).then(|| cursor.split_once('.')).flatten().ok_or_else(bad)?;
+        let digits = !position.is_empty() && position.bytes().all(|byte| byte.is_ascii_digit());
+        let position = position.parse::<i64>().ok().filter(|_| digits).ok_or_else(bad)?;
+        if epoch != self.epoch || position > self.position {
+            return Err(bad());
+        }
+        if position < self.pruned {
+            return Err(Error::new(Kind::CursorExpired, "The cursor is too old, load the conversations anew"));
+        }
+        Ok(position)
+    }
+}
+
+/// Reads where the log stands.
+pub(super) async fn read_head(db: &impl ConnectionTrait) -> Result<Head> {
+    let state = log_state::Entity::find_by_id(log_state::ONLY).one(db).await?;
+    let state = state.ok_or_else(Error::internal)?;
+    Ok(Head { epoch: state.epoch, position: state.position, pruned: state.pruned_position })
+}

@@ -1,0 +1,192 @@
+//! Choosing how one is, and the row that says so.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sea_orm::sea_query::OnConflict;
+use sea_orm::{ActiveValue::Set, EntityTrait};
+use serde::Deserialize;
+use serde_json::Value as Json;
+
+use super::announce::announcement;
+use crate::chat::clock::now;
+use crate::chat::text;
+use crate::chat::views::presence::Presence;
+use crate::chat::views::user::User;
+use crate::chat::writer::Batch;
+use crate::chat::{Chat, Cx};
+use crate::entity::presence::{self, Column, PresenceStatus};
+use crate::error::{Error, Result};
+use crate::id::UserId;
+
+/// What is to be changed of one's presence; what is left out stays.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct SetPresence {
+    /// `OFFLINE` means invisible.
+    pub status: Option<PresenceStatus>,
+    /// Up to 100 characters; an empty one takes it away.
+    pub status_message: Option<String>,
+    /// `false` means `OFFLINE`; `true` ends being invisible and leaves AWAY and DND as they were chosen.
+    pub online: Option<bool>,
+    /// Up to 50 characters.
+    pub device_type: Option<String>,
+    /// Anything of up to 2 KiB; told to nobody.
+    pub browser_info: Option<Json>,
+}
+
+/// Changes the caller's own presence.
+///
+/// # Errors
+/// `BadRequest` for what is out of form.
+pub async fn set(cx: &Cx, input: SetPresence) -> Result<Presence> {
+    let message = input.status_message.as_deref().map(text::status_message).transpose()?;
+    let device = input.device_type.as_deref().map(device_type).transpose()?;
+    if input.browser_info.as_ref().is_some_and(|info| !fits(info)) {
+        return Err(Error::bad_request("browserInfo must not be larger than 2 KiB"));
+    }
+    let chosen = match (input.status, input.online) {
+        (Some(status), _) => Some(status),
+        (None, Some(false)) => Some(PresenceStatus::Offline),
+        (None, _) => None,
+    };
+    let (appears, stale) = (input.online == Some(true), stale(&cx.chat));
+    let chooses = appears || chosen.is_some();
+    change(cx, move |row, now| {
+        if let Some(status) = chosen {
+            row.status = status;
+        } else if appears && row.status == PresenceStatus::Offline {
+            row.status = PresenceStatus::Online;
+        }
+        if let Some(message) = &message {
+            row.status_message = Some(message.clone()).filter(|message| !message.is_empty());
+        }
+        if device.is_some() {
+            row.device_type.clone_from(&device);
+        }
+        if input.browser_info.is_some() {
+            row.browser_info.clone_from(&input.browser_info);
+        }
+        // Whoever chooses to be seen is here from now until the stale threshold; anything else makes nobody appear.
+        if chooses || row.seen_until.is_some_and(|until| until > now) {
+            row.seen_until = Some(now + stale);
+        }
+        row.last_seen_at = Some(now);
+    })
+    .await
+}
+
+/// How long somebody without a sign of life is still here.
+pub(super) fn stale(chat: &Chat) -> TimeDelta {
+    TimeDelta::minutes(i64::try_from(chat.config.chat.presence_stale_threshold_minutes).unwrap_or(i64::MAX / 60_000))
+}
+
+fn device_type(text: &str) -> Result<String> {
+    if text.chars().count() > 50 || text.chars().any(char::is_control) {
+        return Err(Error::bad_request("deviceType must have at most 50 characters and no control characters"));
+    }
+    Ok(text.to_owned())
+}
+
+fn fits(info: &Json) -> bool {
+    info.to_string().len() <= 2048 && !text::holds_nul(info)
+}
+
+/// Signs of life that come sooner than this after one that was written are not written.
+const MIN_INTERVAL: TimeDelta = TimeDelta::seconds(10);
+
+/// Changes the caller's row and says so where others can see a difference. What would only write the same again a few
+/// seconds later does not reach the writer.
+pub(super) async fn change(
+    cx: &Cx,
+    edit: impl Fn(&mut presence::Model, DateTime<Utc>) + Send + 'static,
+) -> Result<Presence> {
+    let user = User { id: cx.me(), name: cx.viewer.name.clone(), avatar_url: None };
+    let known = presence::Entity::find_by_id(user.id.get()).one(&cx.reader()).await?;
+    if let Some(known) = known {
+        let now = now();
+        let mut row = known.clone();
+        edit(&mut row, now);
+        if is_spared(&known, row) {
+            return Ok(Presence::of(&user, Some(&known), now));
+        }
+    }
+    let changed = cx.chat.write(async move |batch: &mut Batch| {
+        let old = presence::Entity::find_by_id(user.id.get()).one(&batch.tx).await?;
+        let mut row = old.clone().unwrap_or_else(|| blank(user.id, batch.now));
+        edit(&mut row, batch.now);
+        // Somebody invisible gives no sign of life.
+        if let Some(old) = old.as_ref().filter(|old| old.status == PresenceStatus::Offline)
+            && row.status == PresenceStatus::Offline
+        {
+            row.last_seen_at = old.last_seen_at;
+        }
+        row.updated_at = batch.now;
+        put(batch, &row).await?;
+        let before = old.map(|old| Presence::of(&user, Some(&old), batch.now));
+        let after = Presence::of(&user, Some(&row), batch.now);
+        let before = before.unwrap_or_else(|| Presence::of(&user, None, batch.now));
+        // Told by the writer, so that of two changes the later one is heard last.
+        if !before.looks_like(&after) {
+            let event = announcement(&batch.tx, &batch.tools.config, after.clone()).await?;
+            batch.signal(event);
+        }
+        Ok(after)
+    });
+    changed.await
+}
+
+/// Whether a row differs from the one that is there in nothing but a few seconds.
+fn is_spared(known: &presence::Model, row: presence::Model) -> bool {
+    let close = |before: Option<DateTime<Utc>>, after: Option<DateTime<Utc>>| match (before, after) {
+        (Some(before), Some(after)) => (after - before).abs() < MIN_INTERVAL,
+        (before, after) => before == after,
+    };
+    let times = close(known.seen_until, row.seen_until) && close(known.last_seen_at, row.last_seen_at);
+    let row = presence::Model {
+        seen_until: known.seen_until,
+        last_seen_at: known.last_seen_at,
+        updated_at: known.updated_at,
+        ..row
+    };
+    times && row == *known
+}
+
+fn blank(user: UserId, now: DateTime<Utc>) -> presence::Model {
+    presence::Model {
+        user_id: user.get(),
+        status: PresenceStatus::Online,
+        status_message: None,
+        device_type: None,
+        browser_info: None,
+        seen_until: None,
+        last_seen_at: None,
+        held_by: None,
+        updated_at: now,
+    }
+}
+
+async fn put(batch: &Batch, row: &presence::Model) -> Result<()> {
+    let row = presence::ActiveModel {
+        user_id: Set(row.user_id),
+        status: Set(row.status),
+        status_message: Set(row.status_message.clone()),
+        device_type: Set(row.device_type.clone()),
+        browser_info: Set(row.browser_info.clone()),
+        seen_until: Set(row.seen_until),
+        last_seen_at: Set(row.last_seen_at),
+        held_by: Set(row.held_by.clone()),
+        updated_at: Set(row.updated_at),
+    };
+    let columns = [
+        Column::Status,
+        Column::StatusMessage,
+        Column::DeviceType,
+        Column::BrowserInfo,
+        Column::SeenUntil,
+        Column::LastSeenAt,
+        Column::HeldBy,
+        Column::UpdatedAt,
+    ];
+    let again = OnConflict::column(Column::UserId).update_columns(columns).to_owned();
+    presence::Entity::insert(row).on_conflict(again).exec_without_returning(&batch.tx).await?;
+    Ok(())
+}

@@ -1,0 +1,44 @@
+//! What is told of a conversation that has changed: the conversation, and what became of it from where the viewer stands.
+
+use serde::Serialize;
+
+use super::conversation::Conversation;
+use crate::chat::event::{Event, EventType};
+use crate::id::UserId;
+
+/// What became of a conversation, from where its viewer stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, async_graphql::Enum)]
+#[serde(rename_all = "lowercase")]
+#[graphql(name = "ConversationChangeType")]
+pub enum Change {
+    Created,
+    Updated,
+    Left,
+    Deleted,
+}
+
+/// A conversation together with what became of it: the payload of the conversations queue.
+#[derive(Debug, Clone, Serialize)]
+pub struct Announcement {
+    #[serde(flatten)]
+    pub conversation: Conversation,
+    #[serde(rename = "event")]
+    pub change: Change,
+}
+
+/// What the event is to somebody on the conversations queue; `None` for events of another queue.
+pub fn change(event: &Event, me: UserId) -> Option<Change> {
+    let mine = event.subject == Some(me);
+    Some(match event.kind {
+        EventType::ConversationCreated => Change::Created,
+        EventType::ParticipantAdded if mine => Change::Created,
+        EventType::ParticipantRemoved if mine => Change::Left,
+        EventType::ConversationDeleted => Change::Deleted,
+        EventType::ConversationUpdated
+        | EventType::ParticipantAdded
+        | EventType::ParticipantRemoved
+        | EventType::ParticipantRoleChanged
+        | EventType::SettingsChanged => Change::Updated,
+        _ => return None,
+    })
+}

@@ -1,0 +1,246 @@
+//! A conversation as its viewer sees it, and how rows become complete values in a constant number of statements.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, Statement};
+use serde::Serialize;
+
+use super::message::{self, Message};
+use super::participant::Participant;
+use super::user::{self, User};
+use crate::chat::access::Member;
+use crate::chat::files::limits::allowed_types;
+use crate::chat::files::url_signer::UrlSigner;
+use crate::chat::rows::group;
+use crate::entity::conversation::{self, ConversationType};
+use crate::entity::participant;
+use crate::error::{Error, Result};
+use crate::id::{ConversationId, MessageId, UserId};
+
+/// A conversation as its viewer sees it (contract §3, ChatConversationResponse).
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Conversation {
+    pub id: ConversationId,
+    #[serde(rename = "type")]
+    pub kind: ConversationType,
+    /// Of a direct conversation, the other user's name.
+    pub name: Option<String>,
+    pub description: Option<String>,
+    /// Of a direct conversation, the other user's.
+    pub avatar_url: Option<String>,
+    pub created_by_id: UserId,
+    /// Those who are in it, longest-serving first.
+    pub participants: Vec<Participant>,
+    pub participant_count: i32,
+    pub last_message: Option<Message>,
+    pub unread_count: i64,
+    pub muted: bool,
+    pub pinned: bool,
+    pub archived: bool,
+    pub allow_reactions: bool,
+    pub allow_replies: bool,
+    pub allow_file_uploads: bool,
+    pub max_file_size_mb: i32,
+    /// MIME patterns; none are all.
+    pub allowed_file_types: Option<Vec<String>>,
+    pub last_message_at: Option<DateTime<Utc>>,
+    pub created_at: DateTime<Utc>,
+    pub updated_at: DateTime<Utc>,
+}
+
+/// Completes conversations for one viewer, in their order, in a constant number of statements.
+pub(crate) async fn load(
+    db: &impl ConnectionTrait,
+    signer: &UrlSigner,
+    viewer: UserId,
+    members: Vec<Member>,
+) -> Result<Vec<Conversation>> {
+    if members.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids: Vec<i64> = members.iter().map(|member| member.conversation.id).collect();
+    let last: Vec<i64> = members.iter().filter_map(|member| member.conversation.last_message_id).collect();
+    let mut people = participants(db, &ids).await?;
+    let last = message::load_by_ids(db, signer, &last).await?;
+    let unread = unread_counts(db, viewer, Some(&ids)).await?;
+    let complete = members.into_iter().map(|member| {
+        let id = member.conversation.id;
+        let message = member.conversation.last_message_id.and_then(|id| last.get(&MessageId::stored(id)).cloned());
+        Conversation::of(
+            member,
+            viewer,
+            people.remove(&id).unwrap_or_default(),
+            message.map(|message| message.for_viewer(viewer)),
+            unread.get(&ConversationId::stored(id)).copied().unwrap_or(0),
+        )
+    });
+    Ok(complete.collect())
+}
+
+/// The conversations of these ids as nobody in particular sees them, by id; closed ones, too.
+pub(crate) async fn load_for_nobody(
+    db: &impl ConnectionTrait,
+    signer: &UrlSigner,
+    ids: &[i64],
+) -> Result<HashMap<ConversationId, Conversation>> {
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let nobody = UserId::stored(0);
+    let rows = conversation::Entity::find().filter(conversation::Column::Id.is_in(ids.iter().copied())).all(db).await?;
+    let members = rows.into_iter().map(|row| Member { me: gone(&row, nobody), conversation: row }).collect();
+    let complete = load(db, signer, nobody, members).await?;
+    Ok(complete.into_iter().map(|conversation| (conversation.id, conversation)).collect())
+}
+
+/// Completes one conversation.
+pub(crate) async fn load_one(
+    db: &impl ConnectionTrait,
+    signer: &UrlSigner,
+    viewer: UserId,
+    member: Member,
+) -> Result<Conversation> {
+    load(db, signer, viewer, vec![member]).await?.pop().ok_or_else(Error::internal)
+}
+
+/// Who is in the conversations, longest-serving first: two statements.
+pub(crate) async fn participants(db: &impl ConnectionTrait, ids: &[i64]) -> Result<HashMap<i64, Vec<Participant>>> {
+    let rows = participant::Entity::find()
+        .filter(participant::Column::ConversationId.is_in(ids.iter().copied()))
+        .order_by_asc(participant::Column::Id)
+        .all(db)
+        .await?;
+    let users: Vec<UserId> = rows.iter().map(|row| UserId::stored(row.user_id)).collect();
+    let users = user::by_ids(db, &users).await?;
+    Ok(group(rows.into_iter().map(|row| (row.conversation_id, Participant::of(&row, &users)))))
+}
+
+/// What each conversation holds that `viewer` has not read: newer than the marker, not one's own, not deleted
+/// (contract §4). Conversations without any are left out. One statement.
+pub(crate) async fn unread_counts(
+    db: &impl ConnectionTrait,
+    viewer: UserId,
+    among: Option<&[i64]>,
+) -> Result<HashMap<ConversationId, i64>> {
+    let places: Vec<String> = (2..among.map_or(2, |ids| ids.len() + 2)).map(|place| format!("${place}")).collect();
+    let narrowed =
+        if among.is_some() { format!("AND p.conversation_id IN ({})", places.join(", ")) } else { String::new() };
+    let sql = format!(
+        "SELECT p.conversation_id, COUNT(*) AS unread FROM chat_participants p \
+         JOIN chat_conversations c ON c.id = p.conversation_id AND c.closed_at IS NULL \
+         JOIN chat_messages m ON m.conversation_id = p.conversation_id AND m.id > COALESCE(p.last_read_message_id, 0) \
+         AND m.sender_id <> p.user_id AND NOT m.is_deleted \
+         WHERE p.user_id = $1 {narrowed} GROUP BY p.conversation_id"
+    );
+    let values = std::iter::once(viewer.get()).chain(among.into_iter().flatten().copied()).map(sea_orm::Value::from);
+    let rows = db.query_all_raw(Statement::from_sql_and_values(db.get_database_backend(), sql, values)).await?;
+    let counted = rows
+        .into_iter()
+        .map(|row| Ok((ConversationId::stored(row.try_get("", "conversation_id")?), row.try_get("", "unread")?)));
+    Ok(counted.collect::<Result<_, sea_orm::DbErr>>()?)
+}
+
+impl Conversation {
+    pub(in crate::chat) fn of(
+        member: Member,
+        viewer: UserId,
+        participants: Vec<Participant>,
+        last_message: Option<Message>,
+        unread_count: i64,
+    ) -> Self {
+        let Member { conversation: row, me } = member;
+        let other = match row.kind {
+            ConversationType::Direct => participants.iter().find(|person| person.user_id != viewer).cloned(),
+            ConversationType::Group => None,
+        };
+        let (name, avatar_url) = match &other {
+            Some(other) => (Some(other.user_name.clone()), other.avatar_url.clone()),
+            None => (row.name.clone(), row.avatar_url.clone()),
+        };
+        let types = allowed_types(&row);
+        Self {
+            id: ConversationId::stored(row.id),
+            kind: row.kind,
+            name,
+            description: row.description,
+            avatar_url,
+            created_by_id: UserId::stored(row.created_by_id),
+            participant_count: i32::try_from(participants.len()).unwrap_or(i32::MAX),
+            participants,
+            last_message,
+            unread_count,
+            muted: me.muted,
+            pinned: me.pinned,
+            archived: me.archived,
+            allow_reactions: row.allow_reactions,
+            allow_replies: row.allow_replies,
+            allow_file_uploads: row.allow_file_uploads,
+            max_file_size_mb: row.max_file_size_mb,
+            allowed_file_types: (!types.is_empty()).then_some(types),
+            last_message_at: row.last_message_at,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        }
+    }
+
+    /// What somebody sees who is not in it any more: that it was there, and nothing of what is in it.
+    pub(in crate::chat) fn left(row: conversation::Model, name: Option<String>, me: UserId, at: DateTime<Utc>) -> Self {
+        let gone = gone(&row, me);
+        let mut shell = Self::of(Member { conversation: row, me: gone }, me, Vec::new(), None, 0);
+        shell.name = name.or(shell.name);
+        shell.last_message_at = None;
+        shell.updated_at = at;
+        shell
+    }
+
+    /// Without anything that may have been changed when its viewer was not in it any more.
+    pub(in crate::chat) fn withheld(self) -> Self {
+        Self {
+            name: None,
+            description: None,
+            avatar_url: None,
+            allow_reactions: false,
+            allow_replies: false,
+            allow_file_uploads: false,
+            max_file_size_mb: 0,
+            allowed_file_types: None,
+            ..self
+        }
+    }
+
+    /// The other person of a direct conversation.
+    pub fn other(&self, viewer: UserId) -> Option<&Participant> {
+        match self.kind {
+            ConversationType::Direct => self.participants.iter().find(|person| person.user_id != viewer),
+            ConversationType::Group => None,
+        }
+    }
+}
+
+/// The row that somebody who is not in a conversation would have.
+pub(in crate::chat) fn gone(row: &conversation::Model, user: UserId) -> participant::Model {
+    participant::Model {
+        id: 0,
+        conversation_id: row.id,
+        user_id: user.get(),
+        role: participant::Role::Member,
+        joined_at: row.created_at,
+        last_read_message_id: None,
+        muted: false,
+        pinned: false,
+        archived: false,
+    }
+}
+
+/// The rows of everybody who is in a conversation, longest-serving first.
+pub(crate) async fn member_ids(db: &impl ConnectionTrait, id: ConversationId) -> Result<Vec<participant::Model>> {
+    let rows = participant::Entity::find().filter(participant::Column::ConversationId.eq(id.get()));
+    Ok(rows.order_by_asc(participant::Column::Id).all(db).await?)
+}
+
+/// The users by id, for naming.
+pub(crate) async fn named(db: &impl ConnectionTrait, rows: &[participant::Model]) -> Result<HashMap<UserId, User>> {
+    user::by_ids(db, &rows.iter().map(|row| UserId::stored(row.user_id)).collect::<Vec<_>>()).await
+}

@@ -1,0 +1,112 @@
+//! Files as others see them: by themselves, and attached to a message.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
+use serde::Serialize;
+
+use crate::chat::clock::now;
+use crate::chat::files::url_signer::{Part, UrlSigner};
+use crate::chat::rows::group;
+use crate::entity::{attachment, file};
+use crate::error::Result;
+use crate::id::{AttachmentId, FileId};
+
+/// An uploaded file: `ChatFileResponse` over REST.
+#[derive(Debug, Clone, Serialize, async_graphql::SimpleObject)]
+#[serde(rename_all = "camelCase")]
+pub struct File {
+    pub id: FileId,
+    pub file_name: String,
+    /// As the bytes tell it, not as it was declared.
+    pub content_type: String,
+    /// Bytes.
+    pub size: i64,
+    /// Signed; it opens the file for five minutes without any header.
+    pub url: String,
+    pub thumbnail_url: Option<String>,
+    /// Pixels, of images.
+    pub width: Option<i32>,
+    pub height: Option<i32>,
+    pub created_at: DateTime<Utc>,
+}
+
+/// A file of a message: `ChatAttachmentResponse` over REST and STOMP.
+#[derive(Debug, Clone, Serialize, async_graphql::SimpleObject)]
+#[serde(rename_all = "camelCase")]
+pub struct Attachment {
+    pub id: AttachmentId,
+    pub file_id: FileId,
+    pub file_name: String,
+    pub content_type: String,
+    /// Bytes.
+    pub size: i64,
+    /// Signed; it opens the file for five minutes without any header.
+    pub url: String,
+    pub thumbnail_url: Option<String>,
+    /// Pixels, of images.
+    pub width: Option<i32>,
+    pub height: Option<i32>,
+}
+
+impl File {
+    pub(in crate::chat) fn of(file: file::Model, signer: &UrlSigner, now: DateTime<Utc>) -> Self {
+        Self {
+            id: FileId::stored(file.id),
+            url: signer.sign(file.id, Part::Content, now),
+            thumbnail_url: file.thumbnail_key.as_ref().map(|_| signer.sign(file.id, Part::Thumbnail, now)),
+            file_name: file.file_name,
+            content_type: file.content_type,
+            size: file.size,
+            width: file.width,
+            height: file.height,
+            created_at: file.created_at,
+        }
+    }
+}
+
+impl Attachment {
+    pub(in crate::chat) fn of(
+        row: &attachment::Model,
+        file: file::Model,
+        signer: &UrlSigner,
+        now: DateTime<Utc>,
+    ) -> Self {
+        Self {
+            id: AttachmentId::stored(row.id),
+            file_id: FileId::stored(file.id),
+            url: signer.sign(file.id, Part::Content, now),
+            thumbnail_url: file.thumbnail_key.as_ref().map(|_| signer.sign(file.id, Part::Thumbnail, now)),
+            file_name: file.file_name,
+            content_type: file.content_type,
+            size: file.size,
+            width: file.width,
+            height: file.height,
+        }
+    }
+}
+
+/// The attachments of messages, in order, by message: one statement.
+pub(crate) async fn attached(
+    db: &impl ConnectionTrait,
+    signer: &UrlSigner,
+    messages: &[i64],
+) -> Result<HashMap<i64, Vec<Attachment>>> {
+    if messages.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows = attachment::Entity::find()
+        .filter(attachment::Column::MessageId.is_in(messages.iter().copied()))
+        .order_by_asc(attachment::Column::MessageId)
+        .order_by_asc(attachment::Column::Ordinal)
+        .find_also_related(file::Entity)
+        .all(db)
+        .await?;
+    let now = now();
+    let complete = rows.into_iter().filter_map(|(attachment, file)| {
+        let file = file?;
+        Some((attachment.message_id, Attachment::of(&attachment, file, signer, now)))
+    });
+    Ok(group(complete))
+}

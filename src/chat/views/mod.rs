@@ -1,0 +1,15 @@
+//! What people see, and how stored rows become it: completely, and in a constant number of statements. One struct for each
+//! visible thing, with the fields of its payload in their order (contract §3). Views know no rule: who may see one is
+//! decided before.
+
+pub mod announcement;
+pub mod conversation;
+pub mod file;
+pub mod message;
+pub mod participant;
+pub mod presence;
+pub mod reaction;
+pub mod receipt;
+pub mod shared;
+pub mod typing;
+pub mod user;

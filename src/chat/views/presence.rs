@@ -1,0 +1,45 @@
+//! How somebody is, as others see them.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use super::user::User;
+use crate::entity::presence::{self, PresenceStatus};
+use crate::id::UserId;
+
+/// How somebody is, as others see them (contract §3, PresenceResponse).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Presence {
+    pub user_id: UserId,
+    pub user_name: String,
+    pub status: PresenceStatus,
+    pub online: bool,
+    pub status_message: Option<String>,
+    pub device_type: Option<String>,
+    pub last_seen_at: Option<DateTime<Utc>>,
+}
+
+impl Presence {
+    /// Somebody is here while their lease runs and they did not choose to be invisible.
+    pub(in crate::chat) fn of(user: &User, row: Option<&presence::Model>, now: DateTime<Utc>) -> Self {
+        let here = row.is_some_and(|row| row.seen_until.is_some_and(|until| until > now));
+        let status = row.map(|row| row.status).filter(|_| here).unwrap_or(PresenceStatus::Offline);
+        let online = status != PresenceStatus::Offline;
+        Self {
+            user_id: user.id,
+            user_name: user.name.clone(),
+            status,
+            online,
+            status_message: row.and_then(|row| row.status_message.clone()),
+            device_type: row.and_then(|row| row.device_type.clone()).filter(|_| online),
+            last_seen_at: row.and_then(|row| row.last_seen_at),
+        }
+    }
+
+    pub(in crate::chat) fn looks_like(&self, other: &Self) -> bool {
+        self.status == other.status
+            && self.status_message == other.status_message
+            && self.device_type == other.device_type
+    }
+}

@@ -1,0 +1,86 @@
+//! Reactions as everybody sees them: one, a change of one, and what a message's reactions come to.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use serde::{Serialize, Serializer};
+
+use super::user;
+use crate::chat::rows::group;
+use crate::entity::reaction;
+use crate::error::Result;
+use crate::id::{ConversationId, MessageId, UserId};
+
+/// One emoji of a summary.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct EmojiCount {
+    pub emoji: String,
+    pub count: i64,
+}
+
+/// A reaction of somebody (contract §3, ReactionResponse).
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Reaction {
+    pub emoji: String,
+    pub user_id: UserId,
+    pub user_name: String,
+    pub created_at: DateTime<Utc>,
+}
+
+/// A change of somebody's reaction (contract §3, ReactionBroadcast).
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReactionChange {
+    pub message_id: MessageId,
+    pub conversation_id: ConversationId,
+    pub user_id: UserId,
+    pub user_name: String,
+    pub emoji: String,
+    pub added: bool,
+    #[serde(serialize_with = "as_map")]
+    pub reaction_summary: Vec<EmojiCount>,
+}
+
+/// Writes a summary as the map of the payload, in the order in which the emojis first came.
+pub(crate) fn as_map<S: Serializer>(summary: &[EmojiCount], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(summary.iter().map(|count| (&count.emoji, count.count)))
+}
+
+/// The reactions to messages, oldest first: two statements.
+pub(crate) async fn load(db: &impl ConnectionTrait, ids: &[i64]) -> Result<HashMap<MessageId, Vec<Reaction>>> {
+    let rows = reaction::Entity::find()
+        .filter(reaction::Column::MessageId.is_in(ids.iter().copied()))
+        .order_by_asc(reaction::Column::Id)
+        .all(db)
+        .await?;
+    let users: Vec<UserId> = rows.iter().map(|row| UserId::stored(row.user_id)).collect();
+    let users = user::by_ids(db, &users).await?;
+    Ok(group(rows.into_iter().map(|row| {
+        let user_id = UserId::stored(row.user_id);
+        let user_name = user::name_of(&users, user_id);
+        let reaction = Reaction { emoji: row.emoji, user_id, user_name, created_at: row.created_at };
+        (MessageId::stored(row.message_id), reaction)
+    })))
+}
+
+/// The summaries of messages, each emoji in the order of its first reaction: one statement.
+pub(crate) async fn summaries(db: &impl ConnectionTrait, ids: &[i64]) -> Result<HashMap<i64, Vec<EmojiCount>>> {
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows: Vec<(i64, String, i64)> = reaction::Entity::find()
+        .select_only()
+        .column(reaction::Column::MessageId)
+        .column(reaction::Column::Emoji)
+        .column_as(reaction::Column::Id.count(), "times")
+        .filter(reaction::Column::MessageId.is_in(ids.iter().copied()))
+        .group_by(reaction::Column::MessageId)
+        .group_by(reaction::Column::Emoji)
+        .order_by_asc(reaction::Column::Id.min())
+        .into_tuple()
+        .all(db)
+        .await?;
+    Ok(group(rows.into_iter().map(|(message, emoji, count)| (message, EmojiCount { emoji, count }))))
+}

@@ -1,0 +1,18 @@
+//! That somebody types, as others are told.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use crate::id::{ConversationId, UserId};
+
+/// Somebody types, or has stopped (contract §3, TypingIndicatorResponse).
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TypingIndicator {
+    pub conversation_id: ConversationId,
+    pub user_id: UserId,
+    pub user_name: String,
+    pub typing: bool,
+    /// When it ends by itself; null once it has ended.
+    pub expires_at: Option<DateTime<Utc>>,
+}

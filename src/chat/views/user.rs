@@ -1,0 +1,58 @@
+//! A user as others see them.
+
+use std::collections::HashMap;
+
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
+use serde::Serialize;
+
+use crate::chat::rows::distinct;
+use crate::entity::user;
+use crate::error::{Error, Result};
+use crate::id::UserId;
+
+/// A user as others see them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, async_graphql::SimpleObject)]
+#[serde(rename_all = "camelCase")]
+pub struct User {
+    pub id: UserId,
+    pub name: String,
+    pub avatar_url: Option<String>,
+}
+
+impl From<user::Model> for User {
+    fn from(row: user::Model) -> Self {
+        Self { id: UserId::stored(row.id), name: row.name, avatar_url: row.avatar_url }
+    }
+}
+
+/// Those among `ids` that have a row: one statement.
+pub(crate) async fn by_ids(db: &impl ConnectionTrait, ids: &[UserId]) -> Result<HashMap<UserId, User>> {
+    let ids = distinct(ids.iter().map(|id| id.get()));
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows = user::Entity::find().filter(user::Column::Id.is_in(ids)).all(db).await?;
+    Ok(rows.into_iter().map(User::from).map(|user| (user.id, user)).collect())
+}
+
+/// Refuses ids that have no row.
+///
+/// # Errors
+/// `NotFound` naming the first one.
+pub(crate) async fn must_exist(db: &impl ConnectionTrait, ids: &[UserId]) -> Result<HashMap<UserId, User>> {
+    let users = by_ids(db, ids).await?;
+    match ids.iter().find(|id| !users.contains_key(id)) {
+        Some(id) => Err(not_found(*id)),
+        None => Ok(users),
+    }
+}
+
+/// What is said of a user that nobody has seen.
+pub fn not_found(id: UserId) -> Error {
+    Error::not_found(format!("User not found: {id}"))
+}
+
+/// The name of a user who must be among `users`, since a foreign key says so.
+pub(crate) fn name_of(users: &HashMap<UserId, User>, id: UserId) -> String {
+    users.get(&id).map_or_else(|| format!("User {id}"), |user| user.name.clone())
+}
