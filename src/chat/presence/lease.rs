@@ -110,9 +110,11 @@ pub(crate) async fn sweep(chat: &Arc<Chat>, since: DateTime<Utc>) -> Result<Date
     let now = clock::now();
     let due = chat.connections.due(stale(chat) / 3, now).into_iter().map(|viewer| Cx::new(Arc::clone(chat), viewer));
     // Together, so that the writer takes many at once.
-    let renewed = stream::iter(due).map(async |cx| renew(&cx).await).buffer_unordered(MAX_RENEWALS);
-    for failed in renewed.filter_map(async |renewed| renewed.err()).collect::<Vec<_>>().await {
-        tracing::debug!(error = %failed, "a lease is renewed next time");
+    let mut renewed = stream::iter(due).map(|cx| async move { renew(&cx).await }).buffer_unordered(MAX_RENEWALS);
+    while let Some(renewed) = renewed.next().await {
+        if let Err(error) = renewed {
+            tracing::debug!(%error, "a lease is renewed next time");
+        }
     }
     let db = &chat.store.reader();
     let ended = presence::Entity::find()
