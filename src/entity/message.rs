@@ -58,15 +58,6 @@ pub struct Model {
 }
 
 #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]
-pub enum Relation {
-    #[sea_orm(has_many = "super::attachment::Entity")]
-    Attachments,
-}
-
-impl Related<super::attachment::Entity> for Entity {
-    fn to() -> RelationDef {
-        Relation::Attachments.def()
-    }
-}
+pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -48,19 +48,6 @@ pub struct Model {
 }
 
 #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]
-pub enum Relation {
-    #[sea_orm(
-        belongs_to = "super::webhook_endpoint::Entity",
-        from = "Column::EndpointId",
-        to = "super::webhook_endpoint::Column::Id"
-    )]
-    Endpoint,
-}
-
-impl Related<super::webhook_endpoint::Entity> for Entity {
-    fn to() -> RelationDef {
-        Relation::Endpoint.def()
-    }
-}
+pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
