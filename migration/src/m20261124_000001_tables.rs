@@ -1,22 +1,9 @@
 //! The tables of the chat itself, with the constraints that hold whatever the code does. Limits that an operator can
 //! set are not among them.
 
-use sea_orm_migration::prelude::*;
+use crate::dialect::Statements;
 
-use crate::dialect;
-
-#[derive(DeriveMigrationName)]
-pub struct Migration;
-
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        for table in TABLES {
-            dialect::run(manager, table).await?;
-        }
-        Ok(())
-    }
-}
+pub const UP: Statements = Statements::Shared(&TABLES);
 
 /// In the order of their foreign keys.
 const TABLES: [&[&str]; 10] =

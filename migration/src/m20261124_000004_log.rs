@@ -1,19 +1,8 @@
 //! The durable log, and the one row that its positions and the ids of messages are taken from. It knows no listener.
 
-use sea_orm_migration::prelude::*;
+use crate::dialect::Statements;
 
-use crate::dialect;
-
-#[derive(DeriveMigrationName)]
-pub struct Migration;
-
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        dialect::run(manager, STATE).await?;
-        dialect::run(manager, EVENTS).await
-    }
-}
+pub const UP: Statements = Statements::Shared(&[STATE, EVENTS]);
 
 /// The epoch is made here, once, so that it lives and dies with the database whose positions it belongs to.
 const STATE: &[&str] = &[

@@ -1,19 +1,8 @@
 //! Webhook endpoints and their outbox. It knows neither signing nor the pauses between attempts.
 
-use sea_orm_migration::prelude::*;
+use crate::dialect::Statements;
 
-use crate::dialect;
-
-#[derive(DeriveMigrationName)]
-pub struct Migration;
-
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        dialect::run(manager, ENDPOINTS).await?;
-        dialect::run(manager, DELIVERIES).await
-    }
-}
+pub const UP: Statements = Statements::Shared(&[ENDPOINTS, DELIVERIES]);
 
 const ENDPOINTS: &[&str] = &["
 CREATE TABLE chat_webhook_endpoints (

@@ -1,19 +1,9 @@
 //! What takes turns at webhook endpoints: how long a delivery may be tried, and a number in the row that every change
 //! locks anyway, from which a process sees that its list of endpoints is old. It knows no endpoint.
 
-use sea_orm_migration::prelude::*;
+use crate::dialect::Statements;
 
-use crate::dialect;
-
-#[derive(DeriveMigrationName)]
-pub struct Migration;
-
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        dialect::run(manager, STATEMENTS).await
-    }
-}
+pub const UP: Statements = Statements::Shared(&[STATEMENTS]);
 
 const STATEMENTS: &[&str] = &[
     "ALTER TABLE chat_log ADD COLUMN webhook_revision bigint NOT NULL DEFAULT 0",

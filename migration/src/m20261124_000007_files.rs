@@ -1,18 +1,8 @@
 //! What keeping files needs beyond their rows: the key of signed links, and the ways to what may be swept.
 
-use sea_orm_migration::prelude::*;
+use crate::dialect::Statements;
 
-use crate::dialect;
-
-#[derive(DeriveMigrationName)]
-pub struct Migration;
-
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        dialect::run(manager, FILES).await
-    }
-}
+pub const UP: Statements = Statements::Shared(&[FILES]);
 
 /// The key is made here, once: every node of the database signs with it, and a restart does not end a link.
 const FILES: &[&str] = &[
