@@ -26,6 +26,7 @@ mod graphql_fields;
 mod graphql_guard;
 mod graphql_http;
 mod graphql_socket;
+mod imports;
 mod live;
 mod live_cost;
 mod matrix;

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::imports::Sources;
+
 /// Which rooms stand on which floor; one may use what is on its own floor or below, but no other door.
 const FLOORS: [&[&str]; 9] = [
     &["error", "id", "telemetry"],
@@ -16,6 +18,8 @@ const FLOORS: [&[&str]; 9] = [
     &["server"],
     &["cli", "lib", "main"],
 ];
+/// Files that use one another since they are one idea in two parts.
+const ONE_IDEA: &[&[&str]] = &[];
 /// Rooms that may not use one another although they are neighbours.
 const STRANGERS: [&[&str]; 1] = [&["connection", "config"]];
 
@@ -44,56 +48,63 @@ fn all_sources() -> BTreeMap<PathBuf, String> {
     files.into_iter().map(read).collect()
 }
 
-/// The module at the top that a file belongs to.
-fn module(file: &Path) -> String {
-    let first = file.iter().next().expect("a name").to_string_lossy();
-    first.trim_end_matches(".rs").to_owned()
+/// The room that a file stands in; of a door, the door.
+fn room(file: &str) -> &str {
+    let room = file.split('/').next().unwrap_or_default();
+    room.trim_end_matches(".rs")
 }
 
-/// The modules of this crate that a text names: `crate::name`, and those of `use crate::{…}` groups.
-fn used(text: &str) -> Vec<String> {
-    let code: String = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
-    let mut names = Vec::new();
-    for rest in code.split("crate::").skip(1) {
-        if let Some(group) = rest.strip_prefix('{') {
-            let mut depth = 0;
-            let mut item = String::new();
-            for c in group.chars() {
-                match c {
-                    '{' => depth += 1,
-                    '}' if depth == 0 => break,
-                    '}' => depth -= 1,
-                    ',' if depth == 0 => names.push(std::mem::take(&mut item)),
-                    _ if depth == 0 => item.push(c),
-                    _ => {}
-                }
-            }
-            names.push(item);
-        } else {
-            names.push(rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect());
-        }
-    }
-    let first = |name: String| name.trim().split("::").next().unwrap_or_default().trim().to_owned();
-    names.into_iter().map(first).filter(|name| name.chars().next().is_some_and(char::is_lowercase)).collect()
+fn door(file: &str) -> Option<&str> {
+    file.strip_prefix("api/").and_then(|rest| rest.split_once('/')).map(|(door, _)| door)
+}
+
+fn read_sources(folder: &str) -> Sources {
+    Sources::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder))
 }
 
 #[test]
 fn no_arrow_points_up() {
+    let sources = read_sources("src");
+    let uses = sources.uses();
+    let used = uses.iter().flat_map(|(file, used)| used.iter().map(|other| (*file, *other)));
     let mut broken = Vec::new();
-    for (file, text) in all_sources() {
-        let here = module(&file);
-        for there in used(&text) {
-            if there == "super" || there == here || ["proptest", "run"].contains(&&*there) {
-                continue;
-            }
-            let strangers =
-                STRANGERS.iter().any(|group| group.contains(&here.as_str()) && group.contains(&there.as_str()));
-            if floor(&there) > floor(&here) || strangers {
-                broken.push(format!("{}: {here} uses {there}", file.display()));
-            }
+    for (file, other) in used.chain(sources.hands_on()) {
+        let (here, there) = (room(file), room(other));
+        let strangers = STRANGERS.iter().any(|group| group.contains(&here) && group.contains(&there)) && here != there;
+        let other_door = door(file).zip(door(other)).is_some_and(|(here, there)| here != there);
+        if floor(there) > floor(here) || strangers || other_door {
+            broken.push(format!("{file} uses {other}"));
         }
     }
-    assert!(broken.is_empty(), "{}", broken.join("\n"));
+    assert!(uses.len() > 100 && broken.is_empty(), "{}", broken.join("\n"));
+}
+
+#[test]
+fn no_files_use_one_another_but_those_that_are_one_idea() {
+    for (folder, allowed) in [("src", ONE_IDEA), ("crates/sockjs/src", &[])] {
+        let sources = read_sources(folder);
+        let circles: Vec<Vec<&str>> =
+            sources.circles().into_iter().map(|circle| circle.into_iter().collect()).collect();
+        let unknown: Vec<_> = circles.iter().filter(|circle| !allowed.contains(&circle.as_slice())).collect();
+        assert!(unknown.is_empty(), "{folder}: {unknown:#?}");
+        let gone: Vec<_> = allowed.iter().filter(|known| !circles.iter().any(|circle| circle == **known)).collect();
+        assert!(gone.is_empty(), "these are no circle any more: {gone:?}");
+    }
+    assert!(ONE_IDEA.iter().all(|circle| circle.len() <= 4));
+}
+
+#[test]
+fn the_top_level_is_rooms_and_a_few_files() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let names = fs::read_dir(root).expect("a folder").map(|entry| entry.expect("an entry").file_name());
+    let names: Vec<String> = names.map(|name| name.to_string_lossy().into_owned()).collect();
+    let files: Vec<_> = names.iter().filter(|name| name.contains('.')).collect();
+    let known = ["app.rs", "error.rs", "id.rs", "lib.rs", "main.rs", "telemetry.rs"];
+    assert!(files.iter().all(|file| known.contains(&file.as_str())), "{files:?}");
+    let places: Vec<PathBuf> = all_sources().into_keys().collect();
+    let double: Vec<_> =
+        places.iter().filter(|file| places.contains(&file.with_extension("").join("mod.rs"))).collect();
+    assert!(double.is_empty(), "one folder style, with mod.rs: {double:?}");
 }
 
 #[test]
@@ -112,7 +123,7 @@ fn the_doors_know_no_sql() {
     let words = ["sea_orm", "sqlx", "SELECT ", "entity::event", "crate::store"];
     let knowing: Vec<_> = all_sources()
         .into_iter()
-        .filter(|(file, _)| doors.contains(&module(file).as_str()))
+        .filter(|(file, _)| doors.contains(&room(&file.to_string_lossy())))
         .filter(|(_, text)| words.iter().any(|word| text.contains(word)))
         .map(|(file, _)| file.display().to_string())
         .collect();
