@@ -2,7 +2,7 @@
 
 use anyhow::{Context, bail};
 
-use super::say;
+use super::output::say;
 use crate::chat::doctor::examine;
 use crate::config::Config;
 use crate::store::Store;

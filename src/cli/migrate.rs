@@ -1,6 +1,6 @@
 //! `confab migrate`: brings the database to the newest state, without serving.
 
-use super::say;
+use super::output::say;
 use crate::auth::make_private;
 use crate::config::Config;
 use crate::store::Store;

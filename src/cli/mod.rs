@@ -3,20 +3,21 @@
 pub mod demo;
 mod doctor;
 mod migrate;
+mod output;
 mod serve;
 mod token;
 mod user;
 
-use std::io::{self, ErrorKind, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use clap::{Parser, Subcommand};
+
+use output::say;
 
 use crate::api::graphql;
 use crate::config::Config;
-use crate::id::UserId;
 use crate::telemetry;
 use crate::webhooks;
 
@@ -96,19 +97,5 @@ async fn run(command: Command, config: Config) -> anyhow::Result<()> {
         Command::Doctor => doctor::doctor(&config).await,
         Command::User { command } => user::user(config, command).await,
         Command::Schema | Command::Config => bail!("This command needs no server"),
-    }
-}
-
-/// The id of a user, as an operator wrote it.
-fn user_id(number: i64) -> anyhow::Result<UserId> {
-    UserId::new(number).context("The id of a user is a positive whole number below 2^53")
-}
-
-/// Prints to standard output. That nobody reads it (`confab schema | head`) is no failure.
-fn say(text: &str) -> anyhow::Result<()> {
-    let mut out = io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(cause) if cause.kind() != ErrorKind::BrokenPipe => Err(cause).context("Nothing can be printed"),
-        _ => Ok(()),
     }
 }

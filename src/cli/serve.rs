@@ -5,7 +5,8 @@ use std::time::Duration;
 use anyhow::Context;
 use tokio::net::TcpListener;
 
-use super::{demo, say};
+use super::demo;
+use super::output::say;
 use crate::app::App;
 use crate::config::{self, Config};
 use crate::server;

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::{say, user_id};
+use super::output::say;
+use super::user::user_id;
 use crate::auth::Tokens;
 use crate::config::Config;
 

@@ -1,11 +1,13 @@
 //! `confab user`: makes users known ahead of time.
 
+use anyhow::Context;
 use clap::Subcommand;
 
-use super::{say, user_id};
+use super::output::say;
 use crate::app::App;
 use crate::chat::users::{self, UserInput};
 use crate::config::Config;
+use crate::id::UserId;
 
 #[derive(Subcommand)]
 pub enum Command {
@@ -34,4 +36,9 @@ pub async fn user(config: Config, command: Command) -> anyhow::Result<()> {
         say(&format!("User {id} is {}\n", user.name))?;
     }
     Ok(())
+}
+
+/// The id of a user, as an operator wrote it.
+pub(super) fn user_id(number: i64) -> anyhow::Result<UserId> {
+    UserId::new(number).context("The id of a user is a positive whole number below 2^53")
 }
