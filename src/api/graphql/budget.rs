@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 use crate::error::Error;
 
 /// Bytes of an answer, at most (contract §13, limits). In memory it takes some times as much.
-const LARGEST_ANSWER: usize = 8 * 1024 * 1024;
+const MAX_RESPONSE_BYTES: usize = 8 * 1024 * 1024;
 
 /// What is left for the answers of one request, whose operations share it.
 #[derive(Clone, Default)]
@@ -34,24 +34,24 @@ impl Budget {
     /// Counts bytes; tells whether there is room for them.
     fn spend(&self, bytes: usize) -> bool {
         let spent = self.0.bytes.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
-        if spent > LARGEST_ANSWER {
+        if spent > MAX_RESPONSE_BYTES {
             self.0.over.notify_one();
         }
-        spent <= LARGEST_ANSWER
+        spent <= MAX_RESPONSE_BYTES
     }
 }
 
-/// Counts what the engine resolves.
-pub(crate) struct Counting;
+/// Counts the bytes of each value that the engine resolves, and stops where there are too many.
+pub(crate) struct Metering;
 
-impl ExtensionFactory for Counting {
+impl ExtensionFactory for Metering {
     fn create(&self) -> Arc<dyn Extension> {
-        Arc::new(Counting)
+        Arc::new(Metering)
     }
 }
 
 #[async_trait]
-impl Extension for Counting {
+impl Extension for Metering {
     async fn resolve(
         &self,
         ctx: &ExtensionContext<'_>,

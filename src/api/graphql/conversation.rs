@@ -3,9 +3,9 @@
 use async_graphql::connection::Connection;
 use async_graphql::{Context, Object, Result};
 
-use super::loaders::{self, First, Loaders};
+use super::loaders::{self, First};
 use super::paging::{Paging, id_cursor};
-use crate::chat::Cx;
+use super::viewer::viewer;
 use crate::chat::conversations::{Announcement, Change, Conversation};
 use crate::chat::messages::{self, Message};
 use crate::chat::page::Window;
@@ -64,18 +64,22 @@ impl Conversation {
     }
 
     /// Newer than the viewer's marker, not the viewer's own, not deleted.
+    #[graphql(tag = "own")]
     async fn unread_count(&self) -> i64 {
         self.unread_count
     }
 
+    #[graphql(tag = "own")]
     async fn muted(&self) -> bool {
         self.muted
     }
 
+    #[graphql(tag = "own")]
     async fn pinned(&self) -> bool {
         self.pinned
     }
 
+    #[graphql(tag = "own")]
     async fn archived(&self) -> bool {
         self.archived
     }
@@ -115,6 +119,7 @@ impl Conversation {
     }
 
     /// Oldest first, replies included; where nothing is said, the newest 50.
+    #[graphql(tag = "own")]
     async fn messages(
         &self,
         ctx: &Context<'_>,
@@ -128,14 +133,15 @@ impl Conversation {
         let page = match window {
             Window::Newest => {
                 let newest = First { of: self.id, limit };
-                ctx.data::<Loaders>()?.latest.load_one(newest).await?.unwrap_or_default()
+                loaders::own(ctx)?.latest.load_one(newest).await?.unwrap_or_default()
             }
-            _ => messages::page(ctx.data::<Cx>()?, self.id, window, limit).await?,
+            _ => messages::page(viewer(ctx)?, self.id, window, limit).await?,
         };
         Ok(paging.connection(page, window.is_forward(), |message| id_cursor(message.id)))
     }
 
     /// The messages that have files, newest first.
+    #[graphql(tag = "own")]
     async fn attachments(
         &self,
         ctx: &Context<'_>,
@@ -146,7 +152,7 @@ impl Conversation {
     ) -> Result<Connection<String, Message>> {
         let paging = Paging { first, after, last, before };
         let (window, limit) = paging.window_newest_first()?;
-        let page = messages::with_files(ctx.data::<Cx>()?, self.id, window, limit).await?;
+        let page = messages::with_files(viewer(ctx)?, self.id, window, limit).await?;
         Ok(paging.connection(page, !window.is_forward(), |message| id_cursor(message.id)))
     }
 }

@@ -7,7 +7,7 @@ use crate::error::{Error, Kind};
 use crate::http::error::code;
 
 /// Gives every error of a response its code. What the engine itself refuses is a bad request.
-pub(crate) fn dress(mut response: Response) -> Response {
+pub(crate) fn add_codes(mut response: Response) -> Response {
     for error in &mut response.errors {
         let ours = error.source::<Error>().cloned();
         let ours = ours.unwrap_or_else(|| Error::new(Kind::BadRequest, clip(bare(&error.message))));
@@ -72,10 +72,10 @@ fn bare(message: &str) -> &str {
 
 /// The engine quotes what it refuses; a reader needs only the start of it.
 fn clip(message: &str) -> String {
-    const MOST: usize = 200;
-    if message.chars().count() <= MOST {
+    const MAX_CHARACTERS: usize = 200;
+    if message.chars().count() <= MAX_CHARACTERS {
         message.to_owned()
     } else {
-        message.chars().take(MOST).chain(['…']).collect()
+        message.chars().take(MAX_CHARACTERS).chain(['…']).collect()
     }
 }

@@ -13,8 +13,10 @@ use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 
 use super::budget::Budget;
+use super::door::Door;
 use super::guard::Cost;
-use super::{Door, Operation, error, graphiql, sse, websocket};
+use super::operation::Operation;
+use super::{error, graphiql, sse, websocket};
 use crate::auth::bearer;
 use crate::chat::Cx;
 use crate::error::{Error, Kind, Result};

@@ -3,10 +3,10 @@
 use async_graphql::connection::Connection;
 use async_graphql::{Context, Json, Object, Result};
 
-use super::loaders::{self, First, Loaders};
+use super::loaders::{self, First};
 use super::paging::{Paging, id_cursor};
 use super::reactions::ReactionCount;
-use crate::chat::Cx;
+use super::viewer::viewer;
 use crate::chat::conversations::Conversation;
 use crate::chat::files::Attachment;
 use crate::chat::messages::{self, Message};
@@ -63,11 +63,13 @@ impl Message {
         self.is_deleted
     }
 
+    #[graphql(tag = "up-to-10")]
     async fn attachments(&self) -> &[Attachment] {
         &self.attachments
     }
 
     /// Each emoji in the order of its first reaction.
+    #[graphql(tag = "up-to-50")]
     async fn reaction_summary(&self) -> Vec<ReactionCount> {
         ReactionCount::all(self.id, &self.reaction_summary)
     }
@@ -85,6 +87,7 @@ impl Message {
     }
 
     /// Only where the sender gave one, and only to the sender.
+    #[graphql(tag = "own")]
     async fn temp_id(&self) -> Option<&str> {
         self.temp_id.as_deref()
     }
@@ -93,19 +96,22 @@ impl Message {
         loaders::user(ctx, self.sender_id).await
     }
 
+    #[graphql(tag = "own")]
     async fn conversation(&self, ctx: &Context<'_>) -> Result<Conversation> {
         loaders::conversation(ctx, self.conversation_id).await
     }
 
     /// The message that this one replies to.
+    #[graphql(tag = "own")]
     async fn parent(&self, ctx: &Context<'_>) -> Result<Option<Message>> {
         match self.parent_message_id {
-            Some(parent) => Ok(ctx.data::<Loaders>()?.messages.load_one(parent).await?),
+            Some(parent) => Ok(loaders::own(ctx)?.messages.load_one(parent).await?),
             None => Ok(None),
         }
     }
 
     /// The direct replies, oldest first.
+    #[graphql(tag = "own")]
     async fn replies(
         &self,
         ctx: &Context<'_>,
@@ -119,20 +125,22 @@ impl Message {
         let page = match window {
             Window::Oldest => {
                 let first = First { of: self.id, limit };
-                ctx.data::<Loaders>()?.replies.load_one(first).await?.unwrap_or_default()
+                loaders::own(ctx)?.replies.load_one(first).await?.unwrap_or_default()
             }
-            _ => messages::thread(ctx.data::<Cx>()?, self.id, window, limit).await?,
+            _ => messages::thread(viewer(ctx)?, self.id, window, limit).await?,
         };
         Ok(paging.connection(page, window.is_forward(), |message| id_cursor(message.id)))
     }
 
     /// Who reacted with what, oldest first.
+    #[graphql(tag = "own")]
     async fn reactions(&self, ctx: &Context<'_>) -> Result<Vec<Reaction>> {
-        Ok(ctx.data::<Loaders>()?.reactions.load_one(self.id).await?.unwrap_or_default())
+        Ok(loaders::own(ctx)?.reactions.load_one(self.id).await?.unwrap_or_default())
     }
 
     /// Who of those present has read it, without its sender.
+    #[graphql(tag = "own")]
     async fn read_receipts(&self, ctx: &Context<'_>) -> Result<Vec<ReadReceipt>> {
-        Ok(ctx.data::<Loaders>()?.receipts.load_one(self.id).await?.unwrap_or_default())
+        Ok(loaders::own(ctx)?.receipts.load_one(self.id).await?.unwrap_or_default())
     }
 }

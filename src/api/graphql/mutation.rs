@@ -2,7 +2,7 @@
 
 use async_graphql::{Context, InputObject, Json, Object, Result};
 
-use crate::chat::Cx;
+use super::viewer::viewer;
 use crate::chat::conversations::{self, Conversation, CreateGroup, Setting, UpdateConversation};
 use crate::chat::messages::{self, Message, SendMessage};
 use crate::chat::presence::{self, Presence, SetPresence};
@@ -51,12 +51,12 @@ impl SendMessageInput {
 #[Object(name = "ChatMutation")]
 impl Mutation {
     async fn create_group(&self, ctx: &Context<'_>, input: CreateGroup) -> Result<Conversation> {
-        Ok(conversations::create_group(ctx.data::<Cx>()?, input).await?)
+        Ok(conversations::create_group(viewer(ctx)?, input).await?)
     }
 
     /// The direct conversation with somebody: the one there is, else a new one.
     async fn open_direct(&self, ctx: &Context<'_>, user_id: UserId) -> Result<Conversation> {
-        Ok(conversations::open_direct(ctx.data::<Cx>()?, user_id).await?.conversation)
+        Ok(conversations::open_direct(viewer(ctx)?, user_id).await?.conversation)
     }
 
     async fn update_conversation(
@@ -65,16 +65,16 @@ impl Mutation {
         conversation_id: ConversationId,
         input: UpdateConversation,
     ) -> Result<Conversation> {
-        Ok(conversations::update(ctx.data::<Cx>()?, conversation_id, input).await?)
+        Ok(conversations::update(viewer(ctx)?, conversation_id, input).await?)
     }
 
     async fn leave_conversation(&self, ctx: &Context<'_>, conversation_id: ConversationId) -> Result<bool> {
-        conversations::leave(ctx.data::<Cx>()?, conversation_id).await?;
+        conversations::leave(viewer(ctx)?, conversation_id).await?;
         Ok(true)
     }
 
     async fn delete_conversation(&self, ctx: &Context<'_>, conversation_id: ConversationId) -> Result<bool> {
-        conversations::delete(ctx.data::<Cx>()?, conversation_id).await?;
+        conversations::delete(viewer(ctx)?, conversation_id).await?;
         Ok(true)
     }
 
@@ -85,7 +85,7 @@ impl Mutation {
         conversation_id: ConversationId,
         user_id: UserId,
     ) -> Result<Conversation> {
-        Ok(conversations::transfer_ownership(ctx.data::<Cx>()?, conversation_id, user_id).await?)
+        Ok(conversations::transfer_ownership(viewer(ctx)?, conversation_id, user_id).await?)
     }
 
     async fn set_participant_role(
@@ -95,7 +95,7 @@ impl Mutation {
         user_id: UserId,
         role: Role,
     ) -> Result<Conversation> {
-        Ok(conversations::set_role(ctx.data::<Cx>()?, conversation_id, user_id, role).await?)
+        Ok(conversations::set_role(viewer(ctx)?, conversation_id, user_id, role).await?)
     }
 
     async fn add_participants(
@@ -104,7 +104,7 @@ impl Mutation {
         conversation_id: ConversationId,
         user_ids: Vec<UserId>,
     ) -> Result<Conversation> {
-        Ok(conversations::add_participants(ctx.data::<Cx>()?, conversation_id, user_ids).await?)
+        Ok(conversations::add_participants(viewer(ctx)?, conversation_id, user_ids).await?)
     }
 
     async fn remove_participant(
@@ -113,7 +113,7 @@ impl Mutation {
         conversation_id: ConversationId,
         user_id: UserId,
     ) -> Result<bool> {
-        conversations::remove_participant(ctx.data::<Cx>()?, conversation_id, user_id).await?;
+        conversations::remove_participant(viewer(ctx)?, conversation_id, user_id).await?;
         Ok(true)
     }
 
@@ -123,7 +123,7 @@ impl Mutation {
         conversation_id: ConversationId,
         #[graphql(default = true)] muted: bool,
     ) -> Result<Conversation> {
-        Ok(conversations::set(ctx.data::<Cx>()?, conversation_id, Setting::Muted, muted).await?)
+        Ok(conversations::set(viewer(ctx)?, conversation_id, Setting::Muted, muted).await?)
     }
 
     async fn set_pinned(
@@ -132,7 +132,7 @@ impl Mutation {
         conversation_id: ConversationId,
         #[graphql(default = true)] pinned: bool,
     ) -> Result<Conversation> {
-        Ok(conversations::set(ctx.data::<Cx>()?, conversation_id, Setting::Pinned, pinned).await?)
+        Ok(conversations::set(viewer(ctx)?, conversation_id, Setting::Pinned, pinned).await?)
     }
 
     async fn set_archived(
@@ -141,32 +141,32 @@ impl Mutation {
         conversation_id: ConversationId,
         #[graphql(default = true)] archived: bool,
     ) -> Result<Conversation> {
-        Ok(conversations::set(ctx.data::<Cx>()?, conversation_id, Setting::Archived, archived).await?)
+        Ok(conversations::set(viewer(ctx)?, conversation_id, Setting::Archived, archived).await?)
     }
 
     async fn send_message(&self, ctx: &Context<'_>, input: SendMessageInput) -> Result<Message> {
         let (conversation, input) = input.split();
-        Ok(messages::send(ctx.data::<Cx>()?, conversation, input).await?.message)
+        Ok(messages::send(viewer(ctx)?, conversation, input).await?.message)
     }
 
     async fn edit_message(&self, ctx: &Context<'_>, message_id: MessageId, content: String) -> Result<Message> {
-        Ok(messages::edit(ctx.data::<Cx>()?, message_id, content).await?)
+        Ok(messages::edit(viewer(ctx)?, message_id, content).await?)
     }
 
     async fn delete_message(&self, ctx: &Context<'_>, message_id: MessageId) -> Result<Message> {
-        Ok(messages::delete(ctx.data::<Cx>()?, message_id).await?)
+        Ok(messages::delete(viewer(ctx)?, message_id).await?)
     }
 
     async fn add_reaction(&self, ctx: &Context<'_>, message_id: MessageId, emoji: String) -> Result<ReactionResult> {
-        Ok(reactions::react(ctx.data::<Cx>()?, message_id, &emoji, React::Add).await?)
+        Ok(reactions::react(viewer(ctx)?, message_id, &emoji, React::Add).await?)
     }
 
     async fn remove_reaction(&self, ctx: &Context<'_>, message_id: MessageId, emoji: String) -> Result<ReactionResult> {
-        Ok(reactions::react(ctx.data::<Cx>()?, message_id, &emoji, React::Remove).await?)
+        Ok(reactions::react(viewer(ctx)?, message_id, &emoji, React::Remove).await?)
     }
 
     async fn toggle_reaction(&self, ctx: &Context<'_>, message_id: MessageId, emoji: String) -> Result<ReactionResult> {
-        Ok(reactions::react(ctx.data::<Cx>()?, message_id, &emoji, React::Toggle).await?)
+        Ok(reactions::react(viewer(ctx)?, message_id, &emoji, React::Toggle).await?)
     }
 
     /// Up to a message, or to the newest. The marker never moves back.
@@ -176,11 +176,11 @@ impl Mutation {
         conversation_id: ConversationId,
         last_read_message_id: Option<MessageId>,
     ) -> Result<ReadState> {
-        Ok(receipts::mark_read(ctx.data::<Cx>()?, conversation_id, last_read_message_id).await?)
+        Ok(receipts::mark_read(viewer(ctx)?, conversation_id, last_read_message_id).await?)
     }
 
     async fn set_typing(&self, ctx: &Context<'_>, conversation_id: ConversationId, typing: bool) -> Result<bool> {
-        typing::set(ctx.data::<Cx>()?, conversation_id, typing).await?;
+        typing::set(viewer(ctx)?, conversation_id, typing).await?;
         Ok(true)
     }
 
@@ -195,17 +195,17 @@ impl Mutation {
     ) -> Result<Presence> {
         let browser_info = browser_info.map(|Json(info)| info);
         let input = SetPresence { status, status_message, online: None, device_type, browser_info };
-        Ok(presence::set(ctx.data::<Cx>()?, input).await?)
+        Ok(presence::set(viewer(ctx)?, input).await?)
     }
 
     /// Says that the viewer is still here; it makes nobody appear.
     async fn heartbeat(&self, ctx: &Context<'_>) -> Result<bool> {
-        presence::heartbeat(ctx.data::<Cx>()?).await?;
+        presence::heartbeat(viewer(ctx)?).await?;
         Ok(true)
     }
 
     /// Makes users known ahead of time. For administrators.
     async fn upsert_users(&self, ctx: &Context<'_>, input: Vec<UserInput>) -> Result<Vec<User>> {
-        Ok(users::upsert(ctx.data::<Cx>()?, input).await?)
+        Ok(users::upsert(viewer(ctx)?, input).await?)
     }
 }

@@ -72,6 +72,7 @@ impl TypingIndicator {
         self.expires_at
     }
 
+    #[graphql(tag = "own")]
     async fn conversation(&self, ctx: &Context<'_>) -> Result<Conversation> {
         loaders::conversation(ctx, self.conversation_id).await
     }

@@ -5,7 +5,7 @@ use async_graphql::{Context, Object, OutputType, Result, SimpleObject};
 
 use super::events::{self, EventPage};
 use super::paging::{Paging, id_cursor};
-use crate::chat::Cx;
+use super::viewer::viewer;
 use crate::chat::conversations::{self, Conversation, Listing, Unread};
 use crate::chat::files::{self, File};
 use crate::chat::messages::{self, Message};
@@ -46,16 +46,16 @@ struct Highlight {
 impl Query {
     /// Whom the token speaks for.
     async fn me(&self, ctx: &Context<'_>) -> Result<User> {
-        let cx = ctx.data::<Cx>()?;
+        let cx = viewer(ctx)?;
         Ok(users::get(cx, cx.me()).await?)
     }
 
     async fn user(&self, ctx: &Context<'_>, id: UserId) -> Result<Option<User>> {
-        Ok(Some(users::get(ctx.data::<Cx>()?, id).await?))
+        Ok(Some(users::get(viewer(ctx)?, id).await?))
     }
 
     async fn conversation(&self, ctx: &Context<'_>, id: ConversationId) -> Result<Option<Conversation>> {
-        Ok(Some(conversations::get(ctx.data::<Cx>()?, id).await?))
+        Ok(Some(conversations::get(viewer(ctx)?, id).await?))
     }
 
     /// The viewer's own: pinned first, then latest activity first. `pinned` and `search` narrow the list; a search
@@ -83,17 +83,18 @@ impl Query {
         // Without any narrowing the list is what REST lists: what is not archived.
         let archived = archived.or((pinned.is_none() && search.is_none()).then_some(false));
         let listing = Listing { archived, pinned, search, cursor, backwards: !forward };
-        let page = conversations::list(ctx.data::<Cx>()?, listing, limit).await?;
+        let page = conversations::list(viewer(ctx)?, listing, limit).await?;
         Ok(paging.connection(page, forward, conversations::cursor))
     }
 
     async fn message(&self, ctx: &Context<'_>, id: MessageId) -> Result<Option<Message>> {
-        Ok(Some(messages::get(ctx.data::<Cx>()?, id).await?))
+        Ok(Some(messages::get(viewer(ctx)?, id).await?))
     }
 
     /// Messages whose words begin with every word of the query, newest first; in one conversation, or in all of the
     /// viewer's.
     #[allow(clippy::too_many_arguments)]
+    #[graphql(tag = "search")]
     async fn search_messages(
         &self,
         ctx: &Context<'_>,
@@ -107,7 +108,7 @@ impl Query {
         let paging = Paging { first, after, last, before };
         let (window, limit) = paging.window_newest_first()?;
         let search = Search { query, conversation: conversation_id };
-        let page = search::messages(ctx.data::<Cx>()?, search, window, limit).await?;
+        let page = search::messages(viewer(ctx)?, search, window, limit).await?;
         let (previous, next) = paging.beyond(!window.is_forward(), page.has_more);
         let mut connection = Connection::new(previous, next);
         connection.edges.extend(page.items.into_iter().map(|found| {
@@ -119,26 +120,27 @@ impl Query {
 
     /// What is known of a file that the viewer may read.
     async fn file(&self, ctx: &Context<'_>, id: FileId) -> Result<Option<File>> {
-        Ok(Some(files::get(ctx.data::<Cx>()?, id).await?))
+        Ok(Some(files::get(viewer(ctx)?, id).await?))
     }
 
     /// What the viewer has not read yet, archived conversations included.
+    #[graphql(tag = "search")]
     async fn unread(&self, ctx: &Context<'_>) -> Result<Unread> {
-        Ok(conversations::unread(ctx.data::<Cx>()?).await?)
+        Ok(conversations::unread(viewer(ctx)?).await?)
     }
 
     /// The presence of up to 500 users; those whom the viewer may not see are left out.
     async fn presence(&self, ctx: &Context<'_>, user_ids: Vec<UserId>) -> Result<Vec<Presence>> {
-        Ok(presence::of_many(ctx.data::<Cx>()?, &user_ids).await?)
+        Ok(presence::of_many(viewer(ctx)?, &user_ids).await?)
     }
 
     /// Who is online, of those whom the viewer may see; 100 at most.
     async fn online_users(&self, ctx: &Context<'_>) -> Result<Vec<Presence>> {
-        Ok(presence::online(ctx.data::<Cx>()?, None, page::MOST).await?.items)
+        Ok(presence::online(viewer(ctx)?, None, page::MOST).await?.items)
     }
 
     /// What happened after the cursor, as things stand now; without one, nothing but the present cursor.
     async fn sync(&self, ctx: &Context<'_>, after: Option<String>, first: Option<i32>) -> Result<EventPage> {
-        Ok(events::page(ctx.data::<Cx>()?, after.as_deref(), Paging { first, ..Paging::default() }.limit()?.0).await?)
+        Ok(events::page(viewer(ctx)?, after.as_deref(), Paging { first, ..Paging::default() }.limit()?.0).await?)
     }
 }

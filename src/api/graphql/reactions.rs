@@ -2,7 +2,7 @@
 
 use async_graphql::{Context, Object, Result};
 
-use super::loaders::{self, Loaders};
+use super::loaders;
 use crate::chat::conversations::Conversation;
 use crate::chat::messages::Message;
 use crate::chat::reactions::{EmojiCount, Reaction, ReactionChange, ReactionResult};
@@ -59,8 +59,9 @@ impl ReactionCount {
     }
 
     /// Whether one of them is the viewer's.
+    #[graphql(tag = "own")]
     async fn viewer_reacted(&self, ctx: &Context<'_>) -> Result<bool> {
-        let mine = ctx.data::<Loaders>()?.mine.load_one(self.message).await?;
+        let mine = loaders::own(ctx)?.own_reactions.load_one(self.message).await?;
         Ok(mine.is_some_and(|emojis| emojis.contains(&self.counted.emoji)))
     }
 }
@@ -77,6 +78,7 @@ impl ReactionResult {
         self.added
     }
 
+    #[graphql(tag = "up-to-50")]
     async fn reaction_summary(&self) -> Vec<ReactionCount> {
         ReactionCount::all(self.message_id, &self.reaction_summary)
     }
@@ -109,6 +111,7 @@ impl ReactionChange {
         self.added
     }
 
+    #[graphql(tag = "up-to-50")]
     async fn reaction_summary(&self) -> Vec<ReactionCount> {
         ReactionCount::all(self.message_id, &self.reaction_summary)
     }
@@ -117,10 +120,12 @@ impl ReactionChange {
         loaders::user(ctx, self.user_id).await
     }
 
+    #[graphql(tag = "own")]
     async fn conversation(&self, ctx: &Context<'_>) -> Result<Conversation> {
         loaders::conversation(ctx, self.conversation_id).await
     }
 
+    #[graphql(tag = "own")]
     async fn message(&self, ctx: &Context<'_>) -> Result<Message> {
         loaders::message(ctx, self.message_id).await
     }

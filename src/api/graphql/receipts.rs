@@ -58,6 +58,7 @@ impl ReadReceiptMove {
         self.read_at
     }
 
+    #[graphql(tag = "own")]
     async fn conversation(&self, ctx: &Context<'_>) -> Result<Conversation> {
         loaders::conversation(ctx, self.conversation_id).await
     }
@@ -66,6 +67,7 @@ impl ReadReceiptMove {
         loaders::user(ctx, self.user_id).await
     }
 
+    #[graphql(tag = "own")]
     async fn last_read_message(&self, ctx: &Context<'_>) -> Result<Message> {
         loaders::message(ctx, self.last_read_message_id).await
     }

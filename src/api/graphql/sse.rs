@@ -16,8 +16,10 @@ use tokio_stream::wrappers::ReceiverStream;
 use tracing::Instrument;
 
 use super::budget::Budget;
-use super::render::{Question, Said};
-use super::{Checked, Door, error};
+use super::door::Door;
+use super::error;
+use super::operation::CheckedOperation;
+use super::subscription::{Delivery, Subscription};
 use crate::chat::Cx;
 use crate::chat::event::Event;
 use crate::connection::PAUSE;
@@ -34,7 +36,7 @@ const STALLED: Duration = Duration::from_secs(60);
 const COMPLETE: &[u8] = b"event: complete\ndata:\n\n";
 
 /// Answers with a stream of events. The subscription has started when the headers are sent.
-pub(super) async fn stream(door: &Arc<Door>, cx: Cx, checked: Checked) -> Response {
+pub(super) async fn stream(door: &Arc<Door>, cx: Cx, checked: CheckedOperation) -> Response {
     let (chunks, body) = mpsc::channel::<std::result::Result<Bytes, std::convert::Infallible>>(CHUNKS);
     if checked.kind != OperationType::Subscription {
         return events(Body::from(once(&door.execute(&cx, &checked, &Budget::default()).await)));
@@ -43,13 +45,13 @@ pub(super) async fn stream(door: &Arc<Door>, cx: Cx, checked: Checked) -> Respon
         Ok(listener) => listener,
         Err(refused) => return events(Body::from(once(&error::response(&refused)))),
     };
-    match Question::ask(door, &cx, checked, &listener, Interest::NOTHING).await {
+    match Subscription::start(door, &cx, checked, &listener, Interest::NOTHING).await {
         Err(refused) => events(Body::from(once(&refused))),
-        Ok(question) => {
-            if let Some(after) = question.resumed {
+        Ok(subscription) => {
+            if let Some(after) = subscription.resumed {
                 listener.rewind(after, &mut VecDeque::new());
             }
-            tokio::spawn(run(Arc::clone(door), cx, question, listener, chunks).in_current_span());
+            tokio::spawn(run(Arc::clone(door), cx, subscription, listener, chunks).in_current_span());
             events(Body::from_stream(ReceiverStream::new(body)))
         }
     }
@@ -57,7 +59,7 @@ pub(super) async fn stream(door: &Arc<Door>, cx: Cx, checked: Checked) -> Respon
 
 type Chunks = mpsc::Sender<std::result::Result<Bytes, std::convert::Infallible>>;
 
-async fn run(door: Arc<Door>, cx: Cx, mut question: Question, mut listener: Listener, chunks: Chunks) {
+async fn run(door: Arc<Door>, cx: Cx, mut subscription: Subscription, mut listener: Listener, chunks: Chunks) {
     let expiry = cx.viewer.deadline();
     let mut beat = interval(KEEP_ALIVE);
     // News that were taken and are not told yet; each is written by itself, when the one before was taken.
@@ -70,10 +72,10 @@ async fn run(door: Arc<Door>, cx: Cx, mut question: Question, mut listener: List
             () = chunks.closed() => return,
             () = sleep_until(expiry) => over = true,
             () = door.app.stopping.cancelled() => over = true,
-            heard = next(&mut waiting, &mut listener) => match hear(&door, &cx, &mut question, heard).await {
-                Ok(said) => {
-                    said.next.iter().for_each(|payload| put(&mut chunk, payload));
-                    if let Some(refused) = said.lost {
+            heard = next(&mut waiting, &mut listener) => match hear(&door, &cx, &mut subscription, heard).await {
+                Ok(delivery) => {
+                    delivery.response.iter().for_each(|payload| put(&mut chunk, payload));
+                    if let Some(refused) = delivery.end {
                         put(&mut chunk, &error::bytes(&error::response(&refused)).unwrap_or_default());
                         over = true;
                     }
@@ -112,11 +114,11 @@ async fn next(waiting: &mut VecDeque<Arc<Event>>, listener: &mut Listener) -> Re
 async fn hear(
     door: &Door,
     cx: &Cx,
-    question: &mut Question,
+    subscription: &mut Subscription,
     heard: Result<Arc<Event>>,
-) -> std::result::Result<Said, Option<Arc<Event>>> {
+) -> std::result::Result<Delivery, Option<Arc<Event>>> {
     let event = heard.map_err(|_| None)?;
-    question.hear(door, cx, &event).await.map_err(|_| Some(event).filter(|event| event.position.is_some()))
+    subscription.on_event(door, cx, &event).await.map_err(|_| Some(event).filter(|event| event.position.is_some()))
 }
 
 fn put(chunk: &mut BytesMut, payload: &[u8]) {

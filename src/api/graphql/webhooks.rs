@@ -5,7 +5,7 @@ use async_graphql::{Context, Object, Result};
 use chrono::{DateTime, Utc};
 
 use super::paging::{Paging, id_cursor};
-use crate::chat::Cx;
+use super::viewer::viewer;
 use crate::entity::webhook_delivery::DeliveryState;
 use crate::error::Error;
 use crate::id::{WebhookDeliveryId, WebhookEndpointId};
@@ -18,7 +18,7 @@ pub struct WebhookQuery;
 impl WebhookQuery {
     /// Who is told of events. For administrators.
     async fn webhook_endpoints(&self, ctx: &Context<'_>) -> Result<Vec<Endpoint>> {
-        Ok(webhooks::endpoints(ctx.data::<Cx>()?).await?)
+        Ok(webhooks::endpoints(viewer(ctx)?).await?)
     }
 
     /// What was sent, waits or has failed, oldest first; where nothing is said, the newest 50. For administrators.
@@ -35,7 +35,7 @@ impl WebhookQuery {
     ) -> Result<Connection<String, Delivery>> {
         let paging = Paging { first, after, last, before };
         let (window, limit) = paging.window(true)?;
-        let page = webhooks::deliveries(ctx.data::<Cx>()?, endpoint_id, state, window, limit).await?;
+        let page = webhooks::deliveries(viewer(ctx)?, endpoint_id, state, window, limit).await?;
         Ok(paging.connection(page, window.is_forward(), |delivery| id_cursor(delivery.id)))
     }
 }
@@ -47,7 +47,7 @@ pub struct WebhookMutation;
 impl WebhookMutation {
     /// The answer shows the endpoint's `secret`, once. For administrators.
     async fn create_webhook_endpoint(&self, ctx: &Context<'_>, input: EndpointInput) -> Result<Endpoint> {
-        Ok(webhooks::create(ctx.data::<Cx>()?, input).await?)
+        Ok(webhooks::create(viewer(ctx)?, input).await?)
     }
 
     /// What waits for the endpoint is tried at once. For administrators.
@@ -57,23 +57,23 @@ impl WebhookMutation {
         endpoint_id: WebhookEndpointId,
         input: EndpointChange,
     ) -> Result<Endpoint> {
-        Ok(webhooks::update(ctx.data::<Cx>()?, endpoint_id, input).await?)
+        Ok(webhooks::update(viewer(ctx)?, endpoint_id, input).await?)
     }
 
     /// With everything that waits for it. For administrators.
     async fn delete_webhook_endpoint(&self, ctx: &Context<'_>, endpoint_id: WebhookEndpointId) -> Result<bool> {
-        webhooks::delete(ctx.data::<Cx>()?, endpoint_id).await?;
+        webhooks::delete(viewer(ctx)?, endpoint_id).await?;
         Ok(true)
     }
 
     /// The answer shows the new `secret`, once; the old one signs beside it for 24 hours. For administrators.
     async fn rotate_webhook_secret(&self, ctx: &Context<'_>, endpoint_id: WebhookEndpointId) -> Result<Endpoint> {
-        Ok(webhooks::rotate(ctx.data::<Cx>()?, endpoint_id).await?)
+        Ok(webhooks::rotate(viewer(ctx)?, endpoint_id).await?)
     }
 
     /// Sends an event of the type `webhook.test`. For administrators.
     async fn send_test_event(&self, ctx: &Context<'_>, endpoint_id: WebhookEndpointId) -> Result<Delivery> {
-        Ok(webhooks::send_test(ctx.data::<Cx>()?, endpoint_id).await?)
+        Ok(webhooks::send_test(viewer(ctx)?, endpoint_id).await?)
     }
 
     /// Sends deliveries again, under their old ids: those of `deliveryIds`, or those of an endpoint that have failed,
@@ -91,6 +91,6 @@ impl WebhookMutation {
             (None, Some(endpoint)) => Replay::Failed { endpoint, from, to },
             _ => return Err(Error::bad_request("Name either deliveryIds, or endpointId with from and to").into()),
         };
-        Ok(webhooks::replay(ctx.data::<Cx>()?, which).await?)
+        Ok(webhooks::replay(viewer(ctx)?, which).await?)
     }
 }

@@ -17,8 +17,10 @@ use tokio::time::{Instant, sleep_until};
 use tracing::Instrument;
 
 use super::budget::Budget;
-use super::render::Question;
-use super::{Door, Operation, error};
+use super::door::Door;
+use super::error;
+use super::operation::Operation;
+use super::subscription::Subscription;
 use crate::auth::{self, bearer_or_bare};
 use crate::chat::Cx;
 use crate::chat::event::Event;
@@ -89,7 +91,7 @@ struct Session {
     introduction: Introduction,
     cx: Option<Cx>,
     listener: Option<Listener>,
-    questions: Vec<(String, Question)>,
+    subscriptions: Vec<(String, Subscription)>,
     /// News that were taken and are not told yet.
     waiting: VecDeque<Arc<Event>>,
     /// Until when they wait, if they have to.
@@ -107,7 +109,7 @@ impl Session {
             introduction,
             cx: None,
             listener: None,
-            questions: Vec::new(),
+            subscriptions: Vec::new(),
             waiting: VecDeque::new(),
             pause: None,
             deadline,
@@ -125,7 +127,7 @@ impl Session {
             ("pong", Dialect::Transport) => Ok(()),
             ("subscribe", Dialect::Transport) | ("start", Dialect::Legacy) => self.subscribe(said, out).await,
             ("complete", Dialect::Transport) | ("stop", Dialect::Legacy) => {
-                self.questions.retain(|(id, _)| Some(id) != said.id.as_ref());
+                self.subscriptions.retain(|(id, _)| Some(id) != said.id.as_ref());
                 self.update_interest();
                 Ok(())
             }
@@ -160,7 +162,7 @@ impl Session {
         let cx = self.cx.clone().ok_or_else(|| Goodbye::new(4401, "Unauthorized"))?;
         let id = said.id.filter(|id| !id.is_empty() && id.len() <= LONGEST_ID);
         let (id, payload) = id.zip(said.payload).ok_or_else(|| Goodbye::new(4400, "Invalid message"))?;
-        if self.questions.iter().any(|(taken, _)| *taken == id) {
+        if self.subscriptions.iter().any(|(taken, _)| *taken == id) {
             return Err(Goodbye::new(4409, "Subscriber for this id already exists"));
         }
         let operation = serde_json::from_value::<Operation>(payload);
@@ -190,16 +192,16 @@ impl Session {
             out.push(message("complete", Some(id), None));
             return Ok(());
         }
-        if self.questions.len() >= MOST {
+        if self.subscriptions.len() >= MOST {
             return Err(refuse(&Error::bad_request(format!("At most {MOST} subscriptions fit on one connection"))));
         }
         let listener = self.listener.as_ref().ok_or_else(|| refuse(&Error::internal()))?;
-        let asked = Question::ask(&self.door, cx, checked, listener, self.interest()).await;
-        let asked = asked.map(|question| {
-            if let Some(after) = question.resumed {
+        let asked = Subscription::start(&self.door, cx, checked, listener, self.interest()).await;
+        let asked = asked.map(|subscription| {
+            if let Some(after) = subscription.resumed {
                 listener.rewind(after, &mut self.waiting);
             }
-            self.questions.push((id.to_owned(), question));
+            self.subscriptions.push((id.to_owned(), subscription));
         });
         self.update_interest();
         asked
@@ -222,20 +224,20 @@ impl Session {
         }
     }
 
-    /// Tells one of them to every question that has not heard it; false where that became too much.
+    /// Tells one of them to every subscription that has not had it; false where that became too much.
     async fn announce_one(&mut self, cx: &Cx, event: &Arc<Event>, out: &mut Vec<Frame>) -> crate::error::Result<bool> {
         let next = self.word_for_next();
         let mut place = 0;
-        while let Some((id, question)) = self.questions.get_mut(place) {
+        while let Some((id, subscription)) = self.subscriptions.get_mut(place) {
             if is_enough(out) && event.position.is_some() {
                 return Ok(false);
             }
-            let said = question.hear(&self.door, cx, event).await?;
-            out.extend(said.next.map(|payload| message(next, Some(id), Some(&payload))));
-            match said.lost {
+            let said = subscription.on_event(&self.door, cx, event).await?;
+            out.extend(said.response.map(|payload| message(next, Some(id), Some(&payload))));
+            match said.end {
                 None => place += 1,
                 Some(refused) => {
-                    let (id, _) = self.questions.remove(place);
+                    let (id, _) = self.subscriptions.remove(place);
                     out.push(self.refusal(&id, &error::response(&refused)));
                     self.update_interest();
                 }
@@ -245,7 +247,10 @@ impl Session {
     }
 
     fn interest(&self) -> Interest {
-        self.questions.iter().map(|(_, question)| question.interest()).fold(Interest::NOTHING, Interest::and)
+        self.subscriptions
+            .iter()
+            .map(|(_, subscription)| subscription.interest())
+            .fold(Interest::NOTHING, Interest::and)
     }
 
     fn update_interest(&self) {

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use async_graphql::{EmptyMutation, EmptySubscription, Object, Request, Schema};
 use proptest::prelude::*;
 
+use super::limits::TOO_MANY_FIELDS;
 use super::*;
 use crate::error::Kind;
 

@@ -1,63 +1,20 @@
-//! Gives a response its last form, where the engine falls short of the specification or of the other doors: the fields in
-//! the order in which they were asked for and not in the one in which they were ready, null where a field has failed and
-//! not nothing at all, and the times with `Z` (contract §1).
-
-use std::collections::HashMap;
+//! The shape of a response: gives it its last form where the engine falls short of the specification or of the other
+//! doors. Fields stand in the order in which they were asked for and not in the one in which they were ready, null stands
+//! where a field has failed and not nothing at all, and times end with `Z` (contract §1).
 
 use async_graphql::indexmap::IndexMap;
-use async_graphql::parser::parse_schema;
-use async_graphql::parser::types::{
-    BaseType, ExecutableDocument, OperationDefinition, OperationType, Selection, SelectionSet, Type, TypeKind,
-    TypeSystemDefinition,
-};
+use async_graphql::parser::types::{BaseType, ExecutableDocument, OperationDefinition, Selection, SelectionSet, Type};
 use async_graphql::{Name, PathSegment, Response, Value};
+
+use super::catalog::{Catalog, base, root};
 
 /// What the engine calls a time.
 const TIME: &str = "DateTime";
 
-/// Of every object type of the schema, the types of its fields.
-#[derive(Default)]
-pub(crate) struct Types(HashMap<Name, HashMap<Name, Type>>);
-
-impl Types {
-    /// Reads them from the text of the schema.
-    pub fn of(schema: &str) -> Self {
-        let document = parse_schema(schema).expect("what the engine prints is a schema");
-        let objects = document.definitions.into_iter().filter_map(|definition| {
-            let TypeSystemDefinition::Type(found) = definition else { return None };
-            let TypeKind::Object(object) = found.node.kind else { return None };
-            let fields = object.fields.into_iter().map(|field| (field.node.name.node, field.node.ty.node));
-            Some((found.node.name.node, fields.collect()))
-        });
-        Self(objects.collect())
-    }
-
-    pub(super) fn field(&self, of: &str, field: &Name) -> Option<&Type> {
-        self.0.get(of)?.get(field)
-    }
-}
-
-/// What is at the bottom of a type, below all lists.
-pub(super) fn base(of: &Type) -> &Name {
-    match &of.base {
-        BaseType::Named(name) => name,
-        BaseType::List(items) => base(items),
-    }
-}
-
-/// Whether a value of this type may be null, and whether the entries of its lists may be, and theirs.
-fn nullable(of: &Type) -> Vec<bool> {
-    let mut levels = vec![of.nullable];
-    if let BaseType::List(items) = &of.base {
-        levels.extend(nullable(items));
-    }
-    levels
-}
-
 /// The fields of an object by the names that they are answered under, fragments opened, each at its first place.
 #[derive(Debug, Default)]
-pub(crate) struct Order {
-    fields: IndexMap<Name, Order>,
+pub(crate) struct ResponseShape {
+    fields: IndexMap<Name, ResponseShape>,
     /// The type that a fragment here is for.
     condition: Option<Name>,
     /// Fragments for several types: which of them an object is cannot be told from here, so it stays as it is.
@@ -67,42 +24,37 @@ pub(crate) struct Order {
     nullable: Vec<bool>,
 }
 
-impl Order {
-    /// The order in which an operation asks.
-    pub fn asked(types: &Types, document: &ExecutableDocument, operation: &OperationDefinition) -> Self {
-        let mut order = Self::default();
-        let root = match operation.ty {
-            OperationType::Query => "Query",
-            OperationType::Mutation => "Mutation",
-            OperationType::Subscription => "Subscription",
-        };
-        order.add(types, root, document, &operation.selection_set.node);
-        order
+impl ResponseShape {
+    /// What an operation asks for, in its order.
+    pub fn of(catalog: &Catalog, document: &ExecutableDocument, operation: &OperationDefinition) -> Self {
+        let mut shape = Self::default();
+        shape.add(catalog, root(operation.ty), document, &operation.selection_set.node);
+        shape
     }
 
     /// Adds what is asked of an object of the type `of`.
-    fn add(&mut self, types: &Types, of: &str, document: &ExecutableDocument, set: &SelectionSet) {
+    fn add(&mut self, catalog: &Catalog, of: &str, document: &ExecutableDocument, set: &SelectionSet) {
         for item in &set.items {
             match &item.node {
                 Selection::Field(field) => {
                     let below = self.fields.entry(field.node.response_key().node.clone()).or_default();
-                    let ty = types.field(of, &field.node.name.node);
+                    let ty = catalog.field(of, &field.node.name.node).map(|field| &field.ty);
                     let name = ty.map_or("", |ty| base(ty).as_str());
                     below.is_time |= name == TIME;
                     below.nullable = ty.map(nullable).unwrap_or_default();
-                    below.add(types, name, document, &field.node.selection_set.node);
+                    below.add(catalog, name, document, &field.node.selection_set.node);
                 }
                 Selection::InlineFragment(inline) => {
                     let condition = inline.node.type_condition.as_ref().map(|condition| &condition.node.on.node);
                     condition.into_iter().for_each(|condition| self.narrow(condition));
                     let of = condition.map_or(of, |condition| condition.as_str());
-                    self.add(types, of, document, &inline.node.selection_set.node);
+                    self.add(catalog, of, document, &inline.node.selection_set.node);
                 }
                 Selection::FragmentSpread(spread) => {
                     if let Some(fragment) = document.fragments.get(&spread.node.fragment_name.node) {
                         let condition = &fragment.node.type_condition.node.on.node;
                         self.narrow(condition);
-                        self.add(types, condition, document, &fragment.node.selection_set.node);
+                        self.add(catalog, condition, document, &fragment.node.selection_set.node);
                     }
                 }
             }
@@ -115,7 +67,7 @@ impl Order {
     }
 
     /// Puts null where a field has failed, or where something around it that may be null. The engine leaves the field out.
-    pub fn settle(&self, response: &mut Response) {
+    pub fn fill_nulls(&self, response: &mut Response) {
         let Response { data, errors, .. } = response;
         for error in errors.iter().filter(|error| !error.path.is_empty()) {
             self.put_null(data, &error.path);
@@ -166,10 +118,10 @@ impl Order {
         broken && !self.nullable.get(level).copied().unwrap_or(true)
     }
 
-    /// Puts what was answered into this order.
-    pub fn arrange(&self, answered: &mut Value) {
+    /// Puts the fields of what was answered into this order.
+    pub fn sort_fields(&self, answered: &mut Value) {
         match answered {
-            Value::List(items) => items.iter_mut().for_each(|item| self.arrange(item)),
+            Value::List(items) => items.iter_mut().for_each(|item| self.sort_fields(item)),
             Value::String(text) if self.is_time => {
                 if let Some(time) = text.strip_suffix("+00:00") {
                     *text = format!("{time}Z");
@@ -179,7 +131,7 @@ impl Order {
             Value::Object(object) if !self.fields.is_empty() => {
                 for (name, below) in &self.fields {
                     if let Some(value) = object.get_mut(name) {
-                        below.arrange(value);
+                        below.sort_fields(value);
                     }
                 }
                 if !self.mixed && !object.keys().map(|name| self.fields.get_index_of(name)).is_sorted() {
@@ -191,22 +143,31 @@ impl Order {
     }
 }
 
+/// Whether a value of this type may be null, and whether the entries of its lists may be, and theirs.
+fn nullable(of: &Type) -> Vec<bool> {
+    let mut levels = vec![of.nullable];
+    if let BaseType::List(items) = &of.base {
+        levels.extend(nullable(items));
+    }
+    levels
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use async_graphql::parser::parse_query;
 
-    fn order(schema: &str, query: &str) -> Order {
+    fn shape(schema: &str, query: &str) -> ResponseShape {
         let document = parse_query(query).unwrap();
         let (_, operation) = document.operations.iter().next().unwrap();
-        Order::asked(&Types::of(schema), &document, &operation.node)
+        ResponseShape::of(&Catalog::read(schema), &document, &operation.node)
     }
 
-    fn arranged(query: &str, answered: &str) -> String {
-        let order = order("type Query { at: [DateTime!] said: String x: X } type X { at: DateTime! }", query);
+    fn sorted(query: &str, answered: &str) -> String {
+        let shape = shape("type Query { at: [DateTime!] said: String x: X } type X { at: DateTime! }", query);
         // Text is read in its own order; `json!` would sort it.
         let mut value: Value = serde_json::from_str(answered).unwrap();
-        order.arrange(&mut value);
+        shape.sort_fields(&mut value);
         serde_json::to_string(&value).unwrap()
     }
 
@@ -214,21 +175,21 @@ mod tests {
     fn fields_are_answered_in_the_order_in_which_they_were_asked_for() {
         let query = "{ a b: x { ...F c ... on T { d } a } } fragment F on T { e c }";
         let answered = r#"{"b":[{"c":1,"a":2,"d":3,"e":4},null],"a":{"z":1,"y":2}}"#;
-        assert_eq!(arranged(query, answered), r#"{"a":{"z":1,"y":2},"b":[{"e":4,"c":1,"d":3,"a":2},null]}"#);
+        assert_eq!(sorted(query, answered), r#"{"a":{"z":1,"y":2},"b":[{"e":4,"c":1,"d":3,"a":2},null]}"#);
     }
 
     #[test]
     fn an_object_of_one_of_several_types_stays_as_it_is_and_what_is_in_it_is_arranged() {
         let query = "{ x { ... on A { b a { d c } } ... on B { a b } } }";
         let answered = r#"{"x":{"a":{"c":1,"d":2},"b":3}}"#;
-        assert_eq!(arranged(query, answered), r#"{"x":{"a":{"d":2,"c":1},"b":3}}"#);
-        assert_eq!(arranged(query, "null"), "null");
+        assert_eq!(sorted(query, answered), r#"{"x":{"a":{"d":2,"c":1},"b":3}}"#);
+        assert_eq!(sorted(query, "null"), "null");
     }
 
     #[test]
     fn a_failed_field_is_null_or_else_what_is_around_it() {
         let schema = "type Query { maybe: X always: X! list: [X!] sparse: [X]! } type X { must: Int! may: Int }";
-        let settled = |query: &str, answered: &str, failed: &[&[&str]]| {
+        let filled = |query: &str, answered: &str, failed: &[&[&str]]| {
             let data: Value = serde_json::from_str(answered).unwrap();
             let mut response = Response::new(data);
             response.errors = failed
@@ -245,24 +206,21 @@ mod tests {
                     error
                 })
                 .collect();
-            order(schema, query).settle(&mut response);
+            shape(schema, query).fill_nulls(&mut response);
             serde_json::to_string(&response.data).unwrap()
         };
         let x = "{ a: maybe { must may } }";
-        assert_eq!(settled(x, "{}", &[&["a"]]), r#"{"a":null}"#);
-        assert_eq!(settled(x, r#"{"a":{"must":1}}"#, &[&["a", "may"]]), r#"{"a":{"must":1,"may":null}}"#);
-        assert_eq!(settled(x, r#"{"a":{"may":1}}"#, &[&["a", "must"]]), r#"{"a":null}"#);
-        assert_eq!(settled(x, r#"{"a":null}"#, &[&["a", "must"], &["a", "may"]]), r#"{"a":null}"#);
-        assert_eq!(
-            settled("{ maybe { may } }", r#"{"maybe":null}"#, &[&["maybe", "may"]]),
-            r#"{"maybe":{"may":null}}"#
-        );
-        assert_eq!(settled("{ always { may } maybe { may } }", r#"{"maybe":{"may":1}}"#, &[&["always"]]), "null");
+        assert_eq!(filled(x, "{}", &[&["a"]]), r#"{"a":null}"#);
+        assert_eq!(filled(x, r#"{"a":{"must":1}}"#, &[&["a", "may"]]), r#"{"a":{"must":1,"may":null}}"#);
+        assert_eq!(filled(x, r#"{"a":{"may":1}}"#, &[&["a", "must"]]), r#"{"a":null}"#);
+        assert_eq!(filled(x, r#"{"a":null}"#, &[&["a", "must"], &["a", "may"]]), r#"{"a":null}"#);
+        assert_eq!(filled("{ maybe { may } }", r#"{"maybe":null}"#, &[&["maybe", "may"]]), r#"{"maybe":{"may":null}}"#);
+        assert_eq!(filled("{ always { may } maybe { may } }", r#"{"maybe":{"may":1}}"#, &[&["always"]]), "null");
         let lists = "{ list { must may } sparse { must } }";
         let answered = r#"{"list":[{"must":1,"may":1},{"may":2}],"sparse":[null,{"must":1}]}"#;
         let failed: &[&[&str]] = &[&["list", "1", "must"], &["sparse", "0", "must"]];
-        assert_eq!(settled(lists, answered, failed), r#"{"list":null,"sparse":[null,{"must":1}]}"#);
-        assert_eq!(settled(lists, answered, &[]), answered);
+        assert_eq!(filled(lists, answered, failed), r#"{"list":null,"sparse":[null,{"must":1}]}"#);
+        assert_eq!(filled(lists, answered, &[]), answered);
     }
 
     #[test]
@@ -271,6 +229,6 @@ mod tests {
         let answered =
             r#"{"then":["2026-01-01T00:00:00+00:00"],"said":"+00:00","x":{"at":"1970-01-01T00:00:00.5+00:00"}}"#;
         let expected = r#"{"then":["2026-01-01T00:00:00Z"],"said":"+00:00","x":{"at":"1970-01-01T00:00:00.5Z"}}"#;
-        assert_eq!(arranged(query, answered), expected);
+        assert_eq!(sorted(query, answered), expected);
     }
 }

@@ -1,5 +1,5 @@
 //! How much an operation asks for: a small text may ask for lists within lists within lists, and for many values of each
-//! entry. Every list counts, in pages or not, with its largest length.
+//! entry. Every list of objects counts, in pages or not, with its largest length: which fields are lists the schema says.
 
 use std::collections::HashMap;
 
@@ -7,42 +7,25 @@ use async_graphql::Value;
 use async_graphql::parser::types::{ExecutableDocument, Field, OperationDefinition, Selection, SelectionSet};
 
 use super::Variables;
+use crate::api::graphql::catalog::{Catalog, Entries, base, root};
 use crate::chat::page;
 use crate::error::{Error, Result};
 
-/// Lists that are asked for in pages, and so have as many entries as a query likes.
-const PAGED: [&str; 5] = ["conversations", "messages", "replies", "searchMessages", "webhookDeliveries"];
-/// Lists that come as they are, and how long they can be, or are as a rule.
-const WHOLE: [(&str, u64); 8] = [
-    ("participants", 100),
-    ("reactions", 100),
-    ("reactionSummary", 50),
-    ("readReceipts", 100),
-    ("attachments", 10),
-    ("presence", 100),
-    ("onlineUsers", 100),
-    ("webhookEndpoints", 100),
-];
-/// Each of these searches or counts anew, under whatever name.
-const LABORIOUS: [&str; 2] = ["searchMessages", "unread"];
-
 /// Entries of lists that a request may ask for, lists within lists multiplied.
-const MOST_ENTRIES: u64 = 100_000;
+const MAX_ENTRIES: u64 = 100_000;
 /// Values that it may ask for: fields, multiplied by the entries that have them.
-const MOST_VALUES: u64 = 500_000;
+const MAX_VALUES: u64 = 500_000;
 /// Searches and counts in a request.
-const MOST_LABORIOUS: u64 = 5;
+const MAX_SEARCHES: u64 = 5;
 /// Entries beyond which a request is heavy, and waits for its turn among those of its user.
 const HEAVY_ENTRIES: u64 = 200;
-/// Fragments within fragments that are looked into for the shape of a list.
-const MOST_FRAGMENTS: usize = 8;
 
 /// What an operation asks for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Cost {
     entries: u64,
     values: u64,
-    laborious: u64,
+    searches: u64,
 }
 
 impl Cost {
@@ -56,7 +39,7 @@ impl Cost {
         Cost {
             entries: self.entries.saturating_add(other.entries),
             values: self.values.saturating_add(other.values),
-            laborious: self.laborious.saturating_add(other.laborious),
+            searches: self.searches.saturating_add(other.searches),
         }
     }
 
@@ -64,7 +47,7 @@ impl Cost {
         Cost {
             entries: entries.saturating_mul(self.entries.saturating_add(1)),
             values: entries.saturating_mul(self.values.saturating_add(1)),
-            laborious: self.laborious,
+            searches: self.searches,
         }
     }
 
@@ -73,13 +56,13 @@ impl Cost {
     /// # Errors
     /// `BadRequest`.
     pub fn check(self) -> Result<()> {
-        if self.entries > MOST_ENTRIES {
-            Err(Error::bad_request(format!("The query asks for more than {MOST_ENTRIES} entries of lists")))
-        } else if self.values > MOST_VALUES {
-            Err(Error::bad_request(format!("The query asks for more than {MOST_VALUES} values")))
-        } else if self.laborious > MOST_LABORIOUS {
+        if self.entries > MAX_ENTRIES {
+            Err(Error::bad_request(format!("The query asks for more than {MAX_ENTRIES} entries of lists")))
+        } else if self.values > MAX_VALUES {
+            Err(Error::bad_request(format!("The query asks for more than {MAX_VALUES} values")))
+        } else if self.searches > MAX_SEARCHES {
             Err(Error::bad_request(format!(
-                "The query has more than {MOST_LABORIOUS} searches or counts of what is unread"
+                "The query has more than {MAX_SEARCHES} searches or counts of what is unread"
             )))
         } else {
             Ok(())
@@ -92,62 +75,71 @@ impl Cost {
 ///
 /// # Errors
 /// `BadRequest`.
-pub fn entries(
+pub(crate) fn cost(
+    catalog: &Catalog,
     document: &ExecutableDocument,
     operation: &OperationDefinition,
     given: Option<&Variables>,
 ) -> Result<Cost> {
-    let mut pages = Pages { document, operation, given, known: HashMap::new() };
-    let cost = pages.below(&operation.selection_set.node);
+    let mut counter = Counter { catalog, document, operation, given, fragments: HashMap::new() };
+    let cost = counter.cost_of_set(root(operation.ty), &operation.selection_set.node);
     cost.check()?;
     Ok(cost)
 }
 
-struct Pages<'a> {
+/// Adds up what an operation asks for, each fragment once.
+struct Counter<'a> {
+    catalog: &'a Catalog,
     document: &'a ExecutableDocument,
     operation: &'a OperationDefinition,
     given: Option<&'a Variables>,
-    /// What was counted of a fragment; none while it is counted.
-    known: HashMap<&'a str, Cost>,
+    /// What was counted of a fragment; nothing while it is counted.
+    fragments: HashMap<&'a str, Cost>,
 }
 
-impl<'a> Pages<'a> {
-    fn below(&mut self, set: &'a SelectionSet) -> Cost {
-        set.items.iter().fold(Cost::default(), |sum, item| sum.and(self.of(&item.node)))
+impl<'a> Counter<'a> {
+    /// What a set of fields asks for, of one object of the type `of`.
+    fn cost_of_set(&mut self, of: &'a str, set: &'a SelectionSet) -> Cost {
+        set.items.iter().fold(Cost::default(), |sum, item| sum.and(self.cost_of(of, &item.node)))
     }
 
-    fn of(&mut self, item: &'a Selection) -> Cost {
+    fn cost_of(&mut self, of: &'a str, item: &'a Selection) -> Cost {
         match item {
-            Selection::Field(field) => {
-                let below = self.below(&field.node.selection_set.node);
-                let laborious = u64::from(LABORIOUS.contains(&field.node.name.node.as_str()));
-                let own = Cost { values: 1, laborious, ..Cost::default() };
-                match self.length(&field.node) {
-                    Some(length) => below.times(length).and(own),
-                    None => below.and(own),
-                }
+            Selection::Field(field) => self.cost_of_field(of, &field.node),
+            Selection::InlineFragment(inline) => {
+                let of = inline.node.type_condition.as_ref().map_or(of, |condition| condition.node.on.node.as_str());
+                self.cost_of_set(of, &inline.node.selection_set.node)
             }
-            Selection::InlineFragment(inline) => self.below(&inline.node.selection_set.node),
             Selection::FragmentSpread(spread) => {
                 let name = spread.node.fragment_name.node.as_str();
-                if let Some(known) = self.known.get(name) {
-                    return *known;
+                if let Some(counted) = self.fragments.get(name) {
+                    return *counted;
                 }
                 let Some(fragment) = self.document.fragments.get(name) else { return Cost::default() };
-                self.known.insert(name, Cost::default());
-                let below = self.below(&fragment.node.selection_set.node);
-                self.known.insert(name, below);
+                self.fragments.insert(name, Cost::default());
+                let of = fragment.node.type_condition.node.on.node.as_str();
+                let below = self.cost_of_set(of, &fragment.node.selection_set.node);
+                self.fragments.insert(name, below);
                 below
             }
         }
     }
 
-    /// How many entries the list has that a field asks for.
-    fn length(&self, field: &Field) -> Option<u64> {
-        // The attachments of a conversation come in pages, those of a message do not.
-        let name = field.name.node.as_str();
-        let is_page =
-            PAGED.contains(&name) || name == "attachments" && self.is_connection(&field.selection_set.node, 0);
+    /// A field that the schema does not have is one value: validation refuses it.
+    fn cost_of_field(&mut self, of: &str, field: &'a Field) -> Cost {
+        let known = self.catalog.field(of, &field.name.node);
+        let below = self.cost_of_set(known.map_or("", |known| base(&known.ty).as_str()), &field.selection_set.node);
+        let searches = u64::from(known.is_some_and(|known| known.is_search));
+        let own = Cost { values: 1, searches, ..Cost::default() };
+        match known.and_then(|known| known.entries) {
+            Some(Entries::UpTo(length)) => below.times(length).and(own),
+            Some(Entries::Asked) => below.times(self.page_size(field)).and(own),
+            None => below.and(own),
+        }
+    }
+
+    /// How many entries a field asks for that is a page of a list.
+    fn page_size(&self, field: &Field) -> u64 {
         let asked = ["first", "last"].iter().find_map(|name| {
             let value = field.get_argument(name)?.node.clone();
             match value.into_const_with(|name| self.variable(&name).ok_or(())).ok()? {
@@ -155,8 +147,7 @@ impl<'a> Pages<'a> {
                 _ => None,
             }
         });
-        let whole = || WHOLE.iter().find(|(list, _)| *list == name).map(|(_, length)| *length);
-        if is_page { Some(asked.map_or(page::DEFAULT, |asked| asked.min(page::MOST))) } else { whole() }
+        asked.map_or(page::DEFAULT, |asked| asked.min(page::MOST))
     }
 
     /// The value of a variable: the given one, else its default.
@@ -169,19 +160,6 @@ impl<'a> Pages<'a> {
         };
         given.or_else(default)
     }
-
-    fn is_connection(&self, set: &SelectionSet, depth: usize) -> bool {
-        // Fragments that contain themselves were refused before; this is the belt.
-        depth <= MOST_FRAGMENTS
-            && set.items.iter().any(|item| match &item.node {
-                Selection::Field(below) => ["edges", "nodes"].contains(&below.node.name.node.as_str()),
-                Selection::InlineFragment(inline) => self.is_connection(&inline.node.selection_set.node, depth + 1),
-                Selection::FragmentSpread(spread) => {
-                    let fragment = self.document.fragments.get(&spread.node.fragment_name.node);
-                    fragment.is_some_and(|found| self.is_connection(&found.node.selection_set.node, depth + 1))
-                }
-            })
-    }
 }
 
 #[cfg(test)]
@@ -190,18 +168,19 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::api::graphql::schema::schema;
 
     fn is_taken(query: &str, given: serde_json::Value) -> bool {
         let document = parse_query(query).unwrap();
         let (_, operation) = document.operations.iter().next().unwrap();
-        entries(&document, &operation.node, given.as_object()).is_ok()
+        cost(&Catalog::of(&schema()), &document, &operation.node, given.as_object()).is_ok()
     }
 
     #[test]
     fn lists_within_lists_are_multiplied_wherever_they_hide() {
         let nested = |replies: &str| {
             format!(
-                "query($n: Int) {{ conversations(first: 100) {{ ...C }} }} fragment C on X {{ nodes {{ \
+                "query($n: Int) {{ conversations(first: 100) {{ ...C }} }} fragment C on ConversationConnection {{ nodes {{ \
                  messages(last: 20) {{ edges {{ node {{ attachments {{ fileName }} {replies} }} }} }} }} }}"
             )
         };
@@ -209,8 +188,8 @@ mod tests {
         assert!(is_taken(&nested("replies(first: 30) { nodes { id } }"), json!({})));
         assert!(!is_taken(&nested("replies { nodes { id } }"), json!({})), "50 where nothing is said");
         assert!(is_taken(&nested("replies(first: $n) { nodes { id } }"), json!({ "n": 10 })));
-        assert!(!is_taken(&nested("... on X { replies(first: $n) { nodes { id } } }"), json!({ "n": 1_000 })));
-        assert!(!is_taken(&nested("attachments(first: 100) { nodes { id } }"), json!({})));
+        assert!(!is_taken(&nested("... on Message { replies(first: $n) { nodes { id } } }"), json!({ "n": 1_000 })));
+        assert!(!is_taken(&nested("conversation { attachments(first: 100) { nodes { id } } }"), json!({})));
         let colocated =
             nested("attachments { ...A }") + " fragment A on Attachment { id ...B } fragment B on Attachment { size }";
         assert!(is_taken(&colocated, json!({})), "a list of a message is no page");
@@ -260,7 +239,10 @@ mod tests {
     fn fragments_that_multiply_are_counted_at_once() {
         let mut query = "{ ...f0 }".to_owned();
         for level in 0..60 {
-            query += &format!(" fragment f{level} on X {{ messages {{ ...f{0} ...f{0} }} }}", level + 1);
+            query += &format!(
+                " fragment f{level} on Conversation {{ messages {{ nodes {{ conversation {{ ...f{0} ...f{0} }} }} }} }}",
+                level + 1
+            );
         }
         assert!(!is_taken(&query, json!({})));
         assert!(is_taken("{ ...f } fragment f on X { x { ...f } }", json!({})), "left to validation");

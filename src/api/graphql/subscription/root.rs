@@ -1,12 +1,13 @@
-//! The subscriptions: a line a field. A field is never left running: it is executed once when somebody subscribes, to
-//! check what they ask for, and once for each event, for everybody with the same question (see `render`).
+//! The fields of the subscription root: a line a field. A field is never left running: it is executed once when a client
+//! subscribes, to check what it asks for, and once for each event, for all who subscribe alike.
 
 use std::sync::Arc;
 
 use async_graphql::{Context, Result, Subscription};
 use tokio_stream::{Iter, iter};
 
-use super::events;
+use crate::api::graphql::events;
+use crate::api::graphql::viewer::viewer_of_own_parts;
 use crate::chat::Cx;
 use crate::chat::conversations::{self, Announcement, Told};
 use crate::chat::event::{Event, Fact, Topic};
@@ -21,7 +22,7 @@ use crate::id::ConversationId;
 /// What a subscription is executed upon.
 #[derive(Clone)]
 pub(crate) enum Source {
-    /// Somebody subscribes: is it theirs to hear?
+    /// A client subscribes: is that its viewer's to hear?
     Check,
     /// This happened.
     Happened(Happened),
@@ -35,17 +36,18 @@ pub(crate) struct Happened {
     pub told: Option<Arc<Told>>,
 }
 
-/// None or one: what an event comes to for a question.
+/// None or one: what an event comes to for a subscription.
 type Answer<T> = Iter<std::option::IntoIter<T>>;
 
-pub struct Subscription;
+/// Everything that can be heard as it happens.
+pub struct SubscriptionRoot;
 
 /// Everything that can be heard as it happens.
-#[Subscription]
-impl Subscription {
+#[Subscription(name = "Subscription")]
+impl SubscriptionRoot {
     /// Messages as they are sent, edited and deleted.
     async fn messages(&self, ctx: &Context<'_>, conversation_id: Option<ConversationId>) -> Result<Answer<Message>> {
-        hear(ctx, conversation_id, |cx, event| match &event.fact {
+        pick(ctx, conversation_id, |cx, event| match &event.fact {
             Fact::Message(message) => Some(Message::clone(message).for_viewer(cx.me())),
             _ => None,
         })
@@ -58,7 +60,7 @@ impl Subscription {
         ctx: &Context<'_>,
         conversation_id: Option<ConversationId>,
     ) -> Result<Answer<TypingIndicator>> {
-        hear(ctx, conversation_id, |_, event| match &event.fact {
+        pick(ctx, conversation_id, |_, event| match &event.fact {
             Fact::Typing(typing) => Some(typing.clone()),
             _ => None,
         })
@@ -67,7 +69,7 @@ impl Subscription {
 
     /// How those are with whom the viewer shares a conversation.
     async fn presence(&self, ctx: &Context<'_>) -> Result<Answer<Presence>> {
-        hear(ctx, None, |_, event| match &event.fact {
+        pick(ctx, None, |_, event| match &event.fact {
             Fact::Presence { presence, .. } => Some(presence.clone()),
             _ => None,
         })
@@ -80,7 +82,7 @@ impl Subscription {
         ctx: &Context<'_>,
         conversation_id: Option<ConversationId>,
     ) -> Result<Answer<ReadReceiptMove>> {
-        hear(ctx, conversation_id, |_, event| match &event.fact {
+        pick(ctx, conversation_id, |_, event| match &event.fact {
             Fact::Receipt(moved) => Some(moved.clone()),
             _ => None,
         })
@@ -93,7 +95,7 @@ impl Subscription {
         ctx: &Context<'_>,
         conversation_id: Option<ConversationId>,
     ) -> Result<Answer<ReactionChange>> {
-        hear(ctx, conversation_id, |_, event| match &event.fact {
+        pick(ctx, conversation_id, |_, event| match &event.fact {
             Fact::Reaction(change) => Some(change.clone()),
             _ => None,
         })
@@ -107,7 +109,7 @@ impl Subscription {
         ctx: &Context<'_>,
         conversation_id: Option<ConversationId>,
     ) -> Result<Answer<Announcement>> {
-        let told = here(ctx, conversation_id).await?.and_then(|happened| happened.told);
+        let told = happened_in(ctx, conversation_id).await?.and_then(|happened| happened.told);
         Ok(iter(told.map(|told| told.announcement())))
     }
 
@@ -121,8 +123,8 @@ impl Subscription {
     ) -> Result<Answer<events::Event>> {
         // Where to start is the connection's business; here it is only looked at.
         let _ = after;
-        let cx = ctx.data::<Cx>()?;
-        let seen = here(ctx, None).await?.and_then(|Happened { event, head, told }| {
+        let cx = viewer_of_own_parts(ctx)?;
+        let seen = happened_in(ctx, None).await?.and_then(|Happened { event, head, told }| {
             events::written(cx, &head, &event, told.map(|told| told.announcement()))
         });
         Ok(iter(seen))
@@ -143,26 +145,27 @@ pub(crate) fn topics(field: &str) -> Option<&'static [Topic]> {
     TOPICS.iter().find(|(name, _)| *name == field).map(|(_, topics)| *topics)
 }
 
-async fn hear<T>(
+/// What `from` makes of the event, if anything.
+async fn pick<T>(
     ctx: &Context<'_>,
     conversation: Option<ConversationId>,
-    pick: impl Fn(&Cx, &Event) -> Option<T>,
+    from: impl Fn(&Cx, &Event) -> Option<T>,
 ) -> Result<Answer<T>> {
-    let heard = here(ctx, conversation).await?;
-    let cx = ctx.data::<Cx>()?;
-    Ok(iter(heard.and_then(|happened| pick(cx, &happened.event))))
+    let happened = happened_in(ctx, conversation).await?;
+    let cx = viewer_of_own_parts(ctx)?;
+    Ok(iter(happened.and_then(|happened| from(cx, &happened.event))))
 }
 
 /// The event, if it belongs to the conversation that was asked for. For a check, whether that is the viewer's.
-async fn here(ctx: &Context<'_>, conversation: Option<ConversationId>) -> Result<Option<Happened>> {
+async fn happened_in(ctx: &Context<'_>, conversation: Option<ConversationId>) -> Result<Option<Happened>> {
     match ctx.data::<Source>()? {
         Source::Happened(happened) => {
-            let here = conversation.is_none() || happened.event.conversation == conversation;
-            Ok(here.then(|| happened.clone()))
+            let is_here = conversation.is_none() || happened.event.conversation == conversation;
+            Ok(is_here.then(|| happened.clone()))
         }
         Source::Check => {
             if let Some(conversation) = conversation {
-                let cx = ctx.data::<Cx>()?;
+                let cx = viewer_of_own_parts(ctx)?;
                 conversations::must_be_in(cx, conversation).await?;
             }
             Ok(None)

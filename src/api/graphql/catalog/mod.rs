@@ -1,0 +1,134 @@
+//! What the schema says of each field: its type, whether it is a page of a list, and the tags that its resolver gives it.
+//! Whoever adds a field says these things where the field is, and nowhere else.
+//!
+//! Tags: `own` (only this viewer's), `up-to-N` (how long this list is, as a rule), `search` (it searches or counts anew).
+
+use std::collections::{HashMap, HashSet};
+
+use async_graphql::parser::parse_schema;
+use async_graphql::parser::types::{BaseType, FieldDefinition, OperationType, Type, TypeKind, TypeSystemDefinition};
+use async_graphql::{Name, SDLExportOptions, Value};
+
+/// How long a list is taken to be that comes whole and has no tag.
+const DEFAULT_LENGTH: u64 = 100;
+
+/// The fields of every type of a schema.
+pub(crate) struct Catalog(HashMap<Name, HashMap<Name, Field>>);
+
+/// What the schema says of a field.
+pub(crate) struct Field {
+    pub ty: Type,
+    /// How many entries it has; none where it is one value.
+    pub entries: Option<Entries>,
+    /// Whether it differs from viewer to viewer.
+    pub is_own: bool,
+    /// Whether it searches or counts anew each time that it is asked for.
+    pub is_search: bool,
+}
+
+/// How many entries a list has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Entries {
+    /// As many as its arguments `first` or `last` ask for.
+    Asked,
+    /// This many at most, or as a rule.
+    UpTo(u64),
+}
+
+impl Catalog {
+    /// Reads it from the schema itself.
+    pub fn of<Q, M, S>(schema: &async_graphql::Schema<Q, M, S>) -> Self
+    where
+        Q: async_graphql::ObjectType + 'static,
+        M: async_graphql::ObjectType + 'static,
+        S: async_graphql::SubscriptionType + 'static,
+    {
+        // Tags are printed for federations only.
+        Self::read(&schema.sdl_with_options(SDLExportOptions::new().federation()))
+    }
+
+    /// Reads it from the text of a schema.
+    pub fn read(schema: &str) -> Self {
+        let document = parse_schema(schema).expect("what the engine prints is a schema");
+        let types = document.definitions.into_iter().filter_map(|definition| match definition {
+            TypeSystemDefinition::Type(found) => Some(found.node),
+            _ => None,
+        });
+        let (mut composite, mut defined) = (HashSet::new(), Vec::new());
+        for found in types {
+            let fields = match found.kind {
+                TypeKind::Object(object) => object.fields,
+                TypeKind::Interface(interface) => interface.fields,
+                TypeKind::Union(_) => Vec::new(),
+                TypeKind::Scalar | TypeKind::Enum(_) | TypeKind::InputObject(_) => continue,
+            };
+            composite.insert(found.name.node.clone());
+            defined.push((found.name.node, fields));
+        }
+        let definitions = || defined.iter().flat_map(|(_, fields)| fields).map(|field| &field.node);
+        let paged = definitions().filter(|field| is_paged(field) && !is_list(&field.ty.node));
+        // Types whose own lists are the entries of one page, which the field counts that leads there.
+        let pages: HashSet<Name> = paged.map(|field| base(&field.ty.node).clone()).collect();
+        let read = |of: &Name, field: FieldDefinition| {
+            let tags: Vec<String> = tags(&field).collect();
+            let is_list = is_list(&field.ty.node) && composite.contains(base(&field.ty.node)) && !pages.contains(of);
+            let entries = match is_paged(&field) {
+                true => Some(Entries::Asked),
+                false => is_list.then(|| Entries::UpTo(length(&tags))),
+            };
+            let has = |tag: &str| tags.iter().any(|found| found == tag);
+            Field { entries, is_own: has("own"), is_search: has("search"), ty: field.ty.node }
+        };
+        let fields = defined.into_iter().map(|(of, fields)| {
+            let fields = fields.into_iter().map(|field| (field.node.name.node.clone(), read(&of, field.node)));
+            (of.clone(), fields.collect())
+        });
+        Self(fields.collect())
+    }
+
+    /// What the schema says of a field of a type; nothing where it has no such field.
+    pub fn field(&self, of: &str, field: &str) -> Option<&Field> {
+        self.0.get(of)?.get(field)
+    }
+}
+
+/// The type that an operation starts from.
+pub(crate) fn root(operation: OperationType) -> &'static str {
+    match operation {
+        OperationType::Query => "Query",
+        OperationType::Mutation => "Mutation",
+        OperationType::Subscription => "Subscription",
+    }
+}
+
+/// What is at the bottom of a type, below all lists.
+pub(crate) fn base(of: &Type) -> &Name {
+    match &of.base {
+        BaseType::Named(name) => name,
+        BaseType::List(items) => base(items),
+    }
+}
+
+fn is_list(of: &Type) -> bool {
+    matches!(of.base, BaseType::List(_))
+}
+
+fn is_paged(field: &FieldDefinition) -> bool {
+    field.arguments.iter().any(|argument| ["first", "last"].contains(&argument.node.name.node.as_str()))
+}
+
+fn tags(field: &FieldDefinition) -> impl Iterator<Item = String> {
+    let directives = field.directives.iter().filter(|directive| directive.node.name.node == "tag");
+    directives.filter_map(|directive| match &directive.node.get_argument("name")?.node {
+        Value::String(tag) => Some(tag.clone()),
+        _ => None,
+    })
+}
+
+fn length(tags: &[String]) -> u64 {
+    let tagged = tags.iter().find_map(|tag| tag.strip_prefix("up-to-")?.parse().ok());
+    tagged.unwrap_or(DEFAULT_LENGTH)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,89 @@
+//! What the handlers of this door share: the schema, the limits of what it takes, and the one way to run an operation.
+
+use std::sync::Arc;
+
+use async_graphql::Response;
+use async_graphql::parser::types::OperationType;
+
+use super::budget::Budget;
+use super::catalog::Catalog;
+use super::operation::{CheckedOperation, Operation, definition};
+use super::response_shape::ResponseShape;
+use super::schema::{Schema, schema};
+use super::subscription::answers::Answers;
+use super::{error, guard};
+use crate::app::App;
+use crate::chat::Cx;
+use crate::config;
+use crate::error::{Error, Result, in_time};
+
+/// What the handlers of this door share.
+pub(crate) struct Door {
+    pub app: Arc<App>,
+    pub schema: Schema,
+    pub catalog: Catalog,
+    /// What events came to of late, for those who subscribe alike.
+    pub answers: Answers,
+    limits: guard::Limits,
+}
+
+impl Door {
+    /// The door to this app.
+    pub fn new(app: &Arc<App>) -> Self {
+        let schema = schema();
+        let (catalog, limits) = (Catalog::of(&schema), limits(&app.config.graphql));
+        Self { app: Arc::clone(app), schema, catalog, answers: Answers::default(), limits }
+    }
+
+    /// Passes an operation through the guard.
+    ///
+    /// # Errors
+    /// `BadRequest` for a document that cannot be parsed or goes beyond a limit.
+    pub fn check(&self, mut operation: Operation) -> Result<CheckedOperation> {
+        operation.operation_name = operation.operation_name.filter(|name| !name.is_empty());
+        if operation.query.trim().is_empty() {
+            return Err(Error::bad_request("The query is missing"));
+        }
+        let document = guard::parse(&operation.query, &self.limits)?;
+        let name = operation.operation_name.as_deref();
+        let kind = guard::operation(&document, name)?;
+        let (mut cost, mut shape) = (guard::Cost::default(), ResponseShape::default());
+        if let Some(chosen) = definition(&document, name) {
+            guard::variables(chosen, operation.variables.as_ref())?;
+            cost = guard::cost(&self.catalog, &document, chosen, operation.variables.as_ref())?;
+            shape = ResponseShape::of(&self.catalog, &document, chosen);
+        }
+        let (document, operation, shape) = (Arc::new(document), Arc::new(operation), Arc::new(shape));
+        Ok(CheckedOperation { document, operation, kind, cost, shape })
+    }
+
+    /// Runs a query or a mutation for a viewer, within what is left of a budget.
+    pub async fn execute(&self, cx: &Cx, checked: &CheckedOperation, budget: &Budget) -> Response {
+        let executed = async {
+            // Mutations change what they change in their order, whatever they read afterwards.
+            let heavy = checked.cost.is_heavy() && checked.kind == OperationType::Query;
+            let cx = if heavy { &cx.heavy().await? } else { cx };
+            let (request, loads) = checked.request(cx);
+            tokio::select! {
+                biased;
+                error = budget.exceeded() => Err(error),
+                response = loads.along(self.schema.execute(request.data(budget.clone()))) => Ok(response),
+            }
+        };
+        match in_time(executed).await {
+            Ok(response) => checked.finish(response),
+            Err(refused) => error::response(&refused),
+        }
+    }
+}
+
+fn limits(settings: &config::Graphql) -> guard::Limits {
+    guard::Limits {
+        depth: settings.max_depth,
+        fields: settings.max_complexity,
+        aliases: settings.max_aliases,
+        mutation_fields: settings.max_mutations,
+        introspection: settings.introspection,
+        ..guard::Limits::default()
+    }
+}

@@ -1,0 +1,73 @@
+//! When what GraphQL loads is loaded: by the very task that resolves the request, and not by tasks beside it.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
+
+use async_graphql::dataloader::DataLoader;
+use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+
+/// The loads of one request, run by the very task that resolves it, and only when nothing more can be resolved without
+/// them: so however busy the machine is, all that is asked for at once is loaded at once.
+#[derive(Clone, Default)]
+pub(crate) struct Loads(Arc<Mutex<Vec<BoxFuture<'static, ()>>>>);
+
+/// How often a request is polled before other tasks have their turn.
+const MAX_POLLS: usize = 1_000;
+
+/// Notices that a request asked to be called again while it was being called.
+struct Again {
+    asked: AtomicBool,
+    task: Waker,
+}
+
+impl Wake for Again {
+    fn wake(self: Arc<Self>) {
+        self.asked.store(true, Ordering::Release);
+        self.task.wake_by_ref();
+    }
+}
+
+impl Loads {
+    /// A loader whose loads run along with the request.
+    pub fn loader<T>(&self, loader: T) -> DataLoader<T> {
+        let loads = self.clone();
+        DataLoader::new(loader, move |load| loads.lock().push(load)).delay(Duration::ZERO)
+    }
+
+    /// Runs a request together with its loads.
+    pub async fn along<T>(&self, request: impl Future<Output = T>) -> T {
+        let mut request = pin!(request);
+        let mut loading = FuturesUnordered::new();
+        poll_fn(|task| {
+            let again = Arc::new(Again { asked: AtomicBool::new(false), task: task.waker().clone() });
+            let waker = Waker::from(Arc::clone(&again));
+            for _ in 0..MAX_POLLS {
+                if let Poll::Ready(answer) = request.as_mut().poll(&mut Context::from_waker(&waker)) {
+                    return Poll::Ready(answer);
+                }
+                // A long list steps back before it has looked at every entry, and asks to be called again.
+                if again.asked.swap(false, Ordering::AcqRel) {
+                    continue;
+                }
+                loading.extend(std::mem::take(&mut *self.lock()));
+                // What was loaded lets the request go on.
+                if !matches!(loading.poll_next_unpin(task), Poll::Ready(Some(()))) {
+                    return Poll::Pending;
+                }
+            }
+            task.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .await
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<BoxFuture<'static, ()>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
