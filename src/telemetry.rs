@@ -112,8 +112,8 @@ pub enum LogFormat {
 /// # Errors
 /// A level that is neither a level nor a filter.
 pub fn log_to_stderr(format: LogFormat, level: &str) -> anyhow::Result<()> {
-    // PostgreSQL tells what was there already; what is asked for in the settings goes before.
-    let filter = format!("sqlx::postgres::notice=warn,{level}");
+    // Migrations tell every step, PostgreSQL what was there already; what is asked for in the settings goes before.
+    let filter = format!("sea_orm_migration=warn,sqlx::postgres::notice=warn,{level}");
     let filter = EnvFilter::try_new(filter).context("log.level is not a level or a filter")?;
     let discreet = filter_fn(|about| {
         let library = about.target().split("::").next().unwrap_or_default();

@@ -1,7 +1,8 @@
 //! One text for two databases: statements are written in the words of PostgreSQL, and this table turns them into
 //! SQLite's. It knows no table.
 
-use sea_orm::DbBackend;
+use sea_orm_migration::prelude::*;
+use sea_orm_migration::sea_orm::DbBackend;
 
 /// What SQLite calls otherwise; longer phrases stand before the words that they contain. An automatic key never
 /// comes back after its row was deleted, as on PostgreSQL.
@@ -16,27 +17,34 @@ const WORDS: [(&str, &str); 8] = [
     ("gen_random_uuid()::text", "lower(hex(randomblob(16)))"),
 ];
 
-/// What a migration executes, in this order.
-pub enum Statements {
-    /// Lists that both databases understand after [`WORDS`].
-    Shared(&'static [&'static [&'static str]]),
-    /// A list for each database, where the two have nothing in common.
-    Each { postgres: &'static [&'static str], sqlite: &'static [&'static str] },
-}
-
-impl Statements {
-    /// The statements in the words of one database.
-    pub fn of(&self, backend: DbBackend) -> Vec<String> {
-        let sqlite = backend == DbBackend::Sqlite;
-        match self {
-            Self::Shared(lists) if sqlite => lists.concat().into_iter().map(for_sqlite).collect(),
-            Self::Shared(lists) => lists.concat().into_iter().map(str::to_owned).collect(),
-            Self::Each { postgres, sqlite: other } => {
-                let list = if sqlite { other } else { postgres };
-                list.iter().map(|&statement| statement.to_owned()).collect()
-            }
+/// Runs statements that both databases understand after [`WORDS`].
+///
+/// # Errors
+/// Those of the first statement that fails.
+pub async fn run(manager: &SchemaManager<'_>, statements: &[&str]) -> Result<(), DbErr> {
+    for statement in statements {
+        match manager.get_database_backend() {
+            DbBackend::Sqlite => execute(manager, &for_sqlite(statement)).await?,
+            _ => execute(manager, statement).await?,
         }
     }
+    Ok(())
+}
+
+/// Runs the statements of the database at hand, where the two have nothing in common.
+///
+/// # Errors
+/// Those of the first statement that fails.
+pub async fn choose(manager: &SchemaManager<'_>, postgres: &[&str], sqlite: &[&str]) -> Result<(), DbErr> {
+    let statements = if manager.get_database_backend() == DbBackend::Sqlite { sqlite } else { postgres };
+    for statement in statements {
+        execute(manager, statement).await?;
+    }
+    Ok(())
+}
+
+async fn execute(manager: &SchemaManager<'_>, statement: &str) -> Result<(), DbErr> {
+    manager.get_connection().execute_unprepared(statement).await.map(drop)
 }
 
 fn for_sqlite(statement: &str) -> String {

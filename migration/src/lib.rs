@@ -13,32 +13,10 @@ mod m20261126_000008_webhook_ends;
 mod m20261128_000009_closed_groups;
 mod m20261128_000010_presence_holders;
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
-use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, SqliteTransactionMode, Statement,
-    TransactionOptions, TransactionTrait,
+use sea_orm_migration::prelude::*;
+use sea_orm_migration::sea_orm::{
+    DatabaseConnection, DbBackend, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
 };
-
-use dialect::Statements;
-
-/// In the order in which they are applied. A database keeps the names of those that it has, so a name never changes.
-const MIGRATIONS: [(&str, Statements); 10] = [
-    ("m20261124_000001_tables", m20261124_000001_tables::UP),
-    ("m20261124_000002_statistics", m20261124_000002_statistics::UP),
-    ("m20261124_000003_search", m20261124_000003_search::UP),
-    ("m20261124_000004_log", m20261124_000004_log::UP),
-    ("m20261124_000005_webhooks", m20261124_000005_webhooks::UP),
-    ("m20261124_000006_webhook_turns", m20261124_000006_webhook_turns::UP),
-    ("m20261124_000007_files", m20261124_000007_files::UP),
-    ("m20261126_000008_webhook_ends", m20261126_000008_webhook_ends::UP),
-    ("m20261128_000009_closed_groups", m20261128_000009_closed_groups::UP),
-    ("m20261128_000010_presence_holders", m20261128_000010_presence_holders::UP),
-];
-
-/// Where a database keeps those names: the table of `sea-orm-migration`, which made it in databases of older versions.
-const HISTORY: &str =
-    "CREATE TABLE IF NOT EXISTS seaql_migrations (version varchar NOT NULL PRIMARY KEY, applied_at bigint NOT NULL)";
 
 /// Names the lock that migrating processes take on PostgreSQL: `confab` in ASCII. It is one for each database.
 const TURN: i64 = 0x636f_6e66_6162;
@@ -49,8 +27,8 @@ const TURN: i64 = 0x636f_6e66_6162;
 /// # Errors
 /// Whatever the database says, and that it was made by a newer program than this one.
 pub async fn migrate(db: &DatabaseConnection) -> Result<(), DbErr> {
-    // A deferred transaction of SQLite fails at once, without waiting, when another one wrote between its first read
-    // and its first write.
+    // The library takes no lock of its own, and a deferred transaction of SQLite fails at once, without waiting, when
+    // another one wrote between its first read and its first write.
     let options = TransactionOptions {
         sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
         ..TransactionOptions::default()
@@ -61,35 +39,8 @@ pub async fn migrate(db: &DatabaseConnection) -> Result<(), DbErr> {
         tx.execute_unprepared("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0").await?;
         tx.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({TURN})")).await?;
     }
-    apply(&tx).await?;
+    Migrator::up(&tx, None).await?;
     tx.commit().await
-}
-
-async fn apply(tx: &DatabaseTransaction) -> Result<(), DbErr> {
-    let backend = tx.get_database_backend();
-    tx.execute_unprepared(HISTORY).await?;
-    let rows = tx.query_all_raw(Statement::from_string(backend, "SELECT version FROM seaql_migrations")).await?;
-    let applied: Vec<String> = rows.iter().map(|row| row.try_get_by_index(0)).collect::<Result<_, _>>()?;
-    if let Some(unknown) = applied.iter().find(|applied| MIGRATIONS.iter().all(|(name, _)| name != applied)) {
-        return Err(DbErr::Custom(format!(
-            "a newer version applied the migration {unknown}, which this one does not have"
-        )));
-    }
-    let pending = MIGRATIONS.iter().filter(|(name, _)| applied.iter().all(|applied| applied != name));
-    for (name, up) in pending {
-        for statement in up.of(backend) {
-            tx.execute_unprepared(&statement).await?;
-        }
-        let record = "INSERT INTO seaql_migrations (version, applied_at) VALUES ($1, $2)";
-        let values = [(*name).into(), seconds().into()];
-        tx.execute_raw(Statement::from_sql_and_values(backend, record, values)).await?;
-    }
-    Ok(())
-}
-
-fn seconds() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }
 
 /// Whether a database is in the newest state. Nothing is changed.
@@ -97,12 +48,32 @@ pub async fn is_current(db: &DatabaseConnection) -> bool {
     let sql = "SELECT count(*) FROM seaql_migrations";
     let row = db.query_one_raw(Statement::from_string(db.get_database_backend(), sql)).await;
     let applied = row.ok().flatten().and_then(|row| row.try_get_by_index::<i64>(0).ok());
-    applied.and_then(|applied| usize::try_from(applied).ok()) == Some(MIGRATIONS.len())
+    applied.and_then(|applied| usize::try_from(applied).ok()) == Some(Migrator::migrations().len())
+}
+
+struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(m20261124_000001_tables::Migration),
+            Box::new(m20261124_000002_statistics::Migration),
+            Box::new(m20261124_000003_search::Migration),
+            Box::new(m20261124_000004_log::Migration),
+            Box::new(m20261124_000005_webhooks::Migration),
+            Box::new(m20261124_000006_webhook_turns::Migration),
+            Box::new(m20261124_000007_files::Migration),
+            Box::new(m20261126_000008_webhook_ends::Migration),
+            Box::new(m20261128_000009_closed_groups::Migration),
+            Box::new(m20261128_000010_presence_holders::Migration),
+        ]
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use sea_orm::{ConnectOptions, Database};
+    use sea_orm_migration::sea_orm::{ConnectOptions, Database};
 
     use super::*;
 
@@ -137,29 +108,6 @@ mod tests {
         migrate(&db).await.unwrap();
         assert_eq!(number(&db, objects).await, before);
         assert_eq!(number(&db, "SELECT count(*) FROM chat_log WHERE position = 0 AND length(epoch) = 16").await, 1);
-    }
-
-    #[tokio::test]
-    async fn a_database_of_a_newer_version_is_refused_by_name() {
-        let db = migrated().await;
-        assert!(is_current(&db).await);
-        db.execute_unprepared("INSERT INTO seaql_migrations VALUES ('m20990101_000001_later', 1)").await.unwrap();
-        assert!(!is_current(&db).await);
-        assert!(migrate(&db).await.unwrap_err().to_string().contains("m20990101_000001_later"));
-    }
-
-    #[tokio::test]
-    async fn what_an_older_version_left_out_is_applied() {
-        let db = migrated().await;
-        db.execute_unprepared(
-            "DROP INDEX chat_user_presence_by_holder; ALTER TABLE chat_user_presence DROP COLUMN held_by;
-            DELETE FROM seaql_migrations WHERE version = 'm20261128_000010_presence_holders'",
-        )
-        .await
-        .unwrap();
-        migrate(&db).await.unwrap();
-        assert_eq!(number(&db, "SELECT count(held_by) FROM chat_user_presence").await, 0);
-        assert!(is_current(&db).await);
     }
 
     #[tokio::test]

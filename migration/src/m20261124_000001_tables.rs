@@ -1,9 +1,22 @@
 //! The tables of the chat itself, with the constraints that hold whatever the code does. Limits that an operator can
 //! set are not among them.
 
-use crate::dialect::Statements;
+use sea_orm_migration::prelude::*;
 
-pub const UP: Statements = Statements::Shared(&TABLES);
+use crate::dialect;
+
+#[derive(DeriveMigrationName)]
+pub struct Migration;
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        for table in TABLES {
+            dialect::run(manager, table).await?;
+        }
+        Ok(())
+    }
+}
 
 /// In the order of their foreign keys.
 const TABLES: [&[&str]; 10] =

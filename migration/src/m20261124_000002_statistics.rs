@@ -2,9 +2,19 @@
 //! the replies of a message. Nothing else writes those columns. Messages are never removed, so nothing counts down
 //! for that.
 
-use crate::dialect::Statements;
+use sea_orm_migration::prelude::*;
 
-pub const UP: Statements = Statements::Each { postgres: POSTGRES, sqlite: SQLITE };
+use crate::dialect;
+
+#[derive(DeriveMigrationName)]
+pub struct Migration;
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        dialect::choose(manager, POSTGRES, SQLITE).await
+    }
+}
 
 /// A statement that inserts many messages updates each conversation once, in the order of ids, so that two of them
 /// cannot wait for each other. The loops are there for that order, and because the planner, who knows nothing of the

@@ -1,9 +1,19 @@
 //! Finding messages by the beginnings of words. It knows no language: the words come prepared in `search_words`,
 //! without case, accents and punctuation, apart by single blanks.
 
-use crate::dialect::Statements;
+use sea_orm_migration::prelude::*;
 
-pub const UP: Statements = Statements::Each { postgres: POSTGRES, sqlite: SQLITE };
+use crate::dialect;
+
+#[derive(DeriveMigrationName)]
+pub struct Migration;
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        dialect::choose(manager, POSTGRES, SQLITE).await
+    }
+}
 
 /// A query is served by the index only where it repeats this expression letter for letter. No text-search
 /// configuration has a part in it, so a word is what its preparation made it.

@@ -1,8 +1,19 @@
 //! The durable log, and the one row that its positions and the ids of messages are taken from. It knows no listener.
 
-use crate::dialect::Statements;
+use sea_orm_migration::prelude::*;
 
-pub const UP: Statements = Statements::Shared(&[STATE, EVENTS]);
+use crate::dialect;
+
+#[derive(DeriveMigrationName)]
+pub struct Migration;
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        dialect::run(manager, STATE).await?;
+        dialect::run(manager, EVENTS).await
+    }
+}
 
 /// The epoch is made here, once, so that it lives and dies with the database whose positions it belongs to.
 const STATE: &[&str] = &[

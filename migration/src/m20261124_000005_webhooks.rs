@@ -1,8 +1,19 @@
 //! Webhook endpoints and their outbox. It knows neither signing nor the pauses between attempts.
 
-use crate::dialect::Statements;
+use sea_orm_migration::prelude::*;
 
-pub const UP: Statements = Statements::Shared(&[ENDPOINTS, DELIVERIES]);
+use crate::dialect;
+
+#[derive(DeriveMigrationName)]
+pub struct Migration;
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        dialect::run(manager, ENDPOINTS).await?;
+        dialect::run(manager, DELIVERIES).await
+    }
+}
 
 const ENDPOINTS: &[&str] = &["
 CREATE TABLE chat_webhook_endpoints (

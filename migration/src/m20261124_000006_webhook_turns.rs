@@ -1,9 +1,19 @@
 //! What takes turns at webhook endpoints: how long a delivery may be tried, and a number in the row that every change
 //! locks anyway, from which a process sees that its list of endpoints is old. It knows no endpoint.
 
-use crate::dialect::Statements;
+use sea_orm_migration::prelude::*;
 
-pub const UP: Statements = Statements::Shared(&[STATEMENTS]);
+use crate::dialect;
+
+#[derive(DeriveMigrationName)]
+pub struct Migration;
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        dialect::run(manager, STATEMENTS).await
+    }
+}
 
 const STATEMENTS: &[&str] = &[
     "ALTER TABLE chat_log ADD COLUMN webhook_revision bigint NOT NULL DEFAULT 0",

@@ -1,8 +1,18 @@
 //! What keeping files needs beyond their rows: the key of signed links, and the ways to what may be swept.
 
-use crate::dialect::Statements;
+use sea_orm_migration::prelude::*;
 
-pub const UP: Statements = Statements::Shared(&[FILES]);
+use crate::dialect;
+
+#[derive(DeriveMigrationName)]
+pub struct Migration;
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        dialect::run(manager, FILES).await
+    }
+}
 
 /// The key is made here, once: every node of the database signs with it, and a restart does not end a link.
 const FILES: &[&str] = &[

@@ -1,9 +1,19 @@
 //! Indexes for what is looked for among many deliveries: those that are being sent, of which there are few, and those
 //! that are done with and kept long enough. It knows no endpoint.
 
-use crate::dialect::Statements;
+use sea_orm_migration::prelude::*;
 
-pub const UP: Statements = Statements::Shared(&[STATEMENTS]);
+use crate::dialect;
+
+#[derive(DeriveMigrationName)]
+pub struct Migration;
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        dialect::run(manager, STATEMENTS).await
+    }
+}
 
 const STATEMENTS: &[&str] = &[
     "CREATE INDEX chat_webhook_deliveries_by_lease ON chat_webhook_deliveries (endpoint_id, locked_until)

@@ -1,9 +1,19 @@
 //! How far a closed group was tidied up: closing marks it only, and what is in it goes later, a little at a time. It knows
 //! nothing of what is tidied.
 
-use crate::dialect::Statements;
+use sea_orm_migration::prelude::*;
 
-pub const UP: Statements = Statements::Shared(&[STATEMENTS]);
+use crate::dialect;
+
+#[derive(DeriveMigrationName)]
+pub struct Migration;
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        dialect::run(manager, STATEMENTS).await
+    }
+}
 
 /// The index holds the few groups that are not done with, and no column that a message changes.
 const STATEMENTS: &[&str] = &[
