@@ -10,6 +10,7 @@ pub mod files;
 pub mod log;
 pub mod messages;
 pub mod page;
+pub mod payload;
 pub mod presence;
 pub mod rate_limit;
 pub mod reactions;

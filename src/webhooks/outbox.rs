@@ -10,7 +10,8 @@ use serde::Serialize;
 
 use super::event_names::{event_name, stored_event_names};
 use super::{Hooks, Wanted};
-use crate::chat::event::{Event, EventType, Fact};
+use crate::chat::event::{Event, EventType};
+use crate::chat::payload;
 use crate::chat::views::conversation::{self, Conversation};
 use crate::chat::views::message::Message;
 use crate::chat::views::participant::Participant;
@@ -137,22 +138,10 @@ pub(super) fn body(kind: &str, timestamp: DateTime<Utc>, data: impl Serialize) -
 
 fn payload(event: &Event, created: &HashMap<ConversationId, Conversation>) -> Option<String> {
     let kind = event_name(event.kind)?;
-    match &event.fact {
-        Fact::Message(message) => body(kind, event.at, Message { temp_id: None, ..message.as_ref().clone() }),
-        Fact::Participant(participant) => {
-            body(kind, event.at, Membership { conversation_id: event.conversation?, participant })
-        }
-        Fact::Conversation { .. } => body(kind, event.at, Neutral::of(created.get(&event.conversation?)?)),
-        _ => None,
+    match payload::payload(event, None) {
+        Some(payload) => body(kind, event.at, payload),
+        None => body(kind, event.at, Neutral::of(created.get(&event.conversation?)?)),
     }
-}
-
-/// Who came or went, and where.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Membership<'p> {
-    conversation_id: ConversationId,
-    participant: &'p Participant,
 }
 
 /// A conversation as nobody in particular sees it. A direct one has no name, since each of the two sees the other's.

@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::destinations::{Queue, Refused};
 use super::frame;
 use crate::chat::event::{Event, Fact, FormKey};
-use crate::chat::messages::Message;
+use crate::chat::payload::payload;
 use crate::chat::{Cx, conversations};
 use crate::connection::Frame;
 use crate::error::Result;
@@ -69,26 +69,12 @@ impl Refused {
 /// # Errors
 /// `Unavailable` without the database, for what each viewer sees in a way of their own.
 pub(super) async fn body(cx: &Cx, event: &Event, audience: impl FnOnce() -> Vec<UserId>) -> Result<Option<Bytes>> {
-    let write = |json: serde_json::Result<Vec<u8>>| Ok(json.ok().map(Bytes::from));
-    match &event.fact {
-        Fact::Message(message) if message.has_two_renderings() && message.sender_id == cx.me() => {
-            event.form(SENDERS, async { write(serde_json::to_vec(message)) }).await
-        }
-        Fact::Message(message) => {
-            let everybodys = async {
-                match message.has_two_renderings() {
-                    true => write(serde_json::to_vec(&Message { temp_id: None, ..Message::clone(message) })),
-                    false => write(serde_json::to_vec(message)),
-                }
-            };
-            event.form(EVERYBODYS, everybodys).await
-        }
-        Fact::Reaction(change) => event.form(EVERYBODYS, async { write(serde_json::to_vec(change)) }).await,
-        Fact::Receipt(moved) => event.form(EVERYBODYS, async { write(serde_json::to_vec(moved)) }).await,
-        Fact::Typing(typing) => event.form(EVERYBODYS, async { write(serde_json::to_vec(typing)) }).await,
-        Fact::Presence { presence, .. } => event.form(EVERYBODYS, async { write(serde_json::to_vec(presence)) }).await,
-        Fact::Conversation { .. } | Fact::Participant(_) | Fact::Settings => {
-            Ok(conversations::told(cx, event, true, audience).await?.and_then(|told| told.payload()))
-        }
+    if matches!(event.fact, Fact::Conversation { .. } | Fact::Participant(_) | Fact::Settings) {
+        return Ok(conversations::told(cx, event, true, audience).await?.and_then(|told| told.payload()));
     }
+    let is_senders =
+        matches!(&event.fact, Fact::Message(message) if message.has_two_renderings() && message.sender_id == cx.me());
+    let (form, viewer) = if is_senders { (SENDERS, Some(cx.me())) } else { (EVERYBODYS, None) };
+    let written = async { Ok(serde_json::to_vec(&payload(event, viewer)).ok().map(Bytes::from)) };
+    event.form(form, written).await
 }
