@@ -1,10 +1,12 @@
 //! Ids: positive 64-bit integers below 2^53, each of a kind of its own, so that a message's id cannot pass for a
-//! conversation's. They know nothing of tables.
+//! conversation's. They know how a column keeps them, and no table.
 
 use std::fmt;
 use std::marker::PhantomData;
 use std::str::FromStr;
 
+use sea_orm::sea_query::{ArrayType, Nullable, ValueType, ValueTypeErr};
+use sea_orm::{ColIdx, ColumnType, DbErr, QueryResult, TryFromU64, TryGetError, TryGetable, Value};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// The id of a `K`: at least 1 and below 2^53, so that JavaScript keeps it exact (contract §1).
@@ -64,9 +66,47 @@ impl<K> From<Id<K>> for i64 {
     }
 }
 
-impl<K> From<Id<K>> for sea_orm::Value {
+/// A column of the type `bigint`, like that of the number inside.
+impl<K> ValueType for Id<K> {
+    fn try_from(value: Value) -> Result<Self, ValueTypeErr> {
+        <i64 as ValueType>::try_from(value).map(Self::stored)
+    }
+
+    fn type_name() -> String {
+        "Id".to_owned()
+    }
+
+    fn array_type() -> ArrayType {
+        <i64 as ValueType>::array_type()
+    }
+
+    fn column_type() -> ColumnType {
+        <i64 as ValueType>::column_type()
+    }
+}
+
+impl<K> From<Id<K>> for Value {
     fn from(id: Id<K>) -> Self {
         id.0.into()
+    }
+}
+
+impl<K> Nullable for Id<K> {
+    fn null() -> Value {
+        <i64 as Nullable>::null()
+    }
+}
+
+impl<K> TryGetable for Id<K> {
+    fn try_get_by<I: ColIdx>(row: &QueryResult, index: I) -> Result<Self, TryGetError> {
+        i64::try_get_by(row, index).map(Self::stored)
+    }
+}
+
+/// What SQLite answers to an insert that it numbers itself.
+impl<K> TryFromU64 for Id<K> {
+    fn try_from_u64(number: u64) -> Result<Self, DbErr> {
+        i64::try_from_u64(number).map(Self::stored)
     }
 }
 
@@ -115,7 +155,7 @@ impl<'de, K> Deserialize<'de> for Id<K> {
             }
 
             fn visit_u64<E: de::Error>(self, number: u64) -> Result<Id<K>, E> {
-                i64::try_from(number).ok().and_then(Id::new).ok_or_else(|| E::custom(NOT_AN_ID))
+                number.try_into().ok().and_then(Id::new).ok_or_else(|| E::custom(NOT_AN_ID))
             }
         }
 

@@ -54,7 +54,7 @@ pub struct Member {
 
 impl Member {
     pub fn conversation_id(&self) -> ConversationId {
-        ConversationId::stored(self.conversation.id)
+        self.conversation.id
     }
 
     /// # Errors
@@ -84,14 +84,14 @@ impl Member {
 /// # Errors
 /// `NotFound` where there is no such conversation or it is closed, `Forbidden` where the viewer is not in it.
 pub async fn member(db: &impl ConnectionTrait, viewer: UserId, id: ConversationId) -> Result<Member> {
-    let conversation = conversation::Entity::find_by_id(id.get())
+    let conversation = conversation::Entity::find_by_id(id)
         .filter(conversation::Column::ClosedAt.is_null())
         .one(db)
         .await?
         .ok_or_else(no_conversation)?;
     let me = participant::Entity::find()
-        .filter(participant::Column::ConversationId.eq(id.get()))
-        .filter(participant::Column::UserId.eq(viewer.get()))
+        .filter(participant::Column::ConversationId.eq(id))
+        .filter(participant::Column::UserId.eq(viewer))
         .one(db)
         .await?
         .ok_or_else(not_a_participant)?;
@@ -102,7 +102,7 @@ pub async fn member(db: &impl ConnectionTrait, viewer: UserId, id: ConversationI
 pub fn memberships(viewer: UserId) -> Select<participant::Entity> {
     participant::Entity::find()
         .join(JoinType::InnerJoin, participant::Relation::Conversation.def())
-        .filter(participant::Column::UserId.eq(viewer.get()))
+        .filter(participant::Column::UserId.eq(viewer))
         .filter(conversation::Column::ClosedAt.is_null())
 }
 

@@ -15,7 +15,7 @@ use crate::chat::views::reaction::{as_map, load, summaries};
 use crate::chat::writer::Batch;
 use crate::entity::{message, reaction};
 use crate::error::{Error, Result};
-use crate::id::{ConversationId, MessageId, UserId};
+use crate::id::{MessageId, UserId};
 
 pub use crate::chat::views::reaction::{EmojiCount, Reaction, ReactionChange};
 
@@ -57,7 +57,7 @@ pub async fn react(cx: &Cx, id: MessageId, emoji: &str, how: React) -> Result<Re
     let (_, mine) = reactable(db, id, me, &emoji).await?;
     let added = how.applied_to(mine.is_some());
     if added == mine.is_some() {
-        let reaction_summary = summaries(db, &[id.get()]).await?.remove(&id.get()).unwrap_or_default();
+        let reaction_summary = summaries(db, &[id]).await?.remove(&id).unwrap_or_default();
         return Ok(ReactionResult { emoji, added, reaction_summary, message_id: id });
     }
     cx.chat
@@ -71,7 +71,7 @@ pub async fn react(cx: &Cx, id: MessageId, emoji: &str, how: React) -> Result<Re
                 }
                 _ => {}
             }
-            let summary = summaries(&batch.tx, &[id.get()]).await?.remove(&id.get()).unwrap_or_default();
+            let summary = summaries(&batch.tx, &[id]).await?.remove(&id).unwrap_or_default();
             if mine.is_some() != added {
                 announce(batch, &row, me, name, &emoji, added, summary.clone());
             }
@@ -104,8 +104,8 @@ async fn reactable(
     }
     must_stand(&row)?;
     let mine = reaction::Entity::find()
-        .filter(reaction::Column::MessageId.eq(id.get()))
-        .filter(reaction::Column::UserId.eq(me.get()))
+        .filter(reaction::Column::MessageId.eq(id))
+        .filter(reaction::Column::UserId.eq(me))
         .filter(reaction::Column::Emoji.eq(emoji));
     Ok((row, mine.one(db).await?))
 }
@@ -115,7 +115,7 @@ async fn insert(batch: &Batch, id: MessageId, me: UserId, emoji: &str) -> Result
         .select_only()
         .column(reaction::Column::Emoji)
         .distinct()
-        .filter(reaction::Column::MessageId.eq(id.get()))
+        .filter(reaction::Column::MessageId.eq(id))
         .into_tuple()
         .all(&batch.tx)
         .await?;
@@ -123,8 +123,8 @@ async fn insert(batch: &Batch, id: MessageId, me: UserId, emoji: &str) -> Result
         return Err(Error::conflict(format!("A message takes at most {MOST_EMOJIS} different emojis")));
     }
     let row = reaction::ActiveModel {
-        message_id: Set(id.get()),
-        user_id: Set(me.get()),
+        message_id: Set(id),
+        user_id: Set(me),
         emoji: Set(emoji.to_owned()),
         created_at: Set(batch.now),
         ..Default::default()
@@ -146,8 +146,8 @@ fn announce(
     reaction_summary: Vec<EmojiCount>,
 ) {
     let change = ReactionChange {
-        message_id: MessageId::stored(row.id),
-        conversation_id: ConversationId::stored(row.conversation_id),
+        message_id: row.id,
+        conversation_id: row.conversation_id,
         user_id: me,
         user_name,
         emoji: emoji.to_owned(),
@@ -165,13 +165,13 @@ fn announce(
 pub async fn of_message(cx: &Cx, id: MessageId) -> Result<Vec<Reaction>> {
     let db = &cx.reader();
     find(db, cx.me(), id).await?;
-    Ok(load(db, &[id.get()]).await?.remove(&id).unwrap_or_default())
+    Ok(load(db, &[id]).await?.remove(&id).unwrap_or_default())
 }
 
 /// The reactions to each of the messages that the caller may see, for GraphQL's links.
 pub async fn of_many(cx: &Cx, ids: &[MessageId]) -> Result<HashMap<MessageId, Vec<Reaction>>> {
     let db = &cx.reader();
-    let visible: Vec<i64> = find_many(db, cx.me(), ids).await?.iter().map(|row| row.id).collect();
+    let visible: Vec<MessageId> = find_many(db, cx.me(), ids).await?.iter().map(|row| row.id).collect();
     load(db, &visible).await
 }
 
@@ -182,19 +182,19 @@ pub async fn of_many(cx: &Cx, ids: &[MessageId]) -> Result<HashMap<MessageId, Ve
 pub async fn summary(cx: &Cx, id: MessageId) -> Result<Vec<EmojiCount>> {
     let db = &cx.reader();
     find(db, cx.me(), id).await?;
-    Ok(summaries(db, &[id.get()]).await?.remove(&id.get()).unwrap_or_default())
+    Ok(summaries(db, &[id]).await?.remove(&id).unwrap_or_default())
 }
 
 /// With which emojis the caller reacted to each of the messages, for GraphQL's `viewerReacted`.
 pub async fn by_viewer(cx: &Cx, ids: &[MessageId]) -> Result<HashMap<MessageId, HashSet<String>>> {
     let rows = reaction::Entity::find()
-        .filter(reaction::Column::MessageId.is_in(ids.iter().map(|id| id.get())))
-        .filter(reaction::Column::UserId.eq(cx.me().get()))
+        .filter(reaction::Column::MessageId.is_in(ids.iter().copied()))
+        .filter(reaction::Column::UserId.eq(cx.me()))
         .all(&cx.reader())
         .await?;
     let mut mine: HashMap<MessageId, HashSet<String>> = HashMap::new();
     for row in rows {
-        mine.entry(MessageId::stored(row.message_id)).or_default().insert(row.emoji);
+        mine.entry(row.message_id).or_default().insert(row.emoji);
     }
     Ok(mine)
 }

@@ -44,7 +44,7 @@ pub async fn mark_read(cx: &Cx, id: ConversationId, up_to: Option<MessageId>) ->
             conversation_id: id,
             user_id: me,
             user_name: name,
-            last_read_message_id: MessageId::stored(target),
+            last_read_message_id: target,
             read_at: batch.now,
         };
         batch.append(EventType::ReceiptMoved, id, me, Fact::Receipt(moved));
@@ -55,23 +55,23 @@ pub async fn mark_read(cx: &Cx, id: ConversationId, up_to: Option<MessageId>) ->
 }
 
 /// Where the marker is to stand, if that is ahead of where it stands.
-fn ahead(member: &Member, up_to: Option<MessageId>) -> Option<i64> {
-    let target = up_to.map(MessageId::get).or(member.conversation.last_message_id);
+fn ahead(member: &Member, up_to: Option<MessageId>) -> Option<MessageId> {
+    let target = up_to.or(member.conversation.last_message_id);
     let before = member.me.last_read_message_id;
     target.filter(|target| before.is_none_or(|before| *target > before || fault::is_on("marker-moves-back")))
 }
 
 async fn must_be_in(db: &impl ConnectionTrait, member: &Member, message: MessageId) -> Result<()> {
-    let row = message::Entity::find_by_id(message.get()).one(db).await?;
+    let row = message::Entity::find_by_id(message).one(db).await?;
     row.filter(|row| row.conversation_id == member.conversation.id).ok_or_else(not_found)?;
     Ok(())
 }
 
-async fn move_marker(batch: &Batch, me: participant::Model, target: i64) -> Result<()> {
+async fn move_marker(batch: &Batch, me: participant::Model, target: MessageId) -> Result<()> {
     let row = read_receipt::ActiveModel {
         conversation_id: Set(me.conversation_id),
         user_id: Set(me.user_id),
-        from_message_id: Set(me.last_read_message_id.unwrap_or(0)),
+        from_message_id: Set(me.last_read_message_id.map_or(0, MessageId::get)),
         message_id: Set(target),
         read_at: Set(batch.now),
         ..Default::default()
@@ -97,15 +97,15 @@ async fn state(cx: &Cx, member: Member) -> Result<ReadState> {
     let db = &cx.reader();
     let id = member.conversation_id();
     let last = read_receipt::Entity::find()
-        .filter(read_receipt::Column::ConversationId.eq(id.get()))
-        .filter(read_receipt::Column::UserId.eq(cx.me().get()))
+        .filter(read_receipt::Column::ConversationId.eq(id))
+        .filter(read_receipt::Column::UserId.eq(cx.me()))
         .filter(read_receipt::Column::MessageId.eq(member.me.last_read_message_id))
         .one(db)
         .await?;
-    let unread = unread_counts(db, cx.me(), Some(&[id.get()])).await?;
+    let unread = unread_counts(db, cx.me(), Some(&[id])).await?;
     Ok(ReadState {
         conversation_id: id,
-        last_read_message_id: member.me.last_read_message_id.map(MessageId::stored),
+        last_read_message_id: member.me.last_read_message_id,
         read_at: last.map(|row| row.read_at),
         unread_count: unread.get(&id).copied().unwrap_or(0),
     })

@@ -105,8 +105,8 @@ fn tell(
 async fn write(chat: &Chat, key: Key, expires_at: DateTime<Utc>) -> Result<()> {
     chat.write(async move |batch: &mut Batch| {
         let row = typing::ActiveModel {
-            conversation_id: Set(key.0.get()),
-            user_id: Set(key.1.get()),
+            conversation_id: Set(key.0),
+            user_id: Set(key.1),
             started_at: Set(batch.now),
             expires_at: Set(expires_at),
         };
@@ -121,7 +121,7 @@ async fn write(chat: &Chat, key: Key, expires_at: DateTime<Utc>) -> Result<()> {
 
 async fn erase(chat: &Chat, conversation: ConversationId, user: UserId) -> Result<()> {
     chat.write(async move |batch: &mut Batch| {
-        typing::Entity::delete_by_id((conversation.get(), user.get())).exec(&batch.tx).await?;
+        typing::Entity::delete_by_id((conversation, user)).exec(&batch.tx).await?;
         Ok(())
     })
     .await

@@ -61,7 +61,7 @@ async fn upsert_from_token(
     name: Option<String>,
     picture: Option<String>,
 ) -> Result<User> {
-    let row = user::Entity::find_by_id(id.get()).one(&chat.store.reader_of(id, false)).await?.map(User::from);
+    let row = user::Entity::find_by_id(id).one(&chat.store.reader_of(id, false)).await?.map(User::from);
     if let Some(user) = row.as_ref().filter(|user| agrees(user, &name, &picture)) {
         return Ok(user.clone());
     }
@@ -75,7 +75,7 @@ async fn upsert_from_token(
 
 async fn put(batch: &mut Batch, users: &[User]) -> Result<()> {
     let rows = users.iter().map(|user| user::ActiveModel {
-        id: Set(user.id.get()),
+        id: Set(user.id),
         name: Set(user.name.clone()),
         avatar_url: Set(user.avatar_url.clone()),
         created_at: Set(batch.now),

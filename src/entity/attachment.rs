@@ -2,14 +2,16 @@
 
 use sea_orm::entity::prelude::*;
 
+use crate::id::{AttachmentId, FileId, MessageId};
+
 /// One file of one message.
 #[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "chat_message_attachments")]
 pub struct Model {
     #[sea_orm(primary_key)]
-    pub id: i64,
-    pub message_id: i64,
-    pub file_id: i64,
+    pub id: AttachmentId,
+    pub message_id: MessageId,
+    pub file_id: FileId,
     /// The place among the files of the message, from 0.
     pub ordinal: i32,
 }

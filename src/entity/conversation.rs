@@ -4,6 +4,8 @@
 use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use crate::id::{ConversationId, MessageId, UserId};
+
 /// Whether a room belongs to a pair of users or to a group.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, Serialize, Deserialize, async_graphql::Enum,
@@ -22,17 +24,17 @@ pub enum ConversationType {
 #[sea_orm(table_name = "chat_conversations")]
 pub struct Model {
     #[sea_orm(primary_key)]
-    pub id: i64,
+    pub id: ConversationId,
     #[sea_orm(column_name = "type")]
     pub kind: ConversationType,
     /// A group always has one; that of a direct conversation is the other user's.
     pub name: Option<String>,
     pub description: Option<String>,
     pub avatar_url: Option<String>,
-    pub created_by_id: i64,
+    pub created_by_id: UserId,
     /// The lower user id of the pair; set in a direct conversation only, as is the higher one.
-    pub direct_low: Option<i64>,
-    pub direct_high: Option<i64>,
+    pub direct_low: Option<UserId>,
+    pub direct_high: Option<UserId>,
     pub allow_reactions: bool,
     pub allow_replies: bool,
     pub allow_file_uploads: bool,
@@ -44,7 +46,7 @@ pub struct Model {
     /// Kept by triggers, 0 at first; deleted messages count.
     pub message_count: i64,
     /// Kept by triggers: the newest message, deleted or not.
-    pub last_message_id: Option<i64>,
+    pub last_message_id: Option<MessageId>,
     /// Kept by triggers: when the newest message was sent.
     pub last_message_at: Option<DateTimeUtc>,
     /// Starts as `created_at`; kept by triggers from then on.

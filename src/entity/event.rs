@@ -3,6 +3,8 @@
 
 use sea_orm::entity::prelude::*;
 
+use crate::id::{ConversationId, MessageId, UserId};
+
 /// A row of the log.
 #[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "chat_events")]
@@ -12,12 +14,12 @@ pub struct Model {
     pub position: i64,
     /// One of the thirteen names of contract §12, such as `message.sent`.
     pub event_type: String,
-    pub conversation_id: Option<i64>,
+    pub conversation_id: Option<ConversationId>,
     /// Who did it.
-    pub user_id: i64,
+    pub user_id: UserId,
     /// To whom it was done, where that may be somebody else.
-    pub subject_id: Option<i64>,
-    pub message_id: Option<i64>,
+    pub subject_id: Option<UserId>,
+    pub message_id: Option<MessageId>,
     /// What cannot be read again from the other tables.
     pub payload: Option<Json>,
     pub created_at: DateTimeUtc,

@@ -2,13 +2,15 @@
 
 use sea_orm::entity::prelude::*;
 
+use crate::id::{ConversationId, FileId, UserId};
+
 /// An uploaded file.
 #[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "chat_files")]
 pub struct Model {
     #[sea_orm(primary_key)]
-    pub id: i64,
-    pub uploader_id: i64,
+    pub id: FileId,
+    pub uploader_id: UserId,
     /// Ours, never made from the user's file name.
     #[sea_orm(unique)]
     pub storage_key: String,
@@ -24,7 +26,7 @@ pub struct Model {
     pub width: Option<i32>,
     pub height: Option<i32>,
     /// The conversation that it was uploaded for, if one was named.
-    pub conversation_id: Option<i64>,
+    pub conversation_id: Option<ConversationId>,
     pub created_at: DateTimeUtc,
     /// When the bytes were given up, which may lie ahead for a file that is still coming. The row goes after them.
     pub deleted_at: Option<DateTimeUtc>,

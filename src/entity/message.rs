@@ -4,6 +4,8 @@
 use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use crate::id::{ConversationId, MessageId, UserId};
+
 /// What a message is made of.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, Serialize, Deserialize, async_graphql::Enum,
@@ -30,14 +32,14 @@ pub enum MessageType {
 #[sea_orm(table_name = "chat_messages")]
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
-    pub id: i64,
-    pub conversation_id: i64,
-    pub sender_id: i64,
+    pub id: MessageId,
+    pub conversation_id: ConversationId,
+    pub sender_id: UserId,
     pub message_type: MessageType,
     /// None in a tombstone, and where files say it all.
     pub content: Option<String>,
     /// The message that this one replies to: an older one of the same conversation.
-    pub parent_message_id: Option<i64>,
+    pub parent_message_id: Option<MessageId>,
     /// Kept by triggers, 0 at first: direct replies that are not deleted.
     pub reply_count: i32,
     /// Goes together with `edited_at`.

@@ -4,6 +4,8 @@
 use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use crate::id::{ConversationId, MessageId, UserId};
+
 /// The part that somebody plays in a conversation.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, Serialize, Deserialize, async_graphql::Enum,
@@ -25,12 +27,12 @@ pub enum Role {
 pub struct Model {
     #[sea_orm(primary_key)]
     pub id: i64,
-    pub conversation_id: i64,
-    pub user_id: i64,
+    pub conversation_id: ConversationId,
+    pub user_id: UserId,
     pub role: Role,
     pub joined_at: DateTimeUtc,
     /// The read marker; none before the first message.
-    pub last_read_message_id: Option<i64>,
+    pub last_read_message_id: Option<MessageId>,
     pub muted: bool,
     pub pinned: bool,
     pub archived: bool,

@@ -4,6 +4,8 @@
 use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use crate::id::UserId;
+
 /// How somebody wants to be seen.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, Serialize, Deserialize, async_graphql::Enum,
@@ -26,7 +28,7 @@ pub enum PresenceStatus {
 #[sea_orm(table_name = "chat_user_presence")]
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
-    pub user_id: i64,
+    pub user_id: UserId,
     /// What the user chose.
     pub status: PresenceStatus,
     pub status_message: Option<String>,

@@ -2,14 +2,16 @@
 
 use sea_orm::entity::prelude::*;
 
+use crate::id::{MessageId, UserId};
+
 /// One emoji of one user on one message.
 #[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "chat_message_reactions")]
 pub struct Model {
     #[sea_orm(primary_key)]
     pub id: i64,
-    pub message_id: i64,
-    pub user_id: i64,
+    pub message_id: MessageId,
+    pub user_id: UserId,
     pub emoji: String,
     pub created_at: DateTimeUtc,
 }

@@ -3,17 +3,19 @@
 
 use sea_orm::entity::prelude::*;
 
+use crate::id::{ConversationId, MessageId, UserId};
+
 /// A user read the messages after `from_message_id` up to and including `message_id`.
 #[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "chat_message_read_receipts")]
 pub struct Model {
     #[sea_orm(primary_key)]
     pub id: i64,
-    pub conversation_id: i64,
-    pub user_id: i64,
+    pub conversation_id: ConversationId,
+    pub user_id: UserId,
     /// Where the marker stood before; 0 where there was none.
     pub from_message_id: i64,
-    pub message_id: i64,
+    pub message_id: MessageId,
     pub read_at: DateTimeUtc,
 }
 

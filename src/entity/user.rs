@@ -2,13 +2,15 @@
 
 use sea_orm::entity::prelude::*;
 
+use crate::id::UserId;
+
 /// A user as last named by a token or an administrator.
 #[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "chat_users")]
 pub struct Model {
     /// The host application's id, never one of ours.
     #[sea_orm(primary_key, auto_increment = false)]
-    pub id: i64,
+    pub id: UserId,
     pub name: String,
     pub avatar_url: Option<String>,
     pub created_at: DateTimeUtc,

@@ -4,6 +4,8 @@
 use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use crate::id::{WebhookDeliveryId, WebhookEndpointId};
+
 /// How far a delivery has come.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, Serialize, Deserialize, async_graphql::Enum,
@@ -25,10 +27,10 @@ pub enum DeliveryState {
 #[sea_orm(table_name = "chat_webhook_deliveries")]
 pub struct Model {
     #[sea_orm(primary_key)]
-    pub id: i64,
+    pub id: WebhookDeliveryId,
     /// The id that the receiver sees, the same in every attempt.
     pub webhook_id: String,
-    pub endpoint_id: i64,
+    pub endpoint_id: WebhookEndpointId,
     pub event_type: String,
     /// The body, byte for byte as it is signed.
     pub payload: String,

@@ -2,12 +2,14 @@
 
 use sea_orm::entity::prelude::*;
 
+use crate::id::WebhookEndpointId;
+
 /// An endpoint. The secrets are for signing only and must not reach an answer after the first, nor a log line.
 #[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "chat_webhook_endpoints")]
 pub struct Model {
     #[sea_orm(primary_key)]
-    pub id: i64,
+    pub id: WebhookEndpointId,
     pub url: String,
     /// A list of event names; an empty one means all.
     pub events: Json,

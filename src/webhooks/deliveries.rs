@@ -61,7 +61,7 @@ pub async fn deliveries(
     let (after, before) = window.bounds();
     let order = if window.is_forward() { Order::Asc } else { Order::Desc };
     let rows = webhook_delivery::Entity::find()
-        .apply_if(endpoint, |rows, endpoint| rows.filter(Column::EndpointId.eq(endpoint.get())))
+        .apply_if(endpoint, |rows, endpoint| rows.filter(Column::EndpointId.eq(endpoint)))
         .apply_if(state, |rows, state| rows.filter(Column::State.eq(state)))
         .apply_if(after, |rows, after| rows.filter(Column::Id.gt(after)))
         .apply_if(before, |rows, before| rows.filter(Column::Id.lt(before)))
@@ -89,10 +89,10 @@ pub async fn replay(cx: &Cx, which: Replay) -> Result<u64> {
                 return Err(Error::bad_request(format!("At most {MOST} deliveries can be named at once")));
             }
             must_exist(cx, ids).await?;
-            Condition::all().add(Column::Id.is_in(ids.iter().map(|id| id.get())))
+            Condition::all().add(Column::Id.is_in(ids.iter().copied()))
         }
         Replay::Failed { endpoint, from, to } => Condition::all()
-            .add(Column::EndpointId.eq(endpoint.get()))
+            .add(Column::EndpointId.eq(*endpoint))
             .add(Column::State.eq(DeliveryState::Failed))
             .add_option(from.map(|from| Column::CreatedAt.gte(from)))
             .add_option(to.map(|to| Column::CreatedAt.lt(to))),
@@ -116,14 +116,14 @@ pub async fn replay(cx: &Cx, which: Replay) -> Result<u64> {
 }
 
 async fn must_exist(cx: &Cx, ids: &[WebhookDeliveryId]) -> Result<()> {
-    let known: Vec<i64> = webhook_delivery::Entity::find()
+    let known: Vec<WebhookDeliveryId> = webhook_delivery::Entity::find()
         .select_only()
         .column(Column::Id)
-        .filter(Column::Id.is_in(ids.iter().map(|id| id.get())))
+        .filter(Column::Id.is_in(ids.iter().copied()))
         .into_tuple()
         .all(&cx.reader())
         .await?;
-    match ids.iter().find(|id| !known.contains(&id.get())) {
+    match ids.iter().find(|id| !known.contains(id)) {
         Some(id) => Err(Error::not_found(format!("Webhook delivery not found: {id}"))),
         None => Ok(()),
     }
@@ -132,9 +132,9 @@ async fn must_exist(cx: &Cx, ids: &[WebhookDeliveryId]) -> Result<()> {
 impl From<webhook_delivery::Model> for Delivery {
     fn from(row: webhook_delivery::Model) -> Self {
         Self {
-            id: WebhookDeliveryId::stored(row.id),
+            id: row.id,
             webhook_id: row.webhook_id,
-            endpoint_id: WebhookEndpointId::stored(row.endpoint_id),
+            endpoint_id: row.endpoint_id,
             event_type: row.event_type,
             state: row.state,
             attempts: row.attempts,

@@ -127,7 +127,7 @@ pub async fn update(cx: &Cx, id: WebhookEndpointId, input: EndpointChange) -> Re
         }
         row.updated_at = Set(batch.now);
         let row = row.update(&batch.tx).await?;
-        try_at_once(batch, id.get()).await?;
+        try_at_once(batch, id).await?;
         changed(batch);
         Ok(row)
     });
@@ -185,7 +185,7 @@ pub async fn send_test(cx: &Cx, id: WebhookEndpointId) -> Result<Delivery> {
         }
         let payload = outbox::body(TEST_EVENT, batch.now, json!({ "endpointId": id })).ok_or_else(Error::internal)?;
         let expires = batch.now + lifetime;
-        let row = outbox::row(id.get(), &outbox::new_id(), TEST_EVENT, &payload, batch.now, expires);
+        let row = outbox::row(id, &outbox::new_id(), TEST_EVENT, &payload, batch.now, expires);
         batch.outbox_filled();
         Ok(row.insert(&batch.tx).await?)
     });
@@ -236,7 +236,7 @@ pub async fn configure(chat: &Chat) -> Result<()> {
 }
 
 /// What waits for an endpoint need not wait for the end of a pause any more.
-async fn try_at_once(batch: &Batch, endpoint: i64) -> Result<()> {
+async fn try_at_once(batch: &Batch, endpoint: WebhookEndpointId) -> Result<()> {
     use webhook_delivery::Column;
     webhook_delivery::Entity::update_many()
         .col_expr(Column::NextAttemptAt, Expr::value(batch.now))
@@ -262,7 +262,7 @@ fn blank(batch: &Batch, url: String, events: Json, secret: String) -> webhook_en
 }
 
 async fn find(batch: &Batch, id: WebhookEndpointId) -> Result<webhook_endpoint::Model> {
-    let row = webhook_endpoint::Entity::find_by_id(id.get()).one(&batch.tx).await?;
+    let row = webhook_endpoint::Entity::find_by_id(id).one(&batch.tx).await?;
     row.ok_or_else(|| Error::not_found("Webhook endpoint not found"))
 }
 
@@ -300,7 +300,7 @@ fn shown_once(row: webhook_endpoint::Model) -> Endpoint {
 impl From<webhook_endpoint::Model> for Endpoint {
     fn from(row: webhook_endpoint::Model) -> Self {
         Self {
-            id: WebhookEndpointId::stored(row.id),
+            id: row.id,
             url: row.url,
             events: stored_event_names(row.events),
             enabled: row.enabled,

@@ -37,7 +37,7 @@ pub struct Hooks {
 /// An endpoint and what it wants.
 #[derive(Debug, Clone)]
 pub(crate) struct Wanted {
-    endpoint: i64,
+    endpoint: crate::id::WebhookEndpointId,
     /// Empty: everything.
     events: Vec<String>,
 }

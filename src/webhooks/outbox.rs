@@ -20,7 +20,7 @@ use crate::config::Config;
 use crate::entity::conversation::ConversationType;
 use crate::entity::{webhook_delivery, webhook_endpoint};
 use crate::error::Result;
-use crate::id::{ConversationId, UserId};
+use crate::id::{ConversationId, UserId, WebhookEndpointId};
 
 /// Rows of one statement, which on SQLite can hold 32,766 values.
 const ROWS: usize = 1_000;
@@ -89,7 +89,7 @@ async fn wanted(hooks: &Hooks, closing: &Closing<'_>) -> Result<Arc<[Wanted]>, D
 
 /// A delivery that is still to be made.
 pub(super) fn row(
-    endpoint: i64,
+    endpoint: WebhookEndpointId,
     id: &str,
     event: &str,
     payload: &str,
@@ -196,6 +196,6 @@ impl<'c> Neutral<'c> {
 /// The conversations that were created, as they are at the end of the transaction.
 async fn created(closing: &Closing<'_>, events: &[&Event]) -> Result<HashMap<ConversationId, Conversation>> {
     let is_new = |event: &&&Event| event.kind == EventType::ConversationCreated;
-    let ids: Vec<i64> = events.iter().filter(is_new).filter_map(|event| Some(event.conversation?.get())).collect();
+    let ids: Vec<ConversationId> = events.iter().filter(is_new).filter_map(|event| event.conversation).collect();
     conversation::load_for_nobody(closing.tx, &closing.tools.signer, &ids).await
 }

@@ -90,7 +90,7 @@ pub async fn next(chat: &Chat) -> Result<Vec<Next>> {
     let lines = rows.into_iter().map(|row| {
         let due: DateTime<Utc> = row.try_get("", "next_attempt_at")?;
         let leased: Option<DateTime<Utc>> = row.try_get("", "locked_until")?;
-        let endpoint = WebhookEndpointId::stored(row.try_get("", "endpoint_id")?);
+        let endpoint = row.try_get("", "endpoint_id")?;
         Ok(Next { endpoint, at: leased.map_or(due, |leased| std::cmp::max(due, leased)) })
     });
     Ok(lines.collect::<Result<_, sea_orm::DbErr>>()?)
@@ -116,15 +116,16 @@ pub async fn settle(
     let change = chat.write(async move |batch: &mut Batch| {
         // What is not ours any more was taken by another process when the lease had ended.
         let ours = webhook_delivery::Entity::find()
-            .filter(Column::Id.is_in(claim.run.iter().map(|due| due.id.get())))
+            .filter(Column::Id.is_in(claim.run.iter().map(|due| due.id)))
             .filter(Column::LockedBy.eq(worker.as_str()))
             .filter(Column::State.eq(DeliveryState::Pending))
             .all(&batch.tx)
             .await?;
-        let mut ours: HashMap<i64, webhook_delivery::Model> = ours.into_iter().map(|row| (row.id, row)).collect();
+        let mut ours: HashMap<WebhookDeliveryId, webhook_delivery::Model> =
+            ours.into_iter().map(|row| (row.id, row)).collect();
         let mut accepted = Vec::new();
         for (id, outcome) in done {
-            let Some(row) = ours.remove(&id.get()) else { continue };
+            let Some(row) = ours.remove(&id) else { continue };
             match outcome {
                 Outcome::Delivered(status) => accepted.push((i32::from(status), row.id)),
                 Outcome::Gone => give_up_all(batch, row).await?,
@@ -141,20 +142,20 @@ pub async fn settle(
 }
 
 async fn take_turn(batch: &mut Batch, worker: &str, endpoint: WebhookEndpointId) -> Result<Option<Claim>> {
-    let to = webhook_endpoint::Entity::find_by_id(endpoint.get())
+    let to = webhook_endpoint::Entity::find_by_id(endpoint)
         .filter(webhook_endpoint::Column::Enabled.eq(true))
         .one(&batch.tx)
         .await?;
     let Some(to) = to else { return Ok(None) };
     let busy = webhook_delivery::Entity::find()
-        .filter(Column::EndpointId.eq(endpoint.get()))
+        .filter(Column::EndpointId.eq(endpoint))
         .filter(Column::State.eq(DeliveryState::Pending))
         .filter(Column::LockedUntil.gt(batch.now));
     if busy.one(&batch.tx).await?.is_some() {
         return Ok(None);
     }
     let first = webhook_delivery::Entity::find()
-        .filter(Column::EndpointId.eq(endpoint.get()))
+        .filter(Column::EndpointId.eq(endpoint))
         .filter(Column::State.eq(DeliveryState::Pending))
         .order_by_asc(Column::Id)
         .limit(RUN)
@@ -167,11 +168,7 @@ async fn take_turn(batch: &mut Batch, worker: &str, endpoint: WebhookEndpointId)
     }
     lease(batch, run.iter().map(|row| row.id).collect(), Some(worker)).await?;
     let previous = to.previous_secret.filter(|_| to.previous_secret_until.is_some_and(|until| until > batch.now));
-    let due = |row: webhook_delivery::Model| Due {
-        id: WebhookDeliveryId::stored(row.id),
-        webhook_id: row.webhook_id,
-        payload: row.payload,
-    };
+    let due = |row: webhook_delivery::Model| Due { id: row.id, webhook_id: row.webhook_id, payload: row.payload };
     Ok(Some(Claim {
         endpoint,
         url: to.url,
@@ -181,7 +178,7 @@ async fn take_turn(batch: &mut Batch, worker: &str, endpoint: WebhookEndpointId)
 }
 
 /// Gives deliveries to a worker, or to whoever comes next.
-async fn lease(batch: &Batch, ids: Vec<i64>, worker: Option<&str>) -> Result<()> {
+async fn lease(batch: &Batch, ids: Vec<WebhookDeliveryId>, worker: Option<&str>) -> Result<()> {
     if !ids.is_empty() {
         let row = webhook_delivery::ActiveModel {
             locked_until: Set(worker.map(|_| batch.now + LEASE)),
@@ -194,7 +191,7 @@ async fn lease(batch: &Batch, ids: Vec<i64>, worker: Option<&str>) -> Result<()>
     Ok(())
 }
 
-async fn accept(batch: &Batch, status: i32, ids: Vec<i64>) -> Result<()> {
+async fn accept(batch: &Batch, status: i32, ids: Vec<WebhookDeliveryId>) -> Result<()> {
     let row = webhook_delivery::ActiveModel {
         state: Set(DeliveryState::Delivered),
         delivered_at: Set(Some(batch.now)),
@@ -236,7 +233,7 @@ async fn put_off(batch: &Batch, old: webhook_delivery::Model, status: Option<u16
     match again {
         Some(at) => row.next_attempt_at = Set(at),
         None => {
-            tracing::warn!(endpoint, attempts, why, "a webhook has failed for good");
+            tracing::warn!(endpoint = endpoint.get(), attempts, why, "a webhook has failed for good");
             row.state = Set(DeliveryState::Failed);
         }
     }
@@ -249,7 +246,7 @@ async fn put_off(batch: &Batch, old: webhook_delivery::Model, status: Option<u16
     Ok(())
 }
 
-async fn switch_off(batch: &mut Batch, endpoint: i64) -> Result<()> {
+async fn switch_off(batch: &mut Batch, endpoint: WebhookEndpointId) -> Result<()> {
     let row = webhook_endpoint::ActiveModel {
         id: Set(endpoint),
         enabled: Set(false),
@@ -258,7 +255,7 @@ async fn switch_off(batch: &mut Batch, endpoint: i64) -> Result<()> {
         ..Default::default()
     };
     row.update(&batch.tx).await?;
-    tracing::warn!(endpoint, "a webhook endpoint answered 410 and is switched off");
+    tracing::warn!(endpoint = endpoint.get(), "a webhook endpoint answered 410 and is switched off");
     changed(batch);
     Ok(())
 }
@@ -281,7 +278,7 @@ pub async fn tidy(chat: &Chat) -> Result<()> {
         done.filter(delivered.or(failed)).limit(SWEPT)
     };
     loop {
-        let ids: Vec<i64> = old().into_tuple().all(&chat.store.reader()).await?;
+        let ids: Vec<WebhookDeliveryId> = old().into_tuple().all(&chat.store.reader()).await?;
         let found = ids.len() as u64;
         if found > 0 {
             let change = chat.write(async move |batch: &mut Batch| {

@@ -103,8 +103,8 @@ pub async fn announcements<'e>(
 /// To somebody who is not in it any more it looks as it did then, or, where it has changed since, like nothing.
 async fn left(cx: &Cx, event: &Event, id: ConversationId) -> Result<Conversation> {
     let db = &cx.reader();
-    let row = conversation::Entity::find_by_id(id.get()).one(db).await?.ok_or_else(access::no_conversation)?;
-    let pair = [row.direct_low, row.direct_high].into_iter().flatten().map(UserId::stored);
+    let row = conversation::Entity::find_by_id(id).one(db).await?.ok_or_else(access::no_conversation)?;
+    let pair = [row.direct_low, row.direct_high].into_iter().flatten();
     let other = pair.filter(|user| *user != cx.me()).collect::<Vec<_>>();
     let name = user::by_ids(db, &other).await?.into_values().next().map(|user| user.name);
     let shell = Conversation::left(row, name, cx.me(), event.at);

@@ -75,13 +75,13 @@ pub async fn list(cx: &Cx, listing: Listing, limit: u64) -> Result<Page<Conversa
 
 /// The caller's groups that hold the text. The databases fold case differently beyond ASCII, so names are compared
 /// here; one person has few groups.
-async fn found(cx: &Cx, search: &str) -> Result<Vec<i64>> {
+async fn found(cx: &Cx, search: &str) -> Result<Vec<ConversationId>> {
     let search = search.trim().to_lowercase();
     if search.is_empty() || search.chars().count() > 200 {
         return Err(Error::bad_request("query must have 1 to 200 characters"));
     }
     cx.chat.limits.take(cx.me(), Limited::Searches)?;
-    let groups: Vec<(i64, Option<String>, Option<String>)> = access::memberships(cx.me())
+    let groups: Vec<(ConversationId, Option<String>, Option<String>)> = access::memberships(cx.me())
         .select_only()
         .column(conversation::Column::Id)
         .column(conversation::Column::Name)

@@ -34,7 +34,7 @@ pub async fn must_be_in(cx: &Cx, id: ConversationId) -> Result<()> {
 pub async fn many(cx: &Cx, ids: &[ConversationId]) -> Result<HashMap<ConversationId, Conversation>> {
     let db = &cx.reader();
     let rows = access::memberships(cx.me())
-        .filter(participant::Column::ConversationId.is_in(ids.iter().map(|id| id.get())))
+        .filter(participant::Column::ConversationId.is_in(ids.iter().copied()))
         .select_also(conversation::Entity)
         .all(db)
         .await?;
@@ -46,6 +46,5 @@ pub async fn many(cx: &Cx, ids: &[ConversationId]) -> Result<HashMap<Conversatio
 /// The conversations that the caller is in.
 pub async fn ids_of(cx: &Cx) -> Result<Vec<ConversationId>> {
     let ids = access::memberships(cx.me()).select_only().column(participant::Column::ConversationId);
-    let ids: Vec<i64> = ids.into_tuple().all(&cx.reader()).await?;
-    Ok(ids.into_iter().map(ConversationId::stored).collect())
+    Ok(ids.into_tuple().all(&cx.reader()).await?)
 }

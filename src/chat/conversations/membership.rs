@@ -72,15 +72,15 @@ async fn may_add(db: &impl ConnectionTrait, me: UserId, id: ConversationId) -> R
 
 /// Those among `users` who are not in the conversation.
 async fn strangers(db: &impl ConnectionTrait, id: ConversationId, users: &[UserId]) -> Result<Vec<UserId>> {
-    let present: Vec<i64> = participant::Entity::find()
+    let present: Vec<UserId> = participant::Entity::find()
         .select_only()
         .column(participant::Column::UserId)
-        .filter(participant::Column::ConversationId.eq(id.get()))
-        .filter(participant::Column::UserId.is_in(users.iter().map(|user| user.get())))
+        .filter(participant::Column::ConversationId.eq(id))
+        .filter(participant::Column::UserId.is_in(users.iter().copied()))
         .into_tuple()
         .all(db)
         .await?;
-    Ok(users.iter().copied().filter(|user| !present.contains(&user.get())).collect())
+    Ok(users.iter().copied().filter(|user| !present.contains(user)).collect())
 }
 
 /// The row of somebody who is about to come in, but for its id.
@@ -88,7 +88,7 @@ fn newcomer(conversation: &conversation::Model, user: UserId, now: DateTime<Utc>
     participant::Model {
         id: 0,
         conversation_id: conversation.id,
-        user_id: user.get(),
+        user_id: user,
         role: Role::Member,
         joined_at: now,
         last_read_message_id: conversation.last_message_id,
@@ -164,7 +164,7 @@ pub async fn leave(cx: &Cx, id: ConversationId) -> Result<()> {
 /// Who comes after an OWNER that has left.
 async fn heir(batch: &Batch, id: ConversationId) -> Result<participant::Model> {
     let rest = participant::Entity::find()
-        .filter(participant::Column::ConversationId.eq(id.get()))
+        .filter(participant::Column::ConversationId.eq(id))
         .order_by_asc(participant::Column::Id);
     let admin = rest.clone().filter(participant::Column::Role.eq(Role::Admin)).one(&batch.tx).await?;
     match admin {
@@ -252,15 +252,15 @@ async fn may_set_role(
 
 async fn in_it(db: &impl ConnectionTrait, id: ConversationId, user: UserId) -> Result<participant::Model> {
     let row = participant::Entity::find()
-        .filter(participant::Column::ConversationId.eq(id.get()))
-        .filter(participant::Column::UserId.eq(user.get()))
+        .filter(participant::Column::ConversationId.eq(id))
+        .filter(participant::Column::UserId.eq(user))
         .one(db)
         .await?;
     row.ok_or_else(|| Error::not_found(format!("User {user} is not in this conversation")))
 }
 
 async fn drop_out(batch: &mut Batch, me: UserId, row: participant::Model) -> Result<()> {
-    let id = ConversationId::stored(row.conversation_id);
+    let id = row.conversation_id;
     let users = named(&batch.tx, std::slice::from_ref(&row)).await?;
     let fact = Fact::Participant(Box::new(Participant::of(&row, &users)));
     row.delete(&batch.tx).await?;
@@ -269,7 +269,7 @@ async fn drop_out(batch: &mut Batch, me: UserId, row: participant::Model) -> Res
 }
 
 async fn give_role(batch: &mut Batch, me: UserId, row: participant::Model, role: Role) -> Result<()> {
-    let id = ConversationId::stored(row.conversation_id);
+    let id = row.conversation_id;
     let mut row: participant::ActiveModel = row.into();
     row.role = Set(role);
     let row = row.update(&batch.tx).await?;
@@ -281,7 +281,7 @@ async fn give_role(batch: &mut Batch, me: UserId, row: participant::Model, role:
 /// Closes a group: from now on it is not found. That is one mark, however long its history is; its rows stay, and so do
 /// its messages' `tempId`s, which nobody can reach any more. What searches need of them goes later ([`super::tidy`]).
 async fn close(batch: &mut Batch, me: UserId, row: conversation::Model) -> Result<()> {
-    let id = ConversationId::stored(row.id);
+    let id = row.id;
     let has_messages = row.message_count > 0;
     let mut row: conversation::ActiveModel = row.into();
     row.closed_at = Set(Some(batch.now));

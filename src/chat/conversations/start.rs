@@ -158,8 +158,8 @@ pub async fn open_direct(cx: &Cx, other: UserId) -> Result<Opened> {
             return Ok((id, false));
         }
         let row = conversation::ActiveModel {
-            direct_low: Set(Some(me.min(other).get())),
-            direct_high: Set(Some(me.max(other).get())),
+            direct_low: Set(Some(me.min(other))),
+            direct_high: Set(Some(me.max(other))),
             max_file_size_mb: Set(most),
             ..blank(batch, ConversationType::Direct, me)
         };
@@ -171,17 +171,17 @@ pub async fn open_direct(cx: &Cx, other: UserId) -> Result<Opened> {
 
 async fn existing(db: &impl ConnectionTrait, me: UserId, other: UserId) -> Result<Option<ConversationId>> {
     let row = conversation::Entity::find()
-        .filter(conversation::Column::DirectLow.eq(me.min(other).get()))
-        .filter(conversation::Column::DirectHigh.eq(me.max(other).get()))
+        .filter(conversation::Column::DirectLow.eq(me.min(other)))
+        .filter(conversation::Column::DirectHigh.eq(me.max(other)))
         .one(db)
         .await?;
-    Ok(row.map(|row| ConversationId::stored(row.id)))
+    Ok(row.map(|row| row.id))
 }
 
 fn blank(batch: &Batch, kind: ConversationType, me: UserId) -> conversation::ActiveModel {
     conversation::ActiveModel {
         kind: Set(kind),
-        created_by_id: Set(me.get()),
+        created_by_id: Set(me),
         allow_reactions: Set(true),
         allow_replies: Set(true),
         allow_file_uploads: Set(true),
@@ -201,7 +201,7 @@ async fn insert(
     let row = row.insert(&batch.tx).await?;
     let rows = people.iter().map(|(user, role)| participant::ActiveModel {
         conversation_id: Set(row.id),
-        user_id: Set(user.get()),
+        user_id: Set(*user),
         role: Set(*role),
         joined_at: Set(batch.now),
         muted: Set(false),
@@ -210,7 +210,7 @@ async fn insert(
         ..Default::default()
     });
     participant::Entity::insert_many(rows).exec_without_returning(&batch.tx).await?;
-    let id = ConversationId::stored(row.id);
+    let id = row.id;
     let participants = people.into_iter().map(|(user, _)| user).collect();
     batch.append(EventType::ConversationCreated, id, me, Fact::Conversation { participants });
     Ok(id)

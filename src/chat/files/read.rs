@@ -47,20 +47,20 @@ pub async fn follow(chat: &Chat, id: FileId, part: Part, expires: &str, signatur
 
 /// A file that is not deleted, nor attached in closed groups only.
 async fn standing(db: &impl ConnectionTrait, id: FileId) -> Result<file::Model> {
-    let standing = file::Entity::find_by_id(id.get()).filter(file::Column::DeletedAt.is_null());
+    let standing = file::Entity::find_by_id(id).filter(file::Column::DeletedAt.is_null());
     let row = standing.one(db).await?.ok_or_else(not_found)?;
     let sql = "SELECT 1 AS found WHERE \
         NOT EXISTS (SELECT 1 FROM chat_message_attachments a WHERE a.file_id = $1) \
         OR EXISTS (SELECT 1 FROM chat_message_attachments a JOIN chat_messages m ON m.id = a.message_id \
         JOIN chat_conversations c ON c.id = m.conversation_id WHERE a.file_id = $1 AND c.closed_at IS NULL)";
-    let here = db.query_one_raw(Statement::from_sql_and_values(db.get_database_backend(), sql, [id.get().into()]));
+    let here = db.query_one_raw(Statement::from_sql_and_values(db.get_database_backend(), sql, [id.into()]));
     here.await?.map(|_| row).ok_or_else(not_found)
 }
 
 async fn readable(cx: &Cx, id: FileId) -> Result<file::Model> {
     let db = &cx.reader();
     let row = standing(db, id).await?;
-    if row.uploader_id == cx.me().get() || is_shared_with(db, id, cx.me()).await? { Ok(row) } else { Err(not_found()) }
+    if row.uploader_id == cx.me() || is_shared_with(db, id, cx.me()).await? { Ok(row) } else { Err(not_found()) }
 }
 
 /// Whether the user is in a conversation where the file is attached.
@@ -70,7 +70,7 @@ async fn is_shared_with(db: &impl ConnectionTrait, id: FileId, user: UserId) -> 
          WHERE a.file_id = $1 AND m.conversation_id IN ({}$2) LIMIT 1",
         access::CONVERSATIONS_OF
     );
-    let values = [id.get().into(), user.get().into()];
+    let values = [id.into(), user.into()];
     Ok(db.query_one_raw(Statement::from_sql_and_values(db.get_database_backend(), sql, values)).await?.is_some())
 }
 

@@ -18,7 +18,7 @@ pub(crate) struct Stored(file::Model);
 impl Stored {
     /// Only its uploader can attach a file.
     pub fn is_from(&self, user: UserId) -> bool {
-        self.0.uploader_id == user.get()
+        self.0.uploader_id == user
     }
 
     /// Refuses what the conversation or the server does not take.
@@ -33,7 +33,7 @@ impl Stored {
 
     pub fn attach(&self, message: MessageId, ordinal: usize) -> attachment::ActiveModel {
         attachment::ActiveModel {
-            message_id: Set(message.get()),
+            message_id: Set(message),
             file_id: Set(self.0.id),
             ordinal: Set(i32::try_from(ordinal).unwrap_or(i32::MAX)),
             ..Default::default()
@@ -46,13 +46,13 @@ pub(crate) async fn stored(db: &impl ConnectionTrait, ids: &[FileId]) -> Result<
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
-    let ids = rows::distinct(ids.iter().map(|id| id.get()));
+    let ids = rows::distinct(ids.iter().copied());
     let rows = file::Entity::find()
         .filter(file::Column::Id.is_in(ids))
         .filter(file::Column::DeletedAt.is_null())
         .all(db)
         .await?;
-    Ok(rows.into_iter().map(|row| (FileId::stored(row.id), Stored(row))).collect())
+    Ok(rows.into_iter().map(|row| (row.id, Stored(row))).collect())
 }
 
 /// What is said of a file that does not exist or is not the caller's to use: the two are told alike.

@@ -10,6 +10,7 @@ use crate::chat::clock::now;
 use crate::chat::writer::Batch;
 use crate::entity::{attachment, file};
 use crate::error::Result;
+use crate::id::FileId;
 
 /// Files that are given up, or whose bytes are removed, in one go.
 const BATCH: u64 = 100;
@@ -47,7 +48,7 @@ async fn give_up(chat: &Chat, judged: Option<DateTime<Utc>>, until: DateTime<Utc
         waiting = waiting.add(file::Column::CreatedAt.gt(judged));
     }
     let found = file::Entity::find().select_only().column(file::Column::Id).filter(waiting.clone()).limit(BATCH);
-    let ids: Vec<i64> = found.into_tuple().all(&chat.store.reader()).await?;
+    let ids: Vec<FileId> = found.into_tuple().all(&chat.store.reader()).await?;
     let count = ids.len() as u64;
     if ids.is_empty() {
         return Ok(0);
@@ -86,7 +87,7 @@ async fn remove(chat: &Chat) -> Result<u64> {
             chat.blobs.delete(key).await?;
         }
     }
-    let ids: Vec<i64> = given_up.iter().map(|row| row.id).collect();
+    let ids: Vec<FileId> = given_up.iter().map(|row| row.id).collect();
     let count = ids.len() as u64;
     let removed = chat.write(async move |batch: &mut Batch| {
         file::Entity::delete_many().filter(file::Column::Id.is_in(ids)).exec(&batch.tx).await?;
@@ -98,7 +99,7 @@ async fn remove(chat: &Chat) -> Result<u64> {
 
 /// Marks files as deleted that no message holds any more; their bytes are swept. However many messages hold one, it is
 /// enough to find the first.
-pub(crate) async fn release(batch: &Batch, files: Vec<i64>) -> Result<()> {
+pub(crate) async fn release(batch: &Batch, files: Vec<FileId>) -> Result<()> {
     if files.is_empty() {
         return Ok(());
     }

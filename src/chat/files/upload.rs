@@ -154,7 +154,7 @@ impl Upload {
         let key = blobs::new_key();
         let now = crate::chat::clock::now();
         let row = file::ActiveModel {
-            uploader_id: Set(self.cx.me().get()),
+            uploader_id: Set(self.cx.me()),
             storage_key: Set(key.clone()),
             thumbnail_key: Set(kind.is_picture().then(blobs::new_key)),
             file_name: Set(self.name.clone()),

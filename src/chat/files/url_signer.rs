@@ -58,7 +58,7 @@ impl UrlSigner {
         Self { key }
     }
 
-    pub fn sign(&self, id: i64, part: Part, now: DateTime<Utc>) -> String {
+    pub fn sign(&self, id: FileId, part: Part, now: DateTime<Utc>) -> String {
         let expires = (now + LINK).timestamp();
         let signature = URL_SAFE_NO_PAD.encode(self.mac(id, part, expires).finalize().into_bytes());
         format!("/api/files/{id}/{}?expires={expires}&signature={signature}", part.name())
@@ -69,11 +69,11 @@ impl UrlSigner {
         let (Ok(expires), Ok(signature)) = (expires.parse::<i64>(), URL_SAFE_NO_PAD.decode(signature)) else {
             return false;
         };
-        let is_ours = self.mac(id.get(), part, expires).verify_slice(&signature).is_ok();
+        let is_ours = self.mac(id, part, expires).verify_slice(&signature).is_ok();
         is_ours && Utc::now().timestamp() <= expires
     }
 
-    fn mac(&self, id: i64, part: Part, expires: i64) -> Hmac<Sha256> {
+    fn mac(&self, id: FileId, part: Part, expires: i64) -> Hmac<Sha256> {
         let mut mac = self.key.clone();
         mac.update(format!("{id}.{}.{expires}", part.name()).as_bytes());
         mac

@@ -6,7 +6,6 @@ use serde_json::{Value as Json, json};
 
 use crate::chat::event::{Event, Fact};
 use crate::entity::event as row;
-use crate::id::{ConversationId, MessageId, UserId};
 
 /// Rows written with one statement: a few values each, and no database takes more than some ten thousand.
 const MAX_ROWS: usize = 1_000;
@@ -17,10 +16,10 @@ pub(crate) async fn append(db: &impl ConnectionTrait, events: &[Event]) -> Resul
         Some(row::ActiveModel {
             position: Set(event.position?),
             event_type: Set(event.kind.name().to_owned()),
-            conversation_id: Set(event.conversation.map(ConversationId::get)),
-            user_id: Set(event.actor.get()),
-            subject_id: Set(event.subject.map(UserId::get)),
-            message_id: Set(event.message.map(MessageId::get)),
+            conversation_id: Set(event.conversation),
+            user_id: Set(event.actor),
+            subject_id: Set(event.subject),
+            message_id: Set(event.message),
             payload: Set(payload(&event.fact)),
             created_at: Set(event.at),
         })

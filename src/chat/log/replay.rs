@@ -54,7 +54,7 @@ pub(crate) async fn changed_since(
 ) -> Result<bool> {
     let later = row::Entity::find()
         .filter(row::Column::Position.gt(position))
-        .filter(row::Column::ConversationId.eq(conversation.get()))
+        .filter(row::Column::ConversationId.eq(conversation))
         .filter(row::Column::EventType.eq(EventType::ConversationUpdated.name()));
     Ok(later.one(db).await?.is_some())
 }
@@ -83,14 +83,14 @@ async fn look(chat: &Chat, viewer: UserId, after: i64, limit: u64) -> Result<Log
     let mine = participant::Entity::find()
         .select_only()
         .column(participant::Column::ConversationId)
-        .filter(participant::Column::UserId.eq(viewer.get()));
+        .filter(participant::Column::UserId.eq(viewer));
     let concerns = Condition::any()
         .add(row::Column::ConversationId.in_subquery(mine.clone().into_query()))
-        .add(row::Column::SubjectId.eq(viewer.get()));
+        .add(row::Column::SubjectId.eq(viewer));
     let db = &chat.store.reader_of(viewer, false);
     let mut page = read(chat, db, after, after.saturating_add(MAX_POSITIONS), limit, concerns).await?;
     // Read last: whoever joins between the two statements would else be passed over with their first events.
-    let inside: HashMap<i64, bool> = mine
+    let inside: HashMap<ConversationId, bool> = mine
         .join(JoinType::InnerJoin, participant::Relation::Conversation.def())
         .column_as(conversation::Column::ClosedAt.is_null(), "open")
         .into_tuple()
@@ -100,7 +100,7 @@ async fn look(chat: &Chat, viewer: UserId, after: i64, limit: u64) -> Result<Log
         .collect();
     page.events.retain(|event| {
         let is_member = |id: ConversationId| {
-            inside.get(&id.get()).is_some_and(|open| *open || event.kind == EventType::ConversationDeleted)
+            inside.get(&id).is_some_and(|open| *open || event.kind == EventType::ConversationDeleted)
         };
         sees(viewer, event, is_member)
     });
@@ -131,20 +131,20 @@ async fn read(chat: &Chat, db: &Reader, after: i64, end: i64, limit: u64, which:
 
 /// Makes events of rows, as things stand now: a constant number of statements.
 async fn hydrate(chat: &Chat, db: &Reader, rows: Vec<row::Model>) -> Result<Vec<Event>> {
-    let ids: Vec<i64> = rows.iter().filter_map(|row| row.message_id).collect();
+    let ids: Vec<MessageId> = rows.iter().filter_map(|row| row.message_id).collect();
     let messages = message::load_by_ids(db, &chat.signer, &ids).await?;
     let summaries = match rows.iter().any(|row| row.event_type.starts_with("reaction.")) {
         true => reaction::summaries(db, &ids).await?,
         false => Default::default(),
     };
-    let actors: Vec<UserId> = rows.iter().map(|row| UserId::stored(row.user_id)).collect();
+    let actors: Vec<UserId> = rows.iter().map(|row| row.user_id).collect();
     let users = user::by_ids(db, &actors).await?;
     let events = rows.into_iter().filter_map(|row| {
         let kind = EventType::named(&row.event_type)?;
-        let conversation = row.conversation_id.map(ConversationId::stored)?;
-        let actor = UserId::stored(row.user_id);
+        let conversation = row.conversation_id?;
+        let actor = row.user_id;
         let user_name = user::name_of(&users, actor);
-        let message_id = row.message_id.map(MessageId::stored);
+        let message_id = row.message_id;
         let payload = row.payload.unwrap_or(Json::Null);
         let fact = match kind {
             EventType::MessageSent | EventType::MessageUpdated | EventType::MessageDeleted => {
@@ -157,7 +157,7 @@ async fn hydrate(chat: &Chat, db: &Reader, rows: Vec<row::Model>) -> Result<Vec<
                 user_name,
                 emoji: payload.get("emoji")?.as_str()?.to_owned(),
                 added: kind == EventType::ReactionAdded,
-                reaction_summary: summaries.get(&message_id?.get()).cloned().unwrap_or_default(),
+                reaction_summary: summaries.get(&message_id?).cloned().unwrap_or_default(),
             }),
             EventType::ReceiptMoved => Fact::Receipt(ReadReceiptMove {
                 conversation_id: conversation,

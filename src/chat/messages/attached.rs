@@ -21,8 +21,7 @@ pub async fn with_files(cx: &Cx, conversation: ConversationId, window: Window, l
     access::member(&cx.reader(), cx.me(), conversation).await?;
     let holds = Expr::col((attachment::Entity, attachment::Column::MessageId)).equals((message::Entity, Column::Id));
     let files = Query::select().expr(Expr::val(1)).from(attachment::Entity).and_where(holds).to_owned();
-    let rows =
-        message::Entity::find().filter(Column::ConversationId.eq(conversation.get())).filter(Expr::exists(files));
+    let rows = message::Entity::find().filter(Column::ConversationId.eq(conversation)).filter(Expr::exists(files));
     let mut page = read(cx, rows, window, limit).await?;
     page.items.reverse();
     Ok(page)

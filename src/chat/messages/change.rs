@@ -31,7 +31,7 @@ pub async fn edit(cx: &Cx, id: MessageId, content: String) -> Result<Message> {
         let (row, _) = find(&batch.tx, me, id).await?;
         must_be_mine(&row, me, "Only its sender can edit a message")?;
         must_stand(&row)?;
-        let attachments = attachment::Entity::find().filter(attachment::Column::MessageId.eq(id.get()));
+        let attachments = attachment::Entity::find().filter(attachment::Column::MessageId.eq(id));
         let has_attachments = attachments.one(&batch.tx).await?.is_some();
         let content = text::content(&content, longest, has_attachments)?;
         let mut row: message::ActiveModel = row.into();
@@ -89,14 +89,14 @@ async fn tombstone(db: &impl ConnectionTrait, links: &UrlSigner, row: message::M
 
 /// A tombstone has neither reactions nor files; a file that was only here is unreadable from now on.
 async fn strip(batch: &Batch, id: MessageId) -> Result<()> {
-    reaction::Entity::delete_many().filter(reaction::Column::MessageId.eq(id.get())).exec(&batch.tx).await?;
-    let held = attachment::Entity::find().filter(attachment::Column::MessageId.eq(id.get())).all(&batch.tx).await?;
-    attachment::Entity::delete_many().filter(attachment::Column::MessageId.eq(id.get())).exec(&batch.tx).await?;
+    reaction::Entity::delete_many().filter(reaction::Column::MessageId.eq(id)).exec(&batch.tx).await?;
+    let held = attachment::Entity::find().filter(attachment::Column::MessageId.eq(id)).all(&batch.tx).await?;
+    attachment::Entity::delete_many().filter(attachment::Column::MessageId.eq(id)).exec(&batch.tx).await?;
     release(batch, held.into_iter().map(|row| row.file_id).collect()).await
 }
 
 fn must_be_mine(row: &message::Model, me: UserId, sentence: &'static str) -> Result<()> {
-    if row.sender_id == me.get() { Ok(()) } else { Err(Error::forbidden(sentence)) }
+    if row.sender_id == me { Ok(()) } else { Err(Error::forbidden(sentence)) }
 }
 
 async fn announce(batch: &mut Batch, row: message::Model, me: UserId, kind: EventType) -> Result<Message> {

@@ -5,7 +5,7 @@ use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
 use crate::chat::access::{self, Member};
 use crate::entity::message;
 use crate::error::{Error, Result};
-use crate::id::{ConversationId, MessageId, UserId};
+use crate::id::{MessageId, UserId};
 
 /// Reads a message together with the proof that the viewer is in its conversation: a message is judged by its
 /// conversation (contract §2).
@@ -13,8 +13,8 @@ use crate::id::{ConversationId, MessageId, UserId};
 /// # Errors
 /// `NotFound` for a message that does not exist or whose conversation is closed, `Forbidden` outside of it.
 pub(crate) async fn find(db: &impl ConnectionTrait, viewer: UserId, id: MessageId) -> Result<(message::Model, Member)> {
-    let row = message::Entity::find_by_id(id.get()).one(db).await?.ok_or_else(not_found)?;
-    let member = access::member(db, viewer, ConversationId::stored(row.conversation_id)).await?;
+    let row = message::Entity::find_by_id(id).one(db).await?.ok_or_else(not_found)?;
+    let member = access::member(db, viewer, row.conversation_id).await?;
     Ok((row, member))
 }
 
@@ -25,7 +25,7 @@ pub(crate) async fn find_many(
     ids: &[MessageId],
 ) -> Result<Vec<message::Model>> {
     let rows = message::Entity::find()
-        .filter(message::Column::Id.is_in(ids.iter().map(|id| id.get())))
+        .filter(message::Column::Id.is_in(ids.iter().copied()))
         .filter(message::Column::ConversationId.in_subquery(access::conversations_of(viewer)));
     Ok(rows.all(db).await?)
 }

@@ -6,6 +6,7 @@ use std::hash::Hash;
 use sea_orm::sea_query::Order;
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select, Statement,
+    Value,
 };
 
 use super::find::{find, find_many};
@@ -24,7 +25,7 @@ use crate::id::{ConversationId, MessageId};
 /// `NotFound`, `Forbidden`.
 pub async fn page(cx: &Cx, conversation: ConversationId, window: Window, limit: u64) -> Result<Page<Message>> {
     access::member(&cx.reader(), cx.me(), conversation).await?;
-    read(cx, message::Entity::find().filter(Column::ConversationId.eq(conversation.get())), window, limit).await
+    read(cx, message::Entity::find().filter(Column::ConversationId.eq(conversation)), window, limit).await
 }
 
 /// A page of the direct replies to a message, oldest first.
@@ -33,7 +34,7 @@ pub async fn page(cx: &Cx, conversation: ConversationId, window: Window, limit: 
 /// `NotFound`, `Forbidden`.
 pub async fn thread(cx: &Cx, parent: MessageId, window: Window, limit: u64) -> Result<Page<Message>> {
     find(&cx.reader(), cx.me(), parent).await?;
-    read(cx, message::Entity::find().filter(Column::ParentMessageId.eq(parent.get())), window, limit).await
+    read(cx, message::Entity::find().filter(Column::ParentMessageId.eq(parent)), window, limit).await
 }
 
 /// Reads one page of `rows`, oldest first.
@@ -67,7 +68,7 @@ pub async fn get(cx: &Cx, id: MessageId) -> Result<Message> {
 /// `NotFound` where it is of another one, besides those of [`get`].
 pub async fn must_be_of(cx: &Cx, id: MessageId, conversation: ConversationId) -> Result<()> {
     let (row, _) = find(&cx.reader(), cx.me(), id).await?;
-    if row.conversation_id == conversation.get() { Ok(()) } else { Err(super::not_found()) }
+    if row.conversation_id == conversation { Ok(()) } else { Err(super::not_found()) }
 }
 
 /// Those among `ids` that the viewer may see, for GraphQL's links.
@@ -84,7 +85,7 @@ pub async fn latest(
     conversations: &[ConversationId],
     limit: u64,
 ) -> Result<HashMap<ConversationId, Page<Message>>> {
-    let ids = conversations.iter().map(|id| id.get());
+    let ids = conversations.iter().copied();
     let mut pages =
         first_of_each(cx, "conversation_id", "DESC", ids, limit, |message| Some(message.conversation_id)).await?;
     pages.values_mut().for_each(|page| page.items.reverse());
@@ -94,17 +95,17 @@ pub async fn latest(
 /// The first `limit` direct replies to each message, oldest first, and whether there are more. Messages that the viewer
 /// may not see have none.
 pub async fn replies(cx: &Cx, parents: &[MessageId], limit: u64) -> Result<HashMap<MessageId, Page<Message>>> {
-    let ids = parents.iter().map(|id| id.get());
+    let ids = parents.iter().copied();
     first_of_each(cx, "parent_message_id", "ASC", ids, limit, |message| message.parent_message_id).await
 }
 
 /// The first `limit` messages that the viewer may see for each of `values` of `column`: one windowed statement for all
 /// of them.
-async fn first_of_each<K: Eq + Hash>(
+async fn first_of_each<K: Eq + Hash + Into<Value>>(
     cx: &Cx,
     column: &'static str,
     order: &'static str,
-    values: impl ExactSizeIterator<Item = i64>,
+    values: impl ExactSizeIterator<Item = K>,
     limit: u64,
     key: impl Fn(&Message) -> Option<K>,
 ) -> Result<HashMap<K, Page<Message>>> {
@@ -117,8 +118,9 @@ async fn first_of_each<K: Eq + Hash>(
         places.join(", "),
         access::CONVERSATIONS_OF,
     );
-    let values = [limit.saturating_add(1).cast_signed(), cx.me().get()].into_iter().chain(values);
-    let statement = Statement::from_sql_and_values(db.get_database_backend(), sql, values.map(sea_orm::Value::from));
+    let limits: [Value; 2] = [limit.saturating_add(1).cast_signed().into(), cx.me().into()];
+    let values = limits.into_iter().chain(values.map(K::into));
+    let statement = Statement::from_sql_and_values(db.get_database_backend(), sql, values);
     let rows = message::Entity::find().from_raw_sql(statement).all(db).await?;
     let messages = load(db, &cx.chat.signer, rows).await?.into_iter().map(|message| message.for_viewer(cx.me()));
     let grouped = rows::group(messages.filter_map(|message| Some((key(&message)?, message))));

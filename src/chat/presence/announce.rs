@@ -10,21 +10,19 @@ use crate::chat::{Chat, access};
 use crate::config::Config;
 use crate::entity::{conversation, participant, presence};
 use crate::error::Result;
-use crate::id::{ConversationId, UserId};
 use chrono::{DateTime, Utc};
 
 /// What those are told who share a conversation that is not too large for it.
 pub(super) async fn announcement(db: &impl ConnectionTrait, config: &Config, presence: Presence) -> Result<Event> {
     let user = presence.user_id;
     let quiet = i64::try_from(config.chat.quiet_group_size).unwrap_or(i64::MAX);
-    let shared: Vec<i64> = access::memberships(user)
+    let shared = access::memberships(user)
         .filter(conversation::Column::ParticipantCount.lte(quiet))
         .select_only()
         .column(participant::Column::ConversationId)
         .into_tuple()
         .all(db)
         .await?;
-    let shared = shared.into_iter().map(ConversationId::stored).collect();
     Ok(Event::new(EventType::Presence, None, user, now(), Fact::Presence { presence, shared }))
 }
 
@@ -35,9 +33,9 @@ pub(super) async fn tell_of(
     rows: Vec<presence::Model>,
     now: DateTime<Utc>,
 ) -> Result<()> {
-    let users = user::by_ids(db, &rows.iter().map(|row| UserId::stored(row.user_id)).collect::<Vec<_>>()).await?;
+    let users = user::by_ids(db, &rows.iter().map(|row| row.user_id).collect::<Vec<_>>()).await?;
     for row in rows {
-        if let Some(user) = users.get(&UserId::stored(row.user_id)) {
+        if let Some(user) = users.get(&row.user_id) {
             chat.tell(announcement(db, &chat.config, Presence::of(user, Some(&row), now)).await?);
         }
     }

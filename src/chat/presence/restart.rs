@@ -67,8 +67,7 @@ pub(crate) async fn resume(chat: &Chat) -> Result<()> {
             DbBackend::Postgres => (others.filter(Column::SeenUntil.lte(batch.now)), "AND seen_until <= $1"),
             _ => (others, ""),
         };
-        let users: Vec<i64> = others.into_tuple().all(&batch.tx).await?;
-        let users = users.into_iter().map(UserId::stored).collect();
+        let users: Vec<UserId> = others.into_tuple().all(&batch.tx).await?;
         // A lease that ends with the last sign of life has been told of, or will be here.
         let sql = format!(
             "UPDATE chat_user_presence SET held_by = NULL, \
@@ -89,7 +88,7 @@ pub(super) async fn tell_of_the_gone(chat: &Arc<Chat>, now: DateTime<Utc>) -> Re
     let db = &chat.store.reader();
     for users in expected.users.chunks(MAX_TOLD_TOGETHER) {
         let gone = presence::Entity::find()
-            .filter(Column::UserId.is_in(users.iter().map(|user| user.get())))
+            .filter(Column::UserId.is_in(users.iter().copied()))
             .filter(Column::SeenUntil.lte(now))
             .filter(Column::Status.ne(PresenceStatus::Offline));
         tell_of(chat, db, gone.all(db).await?, now).await?;

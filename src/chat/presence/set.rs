@@ -100,7 +100,7 @@ pub(super) async fn change(
     edit: impl Fn(&mut presence::Model, DateTime<Utc>) + Send + 'static,
 ) -> Result<Presence> {
     let user = User { id: cx.me(), name: cx.viewer.name.clone(), avatar_url: None };
-    let known = presence::Entity::find_by_id(user.id.get()).one(&cx.reader()).await?;
+    let known = presence::Entity::find_by_id(user.id).one(&cx.reader()).await?;
     if let Some(known) = known {
         let now = now();
         let mut row = known.clone();
@@ -110,7 +110,7 @@ pub(super) async fn change(
         }
     }
     let changed = cx.chat.write(async move |batch: &mut Batch| {
-        let old = presence::Entity::find_by_id(user.id.get()).one(&batch.tx).await?;
+        let old = presence::Entity::find_by_id(user.id).one(&batch.tx).await?;
         let mut row = old.clone().unwrap_or_else(|| blank(user.id, batch.now));
         edit(&mut row, batch.now);
         // Somebody invisible gives no sign of life.
@@ -152,7 +152,7 @@ fn is_spared(known: &presence::Model, row: presence::Model) -> bool {
 
 fn blank(user: UserId, now: DateTime<Utc>) -> presence::Model {
     presence::Model {
-        user_id: user.get(),
+        user_id: user,
         status: PresenceStatus::Online,
         status_message: None,
         device_type: None,

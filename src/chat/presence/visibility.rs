@@ -38,10 +38,10 @@ pub async fn of_many(cx: &Cx, asked: &[UserId]) -> Result<Vec<Presence>> {
     let visible = visible(cx, asked).await?;
     let db = &cx.reader();
     let users = user::by_ids(db, &visible).await?;
-    let rows = presence::Entity::find().filter(Column::UserId.is_in(visible.iter().map(|id| id.get()))).all(db).await?;
-    let rows: HashMap<i64, presence::Model> = rows.into_iter().map(|row| (row.user_id, row)).collect();
+    let rows = presence::Entity::find().filter(Column::UserId.is_in(visible.iter().copied())).all(db).await?;
+    let rows: HashMap<UserId, presence::Model> = rows.into_iter().map(|row| (row.user_id, row)).collect();
     let now = clock::now();
-    let seen = visible.iter().filter_map(|id| Some(Presence::of(users.get(id)?, rows.get(&id.get()), now)));
+    let seen = visible.iter().filter_map(|id| Some(Presence::of(users.get(id)?, rows.get(id), now)));
     Ok(seen.collect())
 }
 
@@ -53,17 +53,15 @@ pub async fn online(cx: &Cx, after: Option<UserId>, limit: u64) -> Result<page::
         .filter(Column::Status.ne(PresenceStatus::Offline))
         .filter(Column::UserId.gt(after.map_or(0, UserId::get)));
     if cx.chat.config.presence.visibility == Visibility::Shared {
-        let me = Column::UserId.eq(cx.me().get());
+        let me = Column::UserId.eq(cx.me());
         rows = rows.filter(Condition::any().add(me).add(Column::UserId.in_subquery(neighbours(cx.me()))));
     }
     let rows = rows.order_by_asc(Column::UserId).limit(limit + 1).all(db).await?;
     let page = page::Page::cut(rows, limit);
-    let users = user::by_ids(db, &page.items.iter().map(|row| UserId::stored(row.user_id)).collect::<Vec<_>>()).await?;
+    let users = user::by_ids(db, &page.items.iter().map(|row| row.user_id).collect::<Vec<_>>()).await?;
     let now = clock::now();
     Ok(page.map(|rows| {
-        rows.iter()
-            .filter_map(|row| Some(Presence::of(users.get(&UserId::stored(row.user_id))?, Some(row), now)))
-            .collect()
+        rows.iter().filter_map(|row| Some(Presence::of(users.get(&row.user_id)?, Some(row), now))).collect()
     }))
 }
 
@@ -72,15 +70,15 @@ async fn visible(cx: &Cx, asked: &[UserId]) -> Result<Vec<UserId>> {
     if cx.chat.config.presence.visibility == Visibility::Everyone {
         return Ok(asked.to_vec());
     }
-    let shared: Vec<i64> = participant::Entity::find()
+    let shared: Vec<UserId> = participant::Entity::find()
         .select_only()
         .column(participant::Column::UserId)
-        .filter(participant::Column::UserId.is_in(asked.iter().map(|id| id.get())))
+        .filter(participant::Column::UserId.is_in(asked.iter().copied()))
         .filter(participant::Column::UserId.in_subquery(neighbours(cx.me())))
         .into_tuple()
         .all(&cx.reader())
         .await?;
-    Ok(asked.iter().copied().filter(|user| *user == cx.me() || shared.contains(&user.get())).collect())
+    Ok(asked.iter().copied().filter(|user| *user == cx.me() || shared.contains(user)).collect())
 }
 
 /// Everybody in the open conversations of `user`.

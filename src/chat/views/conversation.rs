@@ -60,20 +60,20 @@ pub(crate) async fn load(
     if members.is_empty() {
         return Ok(Vec::new());
     }
-    let ids: Vec<i64> = members.iter().map(|member| member.conversation.id).collect();
-    let last: Vec<i64> = members.iter().filter_map(|member| member.conversation.last_message_id).collect();
+    let ids: Vec<ConversationId> = members.iter().map(|member| member.conversation.id).collect();
+    let last: Vec<MessageId> = members.iter().filter_map(|member| member.conversation.last_message_id).collect();
     let mut people = participants(db, &ids).await?;
     let last = message::load_by_ids(db, signer, &last).await?;
     let unread = unread_counts(db, viewer, Some(&ids)).await?;
     let complete = members.into_iter().map(|member| {
         let id = member.conversation.id;
-        let message = member.conversation.last_message_id.and_then(|id| last.get(&MessageId::stored(id)).cloned());
+        let message = member.conversation.last_message_id.and_then(|id| last.get(&id).cloned());
         Conversation::of(
             member,
             viewer,
             people.remove(&id).unwrap_or_default(),
             message.map(|message| message.for_viewer(viewer)),
-            unread.get(&ConversationId::stored(id)).copied().unwrap_or(0),
+            unread.get(&id).copied().unwrap_or(0),
         )
     });
     Ok(complete.collect())
@@ -83,7 +83,7 @@ pub(crate) async fn load(
 pub(crate) async fn load_for_nobody(
     db: &impl ConnectionTrait,
     signer: &UrlSigner,
-    ids: &[i64],
+    ids: &[ConversationId],
 ) -> Result<HashMap<ConversationId, Conversation>> {
     if ids.is_empty() {
         return Ok(HashMap::new());
@@ -106,13 +106,16 @@ pub(crate) async fn load_one(
 }
 
 /// Who is in the conversations, longest-serving first: two statements.
-pub(crate) async fn participants(db: &impl ConnectionTrait, ids: &[i64]) -> Result<HashMap<i64, Vec<Participant>>> {
+pub(crate) async fn participants(
+    db: &impl ConnectionTrait,
+    ids: &[ConversationId],
+) -> Result<HashMap<ConversationId, Vec<Participant>>> {
     let rows = participant::Entity::find()
         .filter(participant::Column::ConversationId.is_in(ids.iter().copied()))
         .order_by_asc(participant::Column::Id)
         .all(db)
         .await?;
-    let users: Vec<UserId> = rows.iter().map(|row| UserId::stored(row.user_id)).collect();
+    let users: Vec<UserId> = rows.iter().map(|row| row.user_id).collect();
     let users = user::by_ids(db, &users).await?;
     Ok(group(rows.into_iter().map(|row| (row.conversation_id, Participant::of(&row, &users)))))
 }
@@ -122,7 +125,7 @@ pub(crate) async fn participants(db: &impl ConnectionTrait, ids: &[i64]) -> Resu
 pub(crate) async fn unread_counts(
     db: &impl ConnectionTrait,
     viewer: UserId,
-    among: Option<&[i64]>,
+    among: Option<&[ConversationId]>,
 ) -> Result<HashMap<ConversationId, i64>> {
     let places: Vec<String> = (2..among.map_or(2, |ids| ids.len() + 2)).map(|place| format!("${place}")).collect();
     let narrowed =
@@ -134,11 +137,9 @@ pub(crate) async fn unread_counts(
          AND m.sender_id <> p.user_id AND NOT m.is_deleted \
          WHERE p.user_id = $1 {narrowed} GROUP BY p.conversation_id"
     );
-    let values = std::iter::once(viewer.get()).chain(among.into_iter().flatten().copied()).map(sea_orm::Value::from);
+    let values = std::iter::once(viewer.into()).chain(among.into_iter().flatten().map(|id| (*id).into()));
     let rows = db.query_all_raw(Statement::from_sql_and_values(db.get_database_backend(), sql, values)).await?;
-    let counted = rows
-        .into_iter()
-        .map(|row| Ok((ConversationId::stored(row.try_get("", "conversation_id")?), row.try_get("", "unread")?)));
+    let counted = rows.into_iter().map(|row| Ok((row.try_get("", "conversation_id")?, row.try_get("", "unread")?)));
     Ok(counted.collect::<Result<_, sea_orm::DbErr>>()?)
 }
 
@@ -161,12 +162,12 @@ impl Conversation {
         };
         let types = allowed_types(&row);
         Self {
-            id: ConversationId::stored(row.id),
+            id: row.id,
             kind: row.kind,
             name,
             description: row.description,
             avatar_url,
-            created_by_id: UserId::stored(row.created_by_id),
+            created_by_id: row.created_by_id,
             participant_count: i32::try_from(participants.len()).unwrap_or(i32::MAX),
             participants,
             last_message,
@@ -224,7 +225,7 @@ pub(in crate::chat) fn gone(row: &conversation::Model, user: UserId) -> particip
     participant::Model {
         id: 0,
         conversation_id: row.id,
-        user_id: user.get(),
+        user_id: user,
         role: participant::Role::Member,
         joined_at: row.created_at,
         last_read_message_id: None,
@@ -236,11 +237,11 @@ pub(in crate::chat) fn gone(row: &conversation::Model, user: UserId) -> particip
 
 /// The rows of everybody who is in a conversation, longest-serving first.
 pub(crate) async fn member_ids(db: &impl ConnectionTrait, id: ConversationId) -> Result<Vec<participant::Model>> {
-    let rows = participant::Entity::find().filter(participant::Column::ConversationId.eq(id.get()));
+    let rows = participant::Entity::find().filter(participant::Column::ConversationId.eq(id));
     Ok(rows.order_by_asc(participant::Column::Id).all(db).await?)
 }
 
 /// The users by id, for naming.
 pub(crate) async fn named(db: &impl ConnectionTrait, rows: &[participant::Model]) -> Result<HashMap<UserId, User>> {
-    user::by_ids(db, &rows.iter().map(|row| UserId::stored(row.user_id)).collect::<Vec<_>>()).await
+    user::by_ids(db, &rows.iter().map(|row| row.user_id).collect::<Vec<_>>()).await
 }

@@ -11,7 +11,7 @@ use crate::chat::files::url_signer::{Part, UrlSigner};
 use crate::chat::rows::group;
 use crate::entity::{attachment, file};
 use crate::error::Result;
-use crate::id::{AttachmentId, FileId};
+use crate::id::{AttachmentId, FileId, MessageId};
 
 /// An uploaded file: `ChatFileResponse` over REST.
 #[derive(Debug, Clone, Serialize, async_graphql::SimpleObject)]
@@ -53,7 +53,7 @@ pub struct Attachment {
 impl File {
     pub(in crate::chat) fn of(file: file::Model, signer: &UrlSigner, now: DateTime<Utc>) -> Self {
         Self {
-            id: FileId::stored(file.id),
+            id: file.id,
             url: signer.sign(file.id, Part::Content, now),
             thumbnail_url: file.thumbnail_key.as_ref().map(|_| signer.sign(file.id, Part::Thumbnail, now)),
             file_name: file.file_name,
@@ -74,8 +74,8 @@ impl Attachment {
         now: DateTime<Utc>,
     ) -> Self {
         Self {
-            id: AttachmentId::stored(row.id),
-            file_id: FileId::stored(file.id),
+            id: row.id,
+            file_id: file.id,
             url: signer.sign(file.id, Part::Content, now),
             thumbnail_url: file.thumbnail_key.as_ref().map(|_| signer.sign(file.id, Part::Thumbnail, now)),
             file_name: file.file_name,
@@ -91,8 +91,8 @@ impl Attachment {
 pub(crate) async fn attached(
     db: &impl ConnectionTrait,
     signer: &UrlSigner,
-    messages: &[i64],
-) -> Result<HashMap<i64, Vec<Attachment>>> {
+    messages: &[MessageId],
+) -> Result<HashMap<MessageId, Vec<Attachment>>> {
     if messages.is_empty() {
         return Ok(HashMap::new());
     }

@@ -66,15 +66,15 @@ pub(crate) async fn load(
     if rows.is_empty() {
         return Ok(Vec::new());
     }
-    let senders: Vec<UserId> = rows.iter().map(|row| UserId::stored(row.sender_id)).collect();
-    let standing: Vec<i64> = rows.iter().filter(|row| !row.is_deleted).map(|row| row.id).collect();
+    let senders: Vec<UserId> = rows.iter().map(|row| row.sender_id).collect();
+    let standing: Vec<MessageId> = rows.iter().filter(|row| !row.is_deleted).map(|row| row.id).collect();
     let names = user::by_ids(db, &senders).await?;
     let mut attachments = file::attached(db, signer, &standing).await?;
     let mut summaries = reaction::summaries(db, &standing).await?;
     let complete = rows.into_iter().map(|row| {
         let attached = attachments.remove(&row.id).unwrap_or_default();
         let summary = summaries.remove(&row.id).unwrap_or_default();
-        let name = user::name_of(&names, UserId::stored(row.sender_id));
+        let name = user::name_of(&names, row.sender_id);
         Message::of(row, name, attached, summary)
     });
     Ok(complete.collect())
@@ -83,13 +83,13 @@ pub(crate) async fn load(
 impl Message {
     fn of(row: message::Model, sender_name: String, attachments: Vec<Attachment>, summary: Vec<EmojiCount>) -> Self {
         Self {
-            id: MessageId::stored(row.id),
-            conversation_id: ConversationId::stored(row.conversation_id),
+            id: row.id,
+            conversation_id: row.conversation_id,
             message_type: row.message_type,
             content: row.content,
-            sender_id: UserId::stored(row.sender_id),
+            sender_id: row.sender_id,
             sender_name,
-            parent_message_id: row.parent_message_id.map(MessageId::stored),
+            parent_message_id: row.parent_message_id,
             reply_count: row.reply_count,
             is_edited: row.is_edited,
             is_deleted: row.is_deleted,
@@ -107,7 +107,7 @@ impl Message {
 pub(crate) async fn load_by_ids(
     db: &impl ConnectionTrait,
     signer: &UrlSigner,
-    ids: &[i64],
+    ids: &[MessageId],
 ) -> Result<HashMap<MessageId, Message>> {
     if ids.is_empty() {
         return Ok(HashMap::new());

@@ -24,14 +24,14 @@ pub struct Participant {
 
 impl Participant {
     pub(crate) fn of(row: &participant::Model, users: &HashMap<UserId, User>) -> Self {
-        let user_id = UserId::stored(row.user_id);
+        let user_id = row.user_id;
         Self {
             user_id,
             user_name: user::name_of(users, user_id),
             avatar_url: users.get(&user_id).and_then(|user| user.avatar_url.clone()),
             role: row.role,
             joined_at: row.joined_at,
-            last_read_message_id: row.last_read_message_id.map(MessageId::stored),
+            last_read_message_id: row.last_read_message_id,
         }
     }
 }

@@ -49,28 +49,31 @@ pub(crate) fn as_map<S: Serializer>(summary: &[EmojiCount], serializer: S) -> Re
 }
 
 /// The reactions to messages, oldest first: two statements.
-pub(crate) async fn load(db: &impl ConnectionTrait, ids: &[i64]) -> Result<HashMap<MessageId, Vec<Reaction>>> {
+pub(crate) async fn load(db: &impl ConnectionTrait, ids: &[MessageId]) -> Result<HashMap<MessageId, Vec<Reaction>>> {
     let rows = reaction::Entity::find()
         .filter(reaction::Column::MessageId.is_in(ids.iter().copied()))
         .order_by_asc(reaction::Column::Id)
         .all(db)
         .await?;
-    let users: Vec<UserId> = rows.iter().map(|row| UserId::stored(row.user_id)).collect();
+    let users: Vec<UserId> = rows.iter().map(|row| row.user_id).collect();
     let users = user::by_ids(db, &users).await?;
     Ok(group(rows.into_iter().map(|row| {
-        let user_id = UserId::stored(row.user_id);
+        let user_id = row.user_id;
         let user_name = user::name_of(&users, user_id);
         let reaction = Reaction { emoji: row.emoji, user_id, user_name, created_at: row.created_at };
-        (MessageId::stored(row.message_id), reaction)
+        (row.message_id, reaction)
     })))
 }
 
 /// The summaries of messages, each emoji in the order of its first reaction: one statement.
-pub(crate) async fn summaries(db: &impl ConnectionTrait, ids: &[i64]) -> Result<HashMap<i64, Vec<EmojiCount>>> {
+pub(crate) async fn summaries(
+    db: &impl ConnectionTrait,
+    ids: &[MessageId],
+) -> Result<HashMap<MessageId, Vec<EmojiCount>>> {
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
-    let rows: Vec<(i64, String, i64)> = reaction::Entity::find()
+    let rows: Vec<(MessageId, String, i64)> = reaction::Entity::find()
         .select_only()
         .column(reaction::Column::MessageId)
         .column(reaction::Column::Emoji)

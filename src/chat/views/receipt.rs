@@ -54,21 +54,21 @@ pub(crate) async fn load(
         return Ok(HashMap::new());
     }
     let moves = moves(db, rows).await?;
-    let users: Vec<UserId> = moves.iter().map(|row| UserId::stored(row.user_id)).collect();
+    let users: Vec<UserId> = moves.iter().map(|row| row.user_id).collect();
     let users = user::by_ids(db, &users).await?;
     let moves = group(moves.into_iter().map(|moved| (moved.conversation_id, moved)));
     let receipts = rows.iter().map(|row| {
         let over = |moved: &&read_receipt::Model| {
-            moved.user_id != row.sender_id && (moved.from_message_id + 1..=moved.message_id).contains(&row.id)
+            moved.user_id != row.sender_id && row.id.get() > moved.from_message_id && row.id <= moved.message_id
         };
         let mut readers = HashSet::new();
         let receipts = moves.get(&row.conversation_id).into_iter().flatten().filter(over).filter(|moved| {
             // Somebody who came back may have read it twice; the first time counts.
             readers.insert(moved.user_id)
         });
-        let message_id = MessageId::stored(row.id);
+        let message_id = row.id;
         let receipts = receipts.map(|moved| {
-            let user_id = UserId::stored(moved.user_id);
+            let user_id = moved.user_id;
             let user_name = user::name_of(&users, user_id);
             ReadReceipt { message_id, user_id, user_name, read_at: moved.read_at }
         });

@@ -20,7 +20,7 @@ use crate::chat::access::Member;
 use crate::chat::files::url_signer::UrlSigner;
 use crate::entity::conversation;
 use crate::error::Result;
-use crate::id::{ConversationId, MessageId, UserId};
+use crate::id::{ConversationId, UserId};
 
 /// How long a view may be shown: what is not told in the log, such as a new name of a user, is that old at most.
 const FRESH: Duration = Duration::from_secs(2);
@@ -195,11 +195,9 @@ impl Shared {
         audience: impl FnOnce() -> Vec<UserId>,
     ) -> Result<Option<Self>> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
-        let row = conversation::Entity::find_by_id(id.get()).filter(conversation::Column::ClosedAt.is_null());
+        let row = conversation::Entity::find_by_id(id).filter(conversation::Column::ClosedAt.is_null());
         let Some(row) = row.one(db).await? else { return Ok(None) };
-        let last: Vec<i64> = row.last_message_id.into_iter().collect();
-        let last =
-            message::load_by_ids(db, signer, &last).await?.remove(&MessageId::stored(row.last_message_id.unwrap_or(0)));
+        let last = message::load_by_ids(db, signer, row.last_message_id.as_slice()).await?.into_values().next();
         let audience = audience();
         let mut unread: HashMap<UserId, i64> = audience.iter().map(|viewer| (*viewer, 0)).collect();
         unread.extend(count(db, id, &audience).await?);
@@ -208,7 +206,7 @@ impl Shared {
         let people = rows.iter().map(|row| Participant::of(row, &users)).collect();
         let own = rows.into_iter().map(|row| {
             let settings = Settings { muted: row.muted, pinned: row.pinned, archived: row.archived };
-            (UserId::stored(row.user_id), settings)
+            (row.user_id, settings)
         });
         let own = own.collect();
         let nobody = UserId::stored(0);
@@ -332,10 +330,9 @@ pub(in crate::chat) async fn count(
             places.join(", ")
         );
         let rest = std::iter::repeat_n(viewers.last(), size - viewers.len()).flatten();
-        let values = std::iter::once(id.get()).chain(viewers.iter().chain(rest).map(|viewer| viewer.get()));
-        let values = values.map(sea_orm::Value::from);
+        let values = std::iter::once(id.into()).chain(viewers.iter().chain(rest).map(|viewer| (*viewer).into()));
         for row in db.query_all_raw(Statement::from_sql_and_values(db.get_database_backend(), sql, values)).await? {
-            counted.insert(UserId::stored(row.try_get("", "user_id")?), row.try_get("", "unread")?);
+            counted.insert(row.try_get("", "user_id")?, row.try_get("", "unread")?);
         }
     }
     Ok(counted)

@@ -21,13 +21,13 @@ pub struct User {
 
 impl From<user::Model> for User {
     fn from(row: user::Model) -> Self {
-        Self { id: UserId::stored(row.id), name: row.name, avatar_url: row.avatar_url }
+        Self { id: row.id, name: row.name, avatar_url: row.avatar_url }
     }
 }
 
 /// Those among `ids` that have a row: one statement.
 pub(crate) async fn by_ids(db: &impl ConnectionTrait, ids: &[UserId]) -> Result<HashMap<UserId, User>> {
-    let ids = distinct(ids.iter().map(|id| id.get()));
+    let ids = distinct(ids.iter().copied());
     if ids.is_empty() {
         return Ok(HashMap::new());
     }

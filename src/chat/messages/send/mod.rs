@@ -125,11 +125,11 @@ async fn write(
         return Ok(());
     }
     attachment::Entity::insert_many(attached).exec_without_returning(&batch.tx).await?;
-    let ids: Vec<i64> = fresh.iter().map(|(_, message)| message.id.get()).collect();
+    let ids: Vec<MessageId> = fresh.iter().map(|(_, message)| message.id).collect();
     let mut complete =
         file::attached(&batch.tx, &batch.tools.signer, &ids).await.map_err(|error| DbErr::Custom(error.to_string()))?;
     for (_, message) in fresh {
-        message.attachments = complete.remove(&message.id.get()).unwrap_or_default();
+        message.attachments = complete.remove(&message.id).unwrap_or_default();
     }
     Ok(())
 }
@@ -158,12 +158,12 @@ impl Outgoing {
 
     fn row(&self, message: &Message) -> message::ActiveModel {
         message::ActiveModel {
-            id: Set(message.id.get()),
-            conversation_id: Set(self.conversation.get()),
-            sender_id: Set(self.sender.get()),
+            id: Set(message.id),
+            conversation_id: Set(self.conversation),
+            sender_id: Set(self.sender),
             message_type: Set(message.message_type),
             content: Set(message.content.clone()),
-            parent_message_id: Set(self.draft.parent.map(MessageId::get)),
+            parent_message_id: Set(self.draft.parent),
             reply_count: Set(0),
             is_edited: Set(false),
             is_deleted: Set(false),

@@ -19,20 +19,20 @@ use crate::chat::writer::Batch;
 use crate::config::fault;
 use crate::entity::{conversation, message, participant};
 use crate::error::{Error, Result};
-use crate::id::{FileId, MessageId, UserId};
+use crate::id::{ConversationId, FileId, MessageId, UserId};
 
 /// How long a `tempId` is remembered.
 const REMEMBERED: TimeDelta = TimeDelta::hours(24);
 
 /// What the inputs need to know, read under the writer's lock: nobody who was removed a moment ago slips in.
 pub(super) struct Preloaded {
-    conversations: HashMap<i64, conversation::Model>,
-    members: HashSet<(i64, i64)>,
+    conversations: HashMap<ConversationId, conversation::Model>,
+    members: HashSet<(ConversationId, UserId)>,
     names: HashMap<UserId, User>,
-    parents: HashMap<i64, message::Model>,
+    parents: HashMap<MessageId, message::Model>,
     files: HashMap<FileId, Stored>,
     /// Messages that hold a `tempId` which one of the inputs asks for.
-    holders: HashMap<(i64, i64, String), message::Model>,
+    holders: HashMap<(ConversationId, UserId, String), message::Model>,
     /// The complete ones among the holders that are young enough to be repeated.
     repeats: HashMap<MessageId, Message>,
 }
@@ -46,24 +46,21 @@ impl Preloaded {
     pub async fn read(batch: &Batch, inputs: &[&Outgoing]) -> Result<Self, DbErr> {
         let db = &batch.tx;
         let sick = |error: Error| DbErr::Custom(error.to_string());
-        let conversations = rows::distinct(inputs.iter().map(|input| input.conversation.get()));
+        let conversations = rows::distinct(inputs.iter().map(|input| input.conversation));
         let conversations =
             conversation::Entity::find().filter(conversation::Column::Id.is_in(conversations)).all(db).await?;
         let mut pairs = Condition::any();
         let mut temps = Condition::any();
         for (conversation, sender) in rows::distinct(inputs.iter().map(|input| (input.conversation, input.sender))) {
-            pairs = pairs.add(
-                participant::Column::ConversationId
-                    .eq(conversation.get())
-                    .and(participant::Column::UserId.eq(sender.get())),
-            );
+            pairs = pairs
+                .add(participant::Column::ConversationId.eq(conversation).and(participant::Column::UserId.eq(sender)));
         }
         let members = participant::Entity::find().filter(pairs).all(db).await?;
         for (input, temp) in inputs.iter().filter_map(|input| Some((input, input.draft.temp.as_ref()?))) {
             temps = temps.add(
                 message::Column::ConversationId
-                    .eq(input.conversation.get())
-                    .and(message::Column::SenderId.eq(input.sender.get()))
+                    .eq(input.conversation)
+                    .and(message::Column::SenderId.eq(input.sender))
                     .and(message::Column::TempId.eq(temp.id.as_str())),
             );
         }
@@ -93,9 +90,9 @@ impl Preloaded {
     }
 
     pub fn judge(&self, batch: &Batch, input: &Outgoing) -> Result<Verdict> {
-        let conversation = self.conversations.get(&input.conversation.get()).filter(|row| row.closed_at.is_none());
+        let conversation = self.conversations.get(&input.conversation).filter(|row| row.closed_at.is_none());
         let conversation = conversation.ok_or_else(access::no_conversation)?;
-        let is_inside = self.members.contains(&(input.conversation.get(), input.sender.get()));
+        let is_inside = self.members.contains(&(input.conversation, input.sender));
         if !is_inside && !fault::is_on("send-without-membership") {
             return Err(access::not_a_participant());
         }
@@ -116,7 +113,7 @@ impl Preloaded {
             return Ok(None);
         };
         let Some(holder) = self.holder(input, temp) else { return Ok(None) };
-        match self.repeats.get(&MessageId::stored(holder.id)) {
+        match self.repeats.get(&holder.id) {
             None => Ok(None),
             Some(message) if holder.input_digest.as_deref() == Some(&temp.digest) => Ok(Some(message.clone())),
             Some(_) => Err(other_input()),
@@ -124,7 +121,7 @@ impl Preloaded {
     }
 
     fn holder(&self, input: &Outgoing, temp: &Temp) -> Option<&message::Model> {
-        self.holders.get(&(input.conversation.get(), input.sender.get(), temp.id.clone()))
+        self.holders.get(&(input.conversation, input.sender, temp.id.clone()))
     }
 
     fn judge_parent(&self, conversation: &conversation::Model, input: &Outgoing) -> Result<()> {
@@ -132,7 +129,7 @@ impl Preloaded {
         if !conversation.allow_replies {
             return Err(Error::forbidden("Replies are switched off in this conversation"));
         }
-        let row = self.parents.get(&parent.get()).filter(|row| row.conversation_id == conversation.id);
+        let row = self.parents.get(&parent).filter(|row| row.conversation_id == conversation.id);
         must_stand(row.ok_or_else(|| Error::not_found("Parent message not found"))?)
     }
 
@@ -147,12 +144,8 @@ impl Preloaded {
 
     /// A `tempId` is free again after 24 hours: the old message lets go of it before a new one takes it.
     pub async fn free_old_temp_ids(&self, batch: &Batch) -> Result<(), DbErr> {
-        let old: Vec<i64> = self
-            .holders
-            .values()
-            .filter(|row| !self.repeats.contains_key(&MessageId::stored(row.id)))
-            .map(|row| row.id)
-            .collect();
+        let old: Vec<MessageId> =
+            self.holders.values().filter(|row| !self.repeats.contains_key(&row.id)).map(|row| row.id).collect();
         if old.is_empty() {
             return Ok(());
         }
