@@ -95,7 +95,7 @@ mod tests {
     fn a_link_opens_its_own_part_of_its_own_file_for_five_minutes() {
         let signer = UrlSigner::new(b"a key");
         let (seven, now) = (FileId::stored(7), Utc::now());
-        let (expires, signature) = values(&signer.sign(7, Part::Content, now));
+        let (expires, signature) = values(&signer.sign(seven, Part::Content, now));
         assert!(signer.verify(seven, Part::Content, &expires, &signature));
         assert!(!signer.verify(FileId::stored(8), Part::Content, &expires, &signature));
         assert!(!signer.verify(seven, Part::Thumbnail, &expires, &signature));
@@ -105,7 +105,7 @@ mod tests {
         for bad in ["", "AAAA", "*", &signature[1..]] {
             assert!(!signer.verify(seven, Part::Content, &expires, bad), "{bad}");
         }
-        let (expires, signature) = values(&signer.sign(7, Part::Content, now - LINK - TimeDelta::seconds(2)));
+        let (expires, signature) = values(&signer.sign(seven, Part::Content, now - LINK - TimeDelta::seconds(2)));
         assert!(!signer.verify(seven, Part::Content, &expires, &signature));
     }
 }
