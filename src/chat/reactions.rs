@@ -19,17 +19,20 @@ use crate::id::{MessageId, UserId};
 
 pub use crate::chat::views::reaction::{EmojiCount, Reaction, ReactionChange};
 
-/// What adding, removing or toggling came to.
-#[derive(Debug, Clone, Serialize)]
+/// What a reaction came to.
+#[derive(Debug, Clone, Serialize, async_graphql::SimpleObject)]
+#[graphql(complex)]
 #[serde(rename_all = "camelCase")]
 pub struct ReactionResult {
     pub emoji: String,
     /// Whether the reaction is there now.
     pub added: bool,
     #[serde(serialize_with = "as_map")]
+    #[graphql(skip)]
     pub reaction_summary: Vec<EmojiCount>,
     /// Which message; the payload does not repeat it.
     #[serde(skip)]
+    #[graphql(skip)]
     pub message_id: MessageId,
 }
 

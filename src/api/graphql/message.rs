@@ -1,95 +1,29 @@
-//! The face of a message: its own fields, and the links that only GraphQL has.
+//! What only GraphQL has of a message: its links, and its lists in pages.
 
 use async_graphql::connection::Connection;
-use async_graphql::{Context, Json, Object, Result};
+use async_graphql::{ComplexObject, Context, Json, Result};
 
 use super::loaders::{self, First};
 use super::paging::{Paging, id_cursor};
 use super::reactions::ReactionCount;
 use super::viewer::viewer;
 use crate::chat::conversations::Conversation;
-use crate::chat::files::Attachment;
 use crate::chat::messages::{self, Message};
 use crate::chat::page::Window;
 use crate::chat::reactions::Reaction;
 use crate::chat::receipts::ReadReceipt;
 use crate::chat::users::User;
-use crate::entity::message::MessageType;
-use crate::id::{ConversationId, MessageId, UserId};
 
-type Time = chrono::DateTime<chrono::Utc>;
-
-/// A message. A deleted one is its tombstone: no content, no attachments, no reactions.
-#[Object]
+#[ComplexObject]
 impl Message {
-    async fn id(&self) -> MessageId {
-        self.id
-    }
-
-    async fn conversation_id(&self) -> ConversationId {
-        self.conversation_id
-    }
-
-    async fn message_type(&self) -> MessageType {
-        self.message_type
-    }
-
-    /// Safe wherever it is shown: plain text as it was written, or markup of a small allow-list.
-    async fn content(&self) -> Option<&str> {
-        self.content.as_deref()
-    }
-
-    async fn sender_id(&self) -> UserId {
-        self.sender_id
-    }
-
-    async fn sender_name(&self) -> &str {
-        &self.sender_name
-    }
-
-    async fn parent_message_id(&self) -> Option<MessageId> {
-        self.parent_message_id
-    }
-
-    async fn reply_count(&self) -> i32 {
-        self.reply_count
-    }
-
-    async fn is_edited(&self) -> bool {
-        self.is_edited
-    }
-
-    async fn is_deleted(&self) -> bool {
-        self.is_deleted
-    }
-
-    #[graphql(tag = "up-to-10")]
-    async fn attachments(&self) -> &[Attachment] {
-        &self.attachments
-    }
-
     /// Each emoji in the order of its first reaction.
     #[graphql(tag = "up-to-50")]
     async fn reaction_summary(&self) -> Vec<ReactionCount> {
         ReactionCount::all(self.id, &self.reaction_summary)
     }
 
-    async fn created_at(&self) -> Time {
-        self.created_at
-    }
-
-    async fn edited_at(&self) -> Option<Time> {
-        self.edited_at
-    }
-
     async fn metadata(&self) -> Option<Json<serde_json::Value>> {
         self.metadata.clone().map(Json)
-    }
-
-    /// Only where the sender gave one, and only to the sender.
-    #[graphql(tag = "own")]
-    async fn temp_id(&self) -> Option<&str> {
-        self.temp_id.as_deref()
     }
 
     async fn sender(&self, ctx: &Context<'_>) -> Result<User> {

@@ -1,77 +1,22 @@
-//! The faces of what passes: who is here, and who is typing.
+//! What only GraphQL has of somebody who is here, and of somebody who types: their links.
 
-use async_graphql::{Context, Object, Result};
+use async_graphql::{ComplexObject, Context, Result};
 
 use super::loaders;
 use crate::chat::conversations::Conversation;
 use crate::chat::presence::Presence;
 use crate::chat::typing::TypingIndicator;
 use crate::chat::users::User;
-use crate::entity::presence::PresenceStatus;
-use crate::id::{ConversationId, UserId};
 
-type Time = chrono::DateTime<chrono::Utc>;
-
-/// How somebody is, as others see them: `PresenceResponse` over REST and STOMP.
-#[Object]
+#[ComplexObject]
 impl Presence {
-    async fn user_id(&self) -> UserId {
-        self.user_id
-    }
-
-    async fn user_name(&self) -> &str {
-        &self.user_name
-    }
-
-    async fn status(&self) -> PresenceStatus {
-        self.status
-    }
-
-    async fn online(&self) -> bool {
-        self.online
-    }
-
-    async fn status_message(&self) -> Option<&str> {
-        self.status_message.as_deref()
-    }
-
-    async fn device_type(&self) -> Option<&str> {
-        self.device_type.as_deref()
-    }
-
-    async fn last_seen_at(&self) -> Option<Time> {
-        self.last_seen_at
-    }
-
     async fn user(&self, ctx: &Context<'_>) -> Result<User> {
         loaders::user(ctx, self.user_id).await
     }
 }
 
-/// Somebody types, or has stopped: `TypingIndicatorResponse` over REST and STOMP.
-#[Object]
+#[ComplexObject]
 impl TypingIndicator {
-    async fn conversation_id(&self) -> ConversationId {
-        self.conversation_id
-    }
-
-    async fn user_id(&self) -> UserId {
-        self.user_id
-    }
-
-    async fn user_name(&self) -> &str {
-        &self.user_name
-    }
-
-    async fn typing(&self) -> bool {
-        self.typing
-    }
-
-    /// When it ends by itself; null once it has ended.
-    async fn expires_at(&self) -> Option<Time> {
-        self.expires_at
-    }
-
     #[graphql(tag = "own")]
     async fn conversation(&self, ctx: &Context<'_>) -> Result<Conversation> {
         loaders::conversation(ctx, self.conversation_id).await

@@ -17,12 +17,14 @@ pub enum Change {
     Deleted,
 }
 
-/// A conversation together with what became of it: the payload of the conversations queue.
-#[derive(Debug, Clone, Serialize)]
+/// What became of a conversation, from where its viewer stands.
+#[derive(Debug, Clone, Serialize, async_graphql::SimpleObject)]
+#[graphql(name = "ConversationChange")]
 pub struct Announcement {
     #[serde(flatten)]
     pub conversation: Conversation,
     #[serde(rename = "event")]
+    #[graphql(name = "event")]
     pub change: Change,
 }
 

@@ -18,32 +18,40 @@ use crate::entity::participant;
 use crate::error::{Error, Result};
 use crate::id::{ConversationId, MessageId, UserId};
 
-/// A conversation as its viewer sees it (contract §3, ChatConversationResponse).
-#[derive(Debug, Clone, Serialize)]
+/// A conversation as its viewer sees it.
+#[derive(Debug, Clone, Serialize, async_graphql::SimpleObject)]
+#[graphql(complex)]
 #[serde(rename_all = "camelCase")]
 pub struct Conversation {
     pub id: ConversationId,
     #[serde(rename = "type")]
+    #[graphql(name = "type")]
     pub kind: ConversationType,
     /// Of a direct conversation, the other user's name.
     pub name: Option<String>,
     pub description: Option<String>,
-    /// Of a direct conversation, the other user's.
+    // Of a direct conversation, the other user's.
     pub avatar_url: Option<String>,
     pub created_by_id: UserId,
-    /// Those who are in it, longest-serving first.
+    /// Longest-serving first.
     pub participants: Vec<Participant>,
     pub participant_count: i32,
     pub last_message: Option<Message>,
+    /// Newer than the viewer's marker, not the viewer's own, not deleted.
+    #[graphql(tag = "own")]
     pub unread_count: i64,
+    #[graphql(tag = "own")]
     pub muted: bool,
+    #[graphql(tag = "own")]
     pub pinned: bool,
+    #[graphql(tag = "own")]
     pub archived: bool,
     pub allow_reactions: bool,
     pub allow_replies: bool,
     pub allow_file_uploads: bool,
+    /// Megabytes of 1,048,576 bytes.
     pub max_file_size_mb: i32,
-    /// MIME patterns; none are all.
+    /// MIME patterns; null for all types.
     pub allowed_file_types: Option<Vec<String>>,
     pub last_message_at: Option<DateTime<Utc>>,
     pub created_at: DateTime<Utc>,

@@ -16,13 +16,15 @@ use crate::entity::message::{self, MessageType};
 use crate::error::Result;
 use crate::id::{ConversationId, MessageId, UserId};
 
-/// A message as everybody sees it (contract §3, ChatMessageResponse). A deleted one is its tombstone.
-#[derive(Debug, Clone, Serialize)]
+/// A message. A deleted one is its tombstone: no content, no attachments, no reactions.
+#[derive(Debug, Clone, Serialize, async_graphql::SimpleObject)]
+#[graphql(complex)]
 #[serde(rename_all = "camelCase")]
 pub struct Message {
     pub id: MessageId,
     pub conversation_id: ConversationId,
     pub message_type: MessageType,
+    /// Safe wherever it is shown: plain text as it was written, or markup of a small allow-list.
     pub content: Option<String>,
     pub sender_id: UserId,
     pub sender_name: String,
@@ -30,14 +32,18 @@ pub struct Message {
     pub reply_count: i32,
     pub is_edited: bool,
     pub is_deleted: bool,
+    #[graphql(tag = "up-to-10")]
     pub attachments: Vec<Attachment>,
     #[serde(serialize_with = "as_map")]
+    #[graphql(skip)]
     pub reaction_summary: Vec<EmojiCount>,
     pub created_at: DateTime<Utc>,
     pub edited_at: Option<DateTime<Utc>>,
+    #[graphql(skip)]
     pub metadata: Option<Json>,
     /// Only where the sender gave one, and only to the sender.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[graphql(tag = "own")]
     pub temp_id: Option<String>,
 }
 

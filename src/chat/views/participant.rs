@@ -9,8 +9,9 @@ use super::user::{self, User};
 use crate::entity::participant::{self, Role};
 use crate::id::{MessageId, UserId};
 
-/// Somebody in a conversation (contract §3, ChatParticipantResponse).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// Somebody in a conversation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, async_graphql::SimpleObject)]
+#[graphql(complex)]
 #[serde(rename_all = "camelCase")]
 pub struct Participant {
     pub user_id: UserId,

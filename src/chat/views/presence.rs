@@ -7,8 +7,9 @@ use super::user::User;
 use crate::entity::presence::{self, PresenceStatus};
 use crate::id::UserId;
 
-/// How somebody is, as others see them (contract §3, PresenceResponse).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+/// How somebody is, as others see them: `PresenceResponse` over REST and STOMP.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, async_graphql::SimpleObject)]
+#[graphql(complex)]
 #[serde(rename_all = "camelCase")]
 pub struct Presence {
     pub user_id: UserId,

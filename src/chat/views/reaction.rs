@@ -19,8 +19,9 @@ pub struct EmojiCount {
     pub count: i64,
 }
 
-/// A reaction of somebody (contract §3, ReactionResponse).
-#[derive(Debug, Clone, Serialize)]
+/// A reaction of somebody: `ReactionResponse` over REST and STOMP.
+#[derive(Debug, Clone, Serialize, async_graphql::SimpleObject)]
+#[graphql(complex)]
 #[serde(rename_all = "camelCase")]
 pub struct Reaction {
     pub emoji: String,
@@ -29,8 +30,9 @@ pub struct Reaction {
     pub created_at: DateTime<Utc>,
 }
 
-/// A change of somebody's reaction (contract §3, ReactionBroadcast).
-#[derive(Debug, Clone, Serialize)]
+/// A reaction came or went.
+#[derive(Debug, Clone, Serialize, async_graphql::SimpleObject)]
+#[graphql(complex, name = "ReactionBroadcast")]
 #[serde(rename_all = "camelCase")]
 pub struct ReactionChange {
     pub message_id: MessageId,
@@ -40,6 +42,7 @@ pub struct ReactionChange {
     pub emoji: String,
     pub added: bool,
     #[serde(serialize_with = "as_map")]
+    #[graphql(skip)]
     pub reaction_summary: Vec<EmojiCount>,
 }
 

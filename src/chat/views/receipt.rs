@@ -13,8 +13,9 @@ use crate::entity::{message, participant, read_receipt};
 use crate::error::Result;
 use crate::id::{ConversationId, MessageId, UserId};
 
-/// Somebody's marker moved (contract §3, ReadReceiptBroadcast).
-#[derive(Debug, Clone, Serialize)]
+/// Somebody's marker moved: `ReadReceiptBroadcast` over REST and STOMP.
+#[derive(Debug, Clone, Serialize, async_graphql::SimpleObject)]
+#[graphql(complex, name = "ReadReceiptBroadcast")]
 #[serde(rename_all = "camelCase")]
 pub struct ReadReceiptMove {
     pub conversation_id: ConversationId,
@@ -24,8 +25,9 @@ pub struct ReadReceiptMove {
     pub read_at: DateTime<Utc>,
 }
 
-/// Somebody has read a message (contract §3, ReadReceiptResponse).
-#[derive(Debug, Clone, Serialize)]
+/// Somebody has read a message: `ReadReceiptResponse` over REST and STOMP.
+#[derive(Debug, Clone, Serialize, async_graphql::SimpleObject)]
+#[graphql(complex)]
 #[serde(rename_all = "camelCase")]
 pub struct ReadReceipt {
     pub message_id: MessageId,

@@ -5,8 +5,9 @@ use serde::Serialize;
 
 use crate::id::{ConversationId, UserId};
 
-/// Somebody types, or has stopped (contract §3, TypingIndicatorResponse).
-#[derive(Debug, Clone, Serialize)]
+/// Somebody types, or has stopped: `TypingIndicatorResponse` over REST and STOMP.
+#[derive(Debug, Clone, Serialize, async_graphql::SimpleObject)]
+#[graphql(complex)]
 #[serde(rename_all = "camelCase")]
 pub struct TypingIndicator {
     pub conversation_id: ConversationId,
