@@ -1,24 +1,25 @@
-//! The cookie that some load balancers go by. It means nothing to the server.
+//! The cookie by which some load balancers choose a server. Its value means nothing here.
 
 use axum::http::header::{COOKIE, SET_COOKIE};
 use axum::http::{HeaderMap, HeaderValue};
 
 const NAME: &str = "JSESSIONID=";
-/// Longest value that is echoed, in bytes.
-const LONGEST: usize = 128;
+/// The longest value that is echoed.
+const MAX_VALUE_BYTES: usize = 128;
 
-/// Sets the cookie to what the client sent, or to something.
+/// Sets the cookie to the value that the client sent, or to `dummy`.
 pub(super) fn set(request: &HeaderMap, response: &mut HeaderMap) {
     let sent = request.get_all(COOKIE).iter().filter_map(|line| line.to_str().ok()).flat_map(|line| line.split(';'));
-    let value = sent.filter_map(|cookie| cookie.trim().strip_prefix(NAME)).find(|value| fits(value)).unwrap_or("dummy");
+    let value =
+        sent.filter_map(|cookie| cookie.trim().strip_prefix(NAME)).find(|value| is_harmless(value)).unwrap_or("dummy");
     if let Ok(cookie) = HeaderValue::try_from(format!("{NAME}{value}; path=/")) {
         response.insert(SET_COOKIE, cookie);
     }
 }
 
-fn fits(value: &str) -> bool {
+fn is_harmless(value: &str) -> bool {
     let known = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.!~+/=:|@".contains(&byte);
-    (1..=LONGEST).contains(&value.len()) && value.bytes().all(known)
+    (1..=MAX_VALUE_BYTES).contains(&value.len()) && value.bytes().all(known)
 }
 
 #[cfg(test)]

@@ -10,8 +10,8 @@ use axum::http::{HeaderMap, HeaderValue};
 
 use super::reply;
 
-/// Longest list of headers that a browser may ask for, in bytes.
-const LONGEST: usize = 1024;
+/// The longest list of headers that a browser may ask for.
+const MAX_HEADER_LIST_BYTES: usize = 1024;
 
 /// Which pages may use an endpoint. A request without an origin comes from no page, and is always allowed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub enum Origins {
 }
 
 impl Origins {
-    /// Whether the request may be answered.
+    /// Whether the page that a request comes from may use the endpoint.
     pub(super) fn allow(&self, request: &Parts) -> bool {
         let Some(origin) = request.headers.get(ORIGIN) else { return true };
         if *self == Self::Any {
@@ -37,11 +37,11 @@ impl Origins {
             Self::List(origins) => origins.iter().any(|one| one.trim_end_matches('/').eq_ignore_ascii_case(origin)),
             _ => false,
         };
-        origin != "null" && (listed || same(origin, request))
+        origin != "null" && (listed || is_same(origin, request))
     }
 
-    /// The policy that says who may frame a page of ours; none where everybody may.
-    pub(super) fn framing(&self) -> Option<String> {
+    /// The content security policy that names the origins which may frame a page; none where every origin may.
+    pub(super) fn frame_policy(&self) -> Option<String> {
         let listed = match self {
             Self::Any => return None,
             Self::SameOrigin => &[],
@@ -53,8 +53,8 @@ impl Origins {
         Some(format!("frame-ancestors 'self'{}", named.collect::<String>()))
     }
 
-    /// Tells the browser that its page may read an answer to an allowed request from this origin.
-    pub(super) fn tell(&self, origin: Option<HeaderValue>, headers: &mut HeaderMap) {
+    /// Adds the headers by which a browser lets the page of this origin read the response to an allowed request.
+    pub(super) fn add_headers(&self, origin: Option<HeaderValue>, headers: &mut HeaderMap) {
         headers.append(VARY, HeaderValue::from_static("Origin"));
         if let Some(origin) = origin {
             headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
@@ -65,13 +65,13 @@ impl Origins {
     }
 }
 
-/// Tells a browser that asks beforehand what it may send. The answer may be kept for a year.
+/// Adds the headers that tell a browser, which asks beforehand, what it may send. The response may be cached for a year.
 pub(super) fn preflight(request: &Parts, methods: &'static str, headers: &mut HeaderMap) {
     reply::cache_for_a_year(headers);
     headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("31536000"));
     headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static(methods));
     if let Some(asked) = request.headers.get(ACCESS_CONTROL_REQUEST_HEADERS)
-        && (1..=LONGEST).contains(&asked.len())
+        && (1..=MAX_HEADER_LIST_BYTES).contains(&asked.len())
         && asked.as_bytes().iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_, ".contains(byte))
     {
         headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, asked.clone());
@@ -80,7 +80,7 @@ pub(super) fn preflight(request: &Parts, methods: &'static str, headers: &mut He
 
 /// Whether an origin has the host and port of the request. The scheme only gives the port where none is written: behind
 /// a proxy the server does not know its own.
-fn same(origin: &str, request: &Parts) -> bool {
+fn is_same(origin: &str, request: &Parts) -> bool {
     let host = request.headers.get(HOST).and_then(|host| host.to_str().ok());
     let Some(host) = host.or_else(|| request.uri.authority().map(|authority| authority.as_str())) else { return false };
     let (own, port) = match origin.split_once("://") {
@@ -136,7 +136,7 @@ mod tests {
     fn the_origin_is_echoed_and_none_is_a_star_where_all_are_allowed() {
         let told = |origins: Origins, origin: Option<&'static str>| {
             let mut headers = HeaderMap::new();
-            origins.tell(origin.map(HeaderValue::from_static), &mut headers);
+            origins.add_headers(origin.map(HeaderValue::from_static), &mut headers);
             let allowed = headers.get(ACCESS_CONTROL_ALLOW_ORIGIN).map(|value| value.to_str().unwrap().to_owned());
             (allowed, headers.contains_key(ACCESS_CONTROL_ALLOW_CREDENTIALS))
         };

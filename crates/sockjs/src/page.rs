@@ -1,4 +1,4 @@
-//! The answers that belong to no session: the greeting, the information, the iframe page.
+//! The responses that belong to no session: the greeting, the information, the iframe page.
 
 use axum::body::Body;
 use axum::http::header::{CONTENT_SECURITY_POLICY, ETAG, IF_NONE_MATCH, REFERRER_POLICY};
@@ -8,12 +8,12 @@ use sha2::{Digest, Sha256};
 
 use super::{Options, Origins, reply};
 
-/// What the prefix itself answers.
+/// The response of the prefix itself.
 pub(super) fn greeting() -> Response {
     reply::plain(StatusCode::OK, "Welcome to SockJS!\n")
 }
 
-/// What a client asks before it chooses a transport. The number is there for browsers without randomness of their own.
+/// What a client asks for before it chooses a transport. The entropy is for browsers without randomness of their own.
 pub(super) fn info(options: &Options) -> Response {
     let entropy = u32::from_ne_bytes(random());
     let body = format!(
@@ -25,14 +25,14 @@ pub(super) fn info(options: &Options) -> Response {
     response
 }
 
-/// Bytes that nobody can guess.
+/// Random bytes of the operating system.
 pub(super) fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).expect("the operating system gives random bytes");
     bytes
 }
 
-/// The page that old browsers load from the server's origin to speak from there.
+/// The page that old browsers load from the server's origin, to send requests from there.
 pub(super) struct Iframe {
     page: String,
     etag: HeaderValue,
@@ -40,19 +40,19 @@ pub(super) struct Iframe {
 }
 
 impl Iframe {
-    /// The page speaks from the server's own origin for whoever frames it: so only allowed origins may frame it.
+    /// The page sends requests from the server's own origin for whichever page frames it, so only allowed origins may.
     pub(super) fn new(client_script: &str, origins: &Origins) -> Self {
         let script = client_script.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;");
         let page = format!("{HEAD}{script}{TAIL}");
         let digest: String = Sha256::digest(&page).iter().take(16).map(|byte| format!("{byte:02x}")).collect();
         let etag = HeaderValue::try_from(format!("\"0{digest}\"")).unwrap_or(HeaderValue::from_static("\"0\""));
-        let policy = origins.framing().and_then(|policy| HeaderValue::try_from(policy).ok());
+        let policy = origins.frame_policy().and_then(|policy| HeaderValue::try_from(policy).ok());
         Self { page, etag, policy }
     }
 
-    pub(super) fn answer(&self, request: &HeaderMap) -> Response {
-        let kept = request.get_all(IF_NONE_MATCH).iter().filter_map(|line| line.to_str().ok());
-        let mut response = if kept.flat_map(|line| line.split(',')).any(|tag| self.matches(tag.trim())) {
+    pub(super) fn respond(&self, request: &HeaderMap) -> Response {
+        let known_tags = request.get_all(IF_NONE_MATCH).iter().filter_map(|line| line.to_str().ok());
+        let mut response = if known_tags.flat_map(|line| line.split(',')).any(|tag| self.matches(tag.trim())) {
             reply::empty(StatusCode::NOT_MODIFIED)
         } else {
             reply::typed(StatusCode::OK, "text/html;charset=UTF-8", Body::from(self.page.clone()))

@@ -1,4 +1,4 @@
-//! The requests that receive: a poll, or a response that goes on until it is long enough.
+//! The requests that receive: a poll, or a streaming response that ends when it is long enough.
 
 use std::sync::Arc;
 
@@ -6,20 +6,21 @@ use axum::body::{Body, Bytes};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
-use futures_util::stream;
+use futures_util::stream::unfold;
 use percent_encoding::percent_decode_str;
 
-use super::pipe::{Pipe, Reader, Taken};
-use super::pipes::Found;
-use super::route::Endpoint;
+use super::endpoint::Endpoint;
+use super::http_session::{HttpSession, Output, Receiver};
+use super::registry::Found;
 use super::{Opening, Session, Transport, cookie, frame, reply};
 
-/// Longest name of a callback, in bytes.
-const LONGEST: usize = 128;
+/// The longest name of a callback.
+const MAX_CALLBACK_BYTES: usize = 128;
 
-const BUSY: &str = r#"c[2010,"Another connection still open"]"#;
+/// What a second receiving request is told.
+const BUSY_FRAME: &str = r#"c[2010,"Another connection still open"]"#;
 
-/// Answers with what the session has to say, and begins the session if there is none of that name.
+/// Responds with what waits for the client, and begins the session if there is none of that id.
 pub(super) async fn receive(endpoint: &Arc<Endpoint>, request: Parts, id: &str, transport: Transport) -> Response {
     let callback = if transport == Transport::HtmlFile {
         match callback(request.uri.query().unwrap_or_default()) {
@@ -29,89 +30,90 @@ pub(super) async fn receive(endpoint: &Arc<Endpoint>, request: Parts, id: &str, 
     } else {
         String::new()
     };
-    let cookies = endpoint.options.set_cookie.then(|| request.headers.clone());
-    let pipe = match endpoint.pipes.find(id, transport, &endpoint.options, &request) {
-        Found::Full => return reply::empty(StatusCode::SERVICE_UNAVAILABLE),
-        Found::Known(pipe) if pipe.transport != transport || !endpoint.owns(&pipe, &request).await => {
+    let cookie_request = endpoint.options.set_cookie.then(|| request.headers.clone());
+    let session = match endpoint.sessions.get_or_begin(id, transport, &endpoint.options, &request) {
+        Found::Refused => return reply::empty(StatusCode::SERVICE_UNAVAILABLE),
+        Found::Known(session) if session.transport != transport || !endpoint.owns(&session, &request).await => {
             return reply::not_found();
         }
-        Found::Known(pipe) => pipe,
-        Found::New(pipe, inbox) => {
+        Found::Known(session) => session,
+        Found::New(session, inbox) => {
             let opening = Opening { transport, id: id.to_owned(), request };
-            tokio::spawn((endpoint.handler)(opening, Session::over_http(pipe.clone(), inbox)));
-            keep(endpoint.clone(), id.to_owned(), pipe.clone());
-            pipe
+            tokio::spawn((endpoint.handler)(opening, Session::over_http(session.clone(), inbox)));
+            watch(endpoint.clone(), id.to_owned(), session.clone());
+            session
         }
     };
-    let reader = pipe.read().await;
-    let body = if transport.polls() {
-        Body::from(poll(reader, transport).await)
+    let receiver = session.receiver().await;
+    let body = if transport.is_polling() {
+        Body::from(poll(receiver, transport).await)
     } else {
-        stream_of(reader, transport, &callback, endpoint.options.stream_limit)
+        stream(receiver, transport, &callback, endpoint.options.stream_limit)
     };
     let mut response = reply::typed(StatusCode::OK, transport.content_type(), body);
     let headers = response.headers_mut();
     reply::never_cache(headers);
-    if !transport.polls() {
+    if !transport.is_polling() {
         // A proxy that gathers output before it passes it on would hold back the stream.
         headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
     }
-    if let Some(sent) = cookies {
+    if let Some(sent) = cookie_request {
         cookie::set(&sent, headers);
     }
     response
 }
 
-fn keep(endpoint: Arc<Endpoint>, id: String, pipe: Arc<Pipe>) {
-    tokio::spawn(async move { endpoint.pipes.keep(&id, &pipe).await });
+fn watch(endpoint: Arc<Endpoint>, id: String, session: Arc<HttpSession>) {
+    tokio::spawn(async move { endpoint.sessions.watch(&id, &session).await });
 }
 
-async fn poll(reader: Option<Reader>, transport: Transport) -> String {
-    let Some(mut reader) = reader else { return transport.wrap(BUSY) };
-    let (frame, _) = show(reader.next(true).await);
-    reader.release();
+async fn poll(receiver: Option<Receiver>, transport: Transport) -> String {
+    let Some(mut receiver) = receiver else { return transport.wrap(BUSY_FRAME) };
+    let (frame, _) = encode(receiver.next(true).await);
+    receiver.release();
     transport.wrap(&frame)
 }
 
-/// A frame for what was taken, and whether it is the last of the session.
-fn show(taken: Taken) -> (String, bool) {
-    match taken {
-        Taken::Open => (frame::OPEN.to_owned(), false),
-        Taken::Heartbeat => (frame::HEARTBEAT.to_owned(), false),
-        Taken::Messages(quoted) => (frame::messages(&quoted), false),
-        Taken::Closed(frame) => (frame, true),
+/// The frame of an output, and whether it is the last of the session.
+fn encode(output: Output) -> (String, bool) {
+    match output {
+        Output::Open => (frame::OPEN.to_owned(), false),
+        Output::Heartbeat => (frame::HEARTBEAT.to_owned(), false),
+        Output::Messages(quoted) => (frame::messages(&quoted), false),
+        Output::Closed(frame) => (frame, true),
     }
 }
 
-enum Next {
-    Prelude(Bytes, Option<Reader>),
-    Frames(Reader),
+/// What a streaming response writes next.
+enum Step {
+    Prelude(Bytes, Option<Receiver>),
+    Frames(Receiver),
     Busy,
     End,
 }
 
-fn stream_of(reader: Option<Reader>, transport: Transport, callback: &str, limit: usize) -> Body {
+fn stream(receiver: Option<Receiver>, transport: Transport, callback: &str, limit: usize) -> Body {
     let prelude = transport.prelude(callback).into();
-    let first = (Next::Prelude(prelude, reader), 0);
-    Body::from_stream(stream::unfold(first, move |(next, sent)| async move {
-        let (bytes, next, sent) = match next {
-            Next::Prelude(prelude, reader) => (prelude, reader.map_or(Next::Busy, Next::Frames), sent),
-            Next::Busy => (Bytes::from(transport.wrap(BUSY)), Next::End, sent),
-            Next::Frames(mut reader) => {
-                let (frame, last) = show(reader.next(false).await);
+    let first = (Step::Prelude(prelude, receiver), 0);
+    Body::from_stream(unfold(first, move |(step, sent)| async move {
+        let (bytes, step, sent) = match step {
+            Step::Prelude(prelude, receiver) => (prelude, receiver.map_or(Step::Busy, Step::Frames), sent),
+            Step::Busy => (Bytes::from(transport.wrap(BUSY_FRAME)), Step::End, sent),
+            Step::Frames(mut receiver) => {
+                let (frame, is_last) = encode(receiver.next(false).await);
                 let bytes = Bytes::from(transport.wrap(&frame));
                 let sent = sent + bytes.len();
-                if last || sent >= limit {
+                if is_last || sent >= limit {
                     // The next request may come before this response is seen to have ended.
-                    reader.release();
-                    (bytes, Next::End, sent)
+                    receiver.release();
+                    (bytes, Step::End, sent)
                 } else {
-                    (bytes, Next::Frames(reader), sent)
+                    (bytes, Step::Frames(receiver), sent)
                 }
             }
-            Next::End => return None,
+            Step::End => return None,
         };
-        Some((Ok::<_, std::convert::Infallible>(bytes), (next, sent)))
+        Some((Ok::<_, std::convert::Infallible>(bytes), (step, sent)))
     }))
 }
 
@@ -121,7 +123,11 @@ fn callback(query: &str) -> Result<String, &'static str> {
     let value = value.filter(|value| !value.is_empty()).ok_or("\"callback\" parameter required\n")?;
     let name = percent_decode_str(value).decode_utf8_lossy().into_owned();
     let known = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
-    if name.len() <= LONGEST && name.bytes().all(known) { Ok(name) } else { Err("invalid \"callback\" parameter\n") }
+    if name.len() <= MAX_CALLBACK_BYTES && name.bytes().all(known) {
+        Ok(name)
+    } else {
+        Err("invalid \"callback\" parameter\n")
+    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! From a request to its answer: the place, the origin, the method, and then whoever answers there.
+//! From a request to its response: the resource, the origin, the method, and then the function that responds.
 
 use std::sync::Arc;
 
@@ -9,106 +9,96 @@ use axum::http::request::Parts;
 use axum::http::{Method, Request, StatusCode};
 use axum::response::Response;
 use axum::routing::any;
-use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
 
-use super::page::Iframe;
-use super::path::{Place, place};
-use super::pipe::Pipe;
-use super::pipes::Pipes;
-use super::transport::{Verb, allows};
-use super::{Opening, Options, Session, deliver, origin, page, receive, reply, websocket};
-
-/// All that the requests of one endpoint share.
-pub(super) struct Endpoint {
-    pub(super) options: Options,
-    pub(super) handler: Box<dyn Fn(Opening, Session) -> BoxFuture<'static, ()> + Send + Sync>,
-    pub(super) pipes: Pipes,
-    iframe: Iframe,
-}
+use super::endpoint::Endpoint;
+use super::resource::{Resource, resource};
+use super::transport::{Action, allows};
+use super::{Opening, Options, Session, origin, page, receive, reply, send, upgrade};
 
 /// A SockJS endpoint at a prefix such as `/chat`, to be merged into a router. All paths below the prefix are its own.
 ///
-/// The handler is called for each new session and runs until it is done with it, on a task of its own. The session is
-/// open when it is called: nobody has to speak first.
+/// The endpoint calls the handler for each new session, on a task of its own. The session is open then: neither side has
+/// to speak first.
 pub fn router<H, F>(prefix: &str, options: Options, handler: H) -> Router
 where
     H: Fn(Opening, Session) -> F + Send + Sync + 'static,
     F: Future<Output = ()> + Send + 'static,
 {
-    let iframe = Iframe::new(&options.client_script, &options.origins);
-    let handler = Box::new(move |opening, session| handler(opening, session).boxed());
-    let endpoint = Arc::new(Endpoint { options, handler, pipes: Pipes::default(), iframe });
+    let endpoint = Arc::new(Endpoint::new(options, handler));
     let prefix: Arc<str> = prefix.trim_end_matches('/').into();
     let paths = [prefix.to_string(), format!("{prefix}/"), format!("{prefix}/{{*rest}}")];
-    let answer = move |request: Request<Body>| {
+    let respond = move |request: Request<Body>| {
         let (endpoint, prefix) = (endpoint.clone(), prefix.clone());
         async move {
             let path = request.uri().path().to_owned();
-            endpoint.answer(request, path.strip_prefix(&*prefix).unwrap_or_default()).await
+            endpoint.respond(request, path.strip_prefix(&*prefix).unwrap_or_default()).await
         }
     };
     paths
         .into_iter()
         .filter(|path| !path.is_empty())
-        .fold(Router::new(), |router, path| router.route(&path, any(answer.clone())))
+        .fold(Router::new(), |router, path| router.route(&path, any(respond.clone())))
 }
 
-fn reads(method: &Method) -> bool {
+fn is_read(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD)
 }
 
 impl Endpoint {
-    async fn answer(self: &Arc<Self>, request: Request<Body>, path: &str) -> Response {
+    async fn respond(self: &Arc<Self>, request: Request<Body>, path: &str) -> Response {
         let (request, body) = request.into_parts();
-        let Some(place) = place(path).filter(|place| self.offers(*place)) else { return reply::not_found() };
-        let open = matches!(place, Place::Iframe) || matches!(place, Place::Greeting) && !websocket::asked(&request);
-        if open {
-            return self.show(place, &request);
+        let Some(resource) = resource(path).filter(|resource| self.offers(*resource)) else {
+            return reply::not_found();
+        };
+        let is_public = matches!(resource, Resource::Iframe)
+            || matches!(resource, Resource::Greeting) && !upgrade::is_asked_for(&request);
+        if is_public {
+            return self.show(resource, &request);
         }
         if !self.options.origins.allow(&request) {
             return reply::plain(StatusCode::FORBIDDEN, "Invalid CORS request");
         }
         let origin = request.headers.get(ORIGIN).cloned();
-        let mut response = self.serve(place, request, body).await;
+        let mut response = self.serve(resource, request, body).await;
         if response.status() != StatusCode::SWITCHING_PROTOCOLS {
-            self.options.origins.tell(origin, response.headers_mut());
+            self.options.origins.add_headers(origin, response.headers_mut());
         }
         response
     }
 
-    /// Whether the place is switched on.
-    fn offers(&self, place: Place<'_>) -> bool {
-        match place {
-            Place::RawWebSocket => self.options.raw_websocket,
-            Place::Session { verb: Verb::Connect, .. } => self.options.websocket,
-            Place::Iframe | Place::Greeting | Place::Info | Place::Session { .. } => true,
+    /// Whether the options switch the resource on.
+    fn offers(&self, resource: Resource<'_>) -> bool {
+        match resource {
+            Resource::RawWebSocket => self.options.raw_websocket,
+            Resource::Session { action: Action::Connect, .. } => self.options.websocket,
+            Resource::Iframe | Resource::Greeting | Resource::Info | Resource::Session { .. } => true,
         }
     }
 
-    /// The pages for everybody.
-    fn show(&self, place: Place<'_>, request: &Parts) -> Response {
-        match place {
-            _ if !reads(&request.method) => reply::wrong_method("GET"),
-            Place::Iframe => self.iframe.answer(&request.headers),
+    /// Responds with a page that every origin may read.
+    fn show(&self, resource: Resource<'_>, request: &Parts) -> Response {
+        match resource {
+            _ if !is_read(&request.method) => reply::wrong_method("GET"),
+            Resource::Iframe => self.iframe.respond(&request.headers),
             _ => page::greeting(),
         }
     }
 
-    async fn serve(self: &Arc<Self>, place: Place<'_>, request: Parts, body: Body) -> Response {
-        let methods = match place {
-            Place::Info => "GET,OPTIONS",
-            Place::Session { methods, .. } => methods,
+    async fn serve(self: &Arc<Self>, resource: Resource<'_>, request: Parts, body: Body) -> Response {
+        let methods = match resource {
+            Resource::Info => "GET,OPTIONS",
+            Resource::Session { methods, .. } => methods,
             _ => "GET",
         };
-        let tunnel = !matches!(place, Place::Info | Place::Session { verb: Verb::Send | Verb::Receive(_), .. });
-        let known = allows(methods, &request.method)
-            || tunnel && request.method == Method::CONNECT
-            || place == Place::Info && reads(&request.method);
-        if !tunnel && websocket::asked(&request) {
+        let is_websocket =
+            !matches!(resource, Resource::Info | Resource::Session { action: Action::Send | Action::Receive(_), .. });
+        let is_known = allows(methods, &request.method)
+            || is_websocket && request.method == Method::CONNECT
+            || resource == Resource::Info && is_read(&request.method);
+        if !is_websocket && upgrade::is_asked_for(&request) {
             return reply::empty(StatusCode::BAD_REQUEST);
         }
-        if !known {
+        if !is_known {
             return reply::wrong_method(methods);
         }
         if request.method == Method::OPTIONS {
@@ -116,25 +106,20 @@ impl Endpoint {
             origin::preflight(&request, methods, response.headers_mut());
             return response;
         }
-        match place {
-            Place::Info => page::info(&self.options),
-            Place::Session { id, verb: Verb::Connect, .. } => websocket::connect(self, request, Some(id)).await,
-            Place::Session { id, verb: Verb::Send, .. } => deliver::deliver(self, request, body, id).await,
-            Place::Session { id, verb: Verb::Receive(transport), .. } => {
-                // While a body is on its way, nobody would notice that its sender goes.
-                match deliver::read(&request.headers, body, self.options.unclaimed(), self.options.body_timeout).await {
+        match resource {
+            Resource::Info => page::info(&self.options),
+            Resource::Session { id, action: Action::Connect, .. } => upgrade::connect(self, request, Some(id)).await,
+            Resource::Session { id, action: Action::Send, .. } => send::send(self, request, body, id).await,
+            Resource::Session { id, action: Action::Receive(transport), .. } => {
+                // While a body is on its way, the server would not notice that its sender goes away.
+                let (limit, timeout) = (self.options.unclaimed_body_limit(), self.options.body_timeout);
+                match send::read(&request.headers, body, limit, timeout).await {
                     Ok(_) => receive::receive(self, request, id, transport).await,
                     Err(status) => reply::empty(status),
                 }
             }
-            _ if self.options.raw_websocket => websocket::connect(self, request, None).await,
+            _ if self.options.raw_websocket => upgrade::connect(self, request, None).await,
             _ => reply::plain(StatusCode::BAD_REQUEST, "Can \"Upgrade\" only to \"WebSocket\"."),
         }
-    }
-
-    /// Whether a request may touch a session: not if it comes from another user than the session's.
-    pub(super) async fn owns(&self, pipe: &Pipe, request: &Parts) -> bool {
-        let (Some(owner), Some(identify)) = (pipe.owner.get(), &self.options.identify) else { return true };
-        identify(request).await.is_none_or(|user| user == *owner)
     }
 }

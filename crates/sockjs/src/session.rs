@@ -1,188 +1,161 @@
 //! A session as the application has it, whatever its transport.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use axum::extract::ws::Utf8Bytes;
 use axum::http::request::Parts;
-use bytes::Bytes;
 use tokio::sync::mpsc;
 
-use super::Transport;
-use super::pipe::{Delivery, Pipe};
-use super::socket::Socket;
-use super::strings::{Half, Strings};
+use super::http_session::{Delivery, HttpSession};
+use super::message_array::{MessageArray, PendingSurrogate};
+use super::websocket::{Incoming, WebSocket};
+use super::{Closed, Message, Transport};
 
 /// How a session began.
 #[derive(Debug)]
 pub struct Opening {
-    /// How it reaches its client.
+    /// How the session reaches its client.
     pub transport: Transport,
-    /// The name that the client gave it, or a random one for a WebSocket without SockJS framing. It is a secret of the
-    /// client.
+    /// The id that the client gave to the session, or a random one for a WebSocket without SockJS framing. The id is a
+    /// secret of the client.
     pub id: String,
-    /// The request that began it: headers, URI with its query, and whatever layers and the listener added.
+    /// The request that began the session: headers, URI with its query, and the extensions of layers and listener.
     pub request: Parts,
 }
 
-/// What is said, in either direction.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Message {
-    Text(Utf8Bytes),
-    /// Only where there is no SockJS framing. Elsewhere it is sent as text, with U+FFFD for what is none.
-    Binary(Bytes),
-}
-
-impl Message {
-    /// A text of these bytes, or a binary message where they are no UTF-8.
-    pub fn text(bytes: Bytes) -> Self {
-        Utf8Bytes::try_from(bytes.clone()).map_or(Self::Binary(bytes), Self::Text)
-    }
-
-    /// The bytes, without copying.
-    pub fn into_bytes(self) -> Bytes {
-        match self {
-            Self::Text(text) => text.into(),
-            Self::Binary(bytes) => bytes,
-        }
-    }
-
-    /// The message as text, with U+FFFD for what is none.
-    pub(super) fn into_text(self) -> Utf8Bytes {
-        match self {
-            Self::Text(text) => text,
-            Self::Binary(bytes) => String::from_utf8_lossy(&bytes).into_owned().into(),
-        }
-    }
-}
-
-impl From<String> for Message {
-    fn from(text: String) -> Self {
-        Self::Text(text.into())
-    }
-}
-
-impl From<&str> for Message {
-    fn from(text: &str) -> Self {
-        Self::Text(text.into())
-    }
-}
-
-/// The session is over: nothing more can be sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Closed;
-
-/// One session. Dropping it ends it: with code 1000 over HTTP, without a word on a WebSocket.
+/// One session. Dropping it ends it: with code 1000 over HTTP, without a close frame on a WebSocket.
 pub struct Session {
-    link: Link,
-    strings: Option<Strings>,
-    half: Half,
+    carrier: Carrier,
+    /// The array of messages that is being read.
+    array: Option<MessageArray>,
+    surrogate: PendingSurrogate,
 }
 
-enum Link {
-    Socket(Box<Socket>),
-    Http { pipe: Arc<Pipe>, inbox: mpsc::UnboundedReceiver<Delivery> },
-}
-
-/// What came in at once.
-pub(super) enum Arrival {
-    /// As it came.
-    Message(Message),
-    /// Framed.
-    Strings(Strings),
+enum Carrier {
+    WebSocket(Box<WebSocket>),
+    Http { session: Arc<HttpSession>, inbox: mpsc::UnboundedReceiver<Delivery> },
 }
 
 impl Session {
-    pub(super) fn over_socket(socket: Socket) -> Self {
-        Self { link: Link::Socket(Box::new(socket)), strings: None, half: Half::default() }
+    pub(super) fn over_websocket(socket: WebSocket) -> Self {
+        Self::new(Carrier::WebSocket(Box::new(socket)))
     }
 
-    pub(super) fn over_http(pipe: Arc<Pipe>, inbox: mpsc::UnboundedReceiver<Delivery>) -> Self {
-        Self { link: Link::Http { pipe, inbox }, strings: None, half: Half::default() }
+    pub(super) fn over_http(session: Arc<HttpSession>, inbox: mpsc::UnboundedReceiver<Delivery>) -> Self {
+        Self::new(Carrier::Http { session, inbox })
     }
 
-    /// The next message, in the order in which the client sent them; `None` when the session is over. Nothing is lost
-    /// if it is cancelled. A client that sends faster than this is called waits.
+    fn new(carrier: Carrier) -> Self {
+        Self { carrier, array: None, surrogate: PendingSurrogate::default() }
+    }
+
+    /// The next message, in the order in which the client sent them; `None` once the session is over. Cancelling it
+    /// loses nothing. A client that sends faster than this is called has to wait.
     ///
-    /// A WebSocket beats, answers pings and notices its end only in here.
+    /// A WebSocket sends its heart-beats and pings, and notices its end, only while this is awaited.
     pub async fn receive(&mut self) -> Option<Message> {
         loop {
-            if let Some(text) = self.strings.as_mut().and_then(|strings| strings.next(&mut self.half)) {
+            if let Some(text) = self.array.as_mut().and_then(|array| array.next(&mut self.surrogate)) {
                 return Some(text.into());
             }
-            self.strings = None;
-            let arrival = match &mut self.link {
-                Link::Socket(socket) => socket.receive().await?,
-                // Its room is free again: of what waits to be read there is at most this and a room full.
-                Link::Http { inbox, .. } => inbox.recv().await.map(|(strings, _)| Arrival::Strings(strings))?,
-            };
-            match arrival {
-                Arrival::Message(message) => return Some(message),
-                Arrival::Strings(strings) => self.strings = Some(strings),
+            self.array = None;
+            match &mut self.carrier {
+                Carrier::WebSocket(socket) => match socket.receive().await? {
+                    Incoming::Message(message) => return Some(message),
+                    Incoming::Array(array) => self.array = Some(array),
+                },
+                Carrier::Http { inbox, .. } => {
+                    // Dropping the permit makes room for the next request: at most this array and a room full wait.
+                    let (array, _permit) = inbox.recv().await?;
+                    self.array = Some(array);
+                }
             }
         }
     }
 
-    /// Sends messages, in order. On a WebSocket they are all written and flushed once; over HTTP they wait for the
-    /// client's requests, and this waits while too much waits already. If it is cancelled, some may have been sent. A
-    /// message may have up to four megabytes on the wire.
+    /// Sends messages, in order. A WebSocket writes all of them and flushes once. Over HTTP they wait for the client's
+    /// requests, and the caller waits while more than [`Options::queue_limit`] bytes wait. If it is cancelled, some may
+    /// have been sent. A message may have up to four megabytes on the wire.
     ///
     /// # Errors
-    /// When the session is over, or ends because its client accepted nothing for [`Options::stall`].
+    /// When the session is over, or ends because its client accepted nothing for [`Options::stall_timeout`].
     ///
-    /// [`Options::stall`]: super::Options::stall
+    /// [`Options::queue_limit`]: super::Options::queue_limit
+    /// [`Options::stall_timeout`]: super::Options::stall_timeout
     pub async fn send(&mut self, messages: Vec<Message>) -> Result<(), Closed> {
-        match &mut self.link {
-            Link::Socket(socket) => socket.send(messages).await,
-            Link::Http { pipe, .. } => {
+        match &mut self.carrier {
+            Carrier::WebSocket(socket) => socket.send(messages).await,
+            Carrier::Http { session, .. } => {
                 for message in messages {
-                    pipe.send(&message.into_text()).await?;
+                    session.send(&message.into_text()).await?;
                 }
                 Ok(())
             }
         }
     }
 
-    /// Ends the session after what was sent before. A WebSocket gives its client up to five seconds to take leave.
+    /// Ends the session after what was sent before. A WebSocket gives its client up to five seconds to close as well.
     pub async fn close(mut self, code: u16, reason: &str) {
-        match &mut self.link {
-            Link::Socket(socket) => socket.close(code, reason).await,
-            Link::Http { pipe, .. } => pipe.end(code, reason),
+        match &mut self.carrier {
+            Carrier::WebSocket(socket) => socket.close(code, reason).await,
+            Carrier::Http { session, .. } => session.end(code, reason),
         }
     }
 
-    /// No more heart-beat frames: the application beats by itself. Pings of WebSockets go on.
-    pub fn stop_heartbeat(&self) {
-        match &self.link {
-            Link::Socket(socket) => socket.silence(),
-            Link::Http { pipe, .. } => pipe.silence(),
-        }
-    }
-
-    /// From now on the session is this user's: a request for it that comes from another user ([`Options::identify`]) is
-    /// answered with 404, one that names nobody is served. The first claim stays.
-    ///
-    /// [`Options::identify`]: super::Options::identify
-    pub fn claim(&self, user: i64) {
-        if let Link::Http { pipe, .. } = &self.link {
-            pipe.owner.get_or_init(|| user);
-        }
+    /// A handle to settings of the session which can be changed while it is received from.
+    pub fn control(&self) -> Control {
+        Control(match &self.carrier {
+            Carrier::WebSocket(socket) => Controlled::WebSocket(Arc::clone(socket.heartbeat_is_off())),
+            Carrier::Http { session, .. } => Controlled::Http(Arc::clone(session)),
+        })
     }
 
     /// How long output has waited without any of it being accepted by the client's side; zero when none waits. On a
     /// WebSocket output waits only within [`Session::send`].
     pub fn stalled(&self) -> Duration {
-        match &self.link {
-            Link::Socket(_) => Duration::ZERO,
-            Link::Http { pipe, .. } => pipe.stalled(),
+        match &self.carrier {
+            Carrier::WebSocket(_) => Duration::ZERO,
+            Carrier::Http { session, .. } => session.stalled(),
         }
     }
 }
 
-impl Drop for Link {
+impl Drop for Carrier {
     fn drop(&mut self) {
-        if let Self::Http { pipe, .. } = self {
-            pipe.end(1000, "Normal closure");
+        if let Self::Http { session, .. } = self {
+            session.end(1000, "Normal closure");
+        }
+    }
+}
+
+/// Changes settings of a session from elsewhere. It does not keep the session alive.
+#[derive(Clone)]
+pub struct Control(Controlled);
+
+#[derive(Clone)]
+enum Controlled {
+    WebSocket(Arc<AtomicBool>),
+    Http(Arc<HttpSession>),
+}
+
+impl Control {
+    /// Ends the heart-beat frames of SockJS: the application sends its own. Pings of WebSockets go on.
+    pub fn stop_heartbeat(&self) {
+        match &self.0 {
+            Controlled::WebSocket(is_off) => is_off.store(true, Ordering::Relaxed),
+            Controlled::Http(session) => session.stop_heartbeat(),
+        }
+    }
+
+    /// Makes a user the owner of the session. From then on a request for it that comes from another user
+    /// ([`Options::identify`]) is answered with 404; a request that names no user is served. The first claim stays. On a
+    /// WebSocket nobody else can reach, this does nothing.
+    ///
+    /// [`Options::identify`]: super::Options::identify
+    pub fn claim(&self, user: i64) {
+        if let Controlled::Http(session) = &self.0 {
+            session.claim(user);
         }
     }
 }

@@ -22,22 +22,22 @@ pub enum Transport {
     HtmlFile,
 }
 
-/// The last segment of a session's path.
+/// What a request asks of a session: the last segment of its path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Verb {
+pub(super) enum Action {
     Receive(Transport),
     Send,
     Connect,
 }
 
-/// Every last segment there is, with its methods; the first is the one that works.
-pub(super) const VERBS: [(&str, Verb, &str); 6] = [
-    ("websocket", Verb::Connect, "GET"),
-    ("xhr", Verb::Receive(Transport::Xhr), "POST,OPTIONS"),
-    ("xhr_send", Verb::Send, "POST,OPTIONS"),
-    ("xhr_streaming", Verb::Receive(Transport::XhrStreaming), "POST,OPTIONS"),
-    ("eventsource", Verb::Receive(Transport::EventSource), "GET"),
-    ("htmlfile", Verb::Receive(Transport::HtmlFile), "GET,OPTIONS"),
+/// Every last segment, its action and its methods; the first method is the one that acts.
+pub(super) const ACTIONS: [(&str, Action, &str); 6] = [
+    ("websocket", Action::Connect, "GET"),
+    ("xhr", Action::Receive(Transport::Xhr), "POST,OPTIONS"),
+    ("xhr_send", Action::Send, "POST,OPTIONS"),
+    ("xhr_streaming", Action::Receive(Transport::XhrStreaming), "POST,OPTIONS"),
+    ("eventsource", Action::Receive(Transport::EventSource), "GET"),
+    ("htmlfile", Action::Receive(Transport::HtmlFile), "GET,OPTIONS"),
 ];
 
 /// Whether a method stands in a list such as `GET,OPTIONS`.
@@ -46,8 +46,8 @@ pub(super) fn allows(list: &str, method: &Method) -> bool {
 }
 
 impl Transport {
-    /// Whether its response ends after one frame.
-    pub(super) fn polls(self) -> bool {
+    /// Whether a response ends after one frame.
+    pub(super) fn is_polling(self) -> bool {
         self == Self::Xhr
     }
 
@@ -59,7 +59,7 @@ impl Transport {
         }
     }
 
-    /// What stands before the first frame of a response.
+    /// What stands before the first frame of a response; `callback` names a function of the parent page.
     pub(super) fn prelude(self, callback: &str) -> String {
         match self {
             Self::XhrStreaming => "h".repeat(2048) + "\n",

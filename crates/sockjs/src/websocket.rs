@@ -1,117 +1,299 @@
-//! Requests that become WebSockets: of a SockJS session, or without any framing.
+//! The WebSocket of a session, with SockJS framing or without: it reads and writes, keeps the connection alive, stops
+//! floods and closes. Every await in it can be cancelled and begun anew.
 
+use std::io::ErrorKind;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-use axum::extract::FromRequestParts;
-use axum::extract::ws::WebSocketUpgrade;
-use axum::http::header::{CONNECTION, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE};
-use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
-use axum::response::{IntoResponse, Response};
+use axum::Error;
+use axum::extract::ws::{self, CloseFrame, Message as Frame, Utf8Bytes};
+use bytes::Bytes;
+use futures_util::{SinkExt, StreamExt};
+use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout, timeout_at};
+use tokio_tungstenite::tungstenite;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
 
-use super::route::Endpoint;
-use super::socket::Socket;
-use super::{Opening, Session, Transport, page, reply};
+use super::message_array::MessageArray;
+use super::{Closed, Message, Options, frame};
 
-const READ_BUFFER: usize = 4096;
-const WRITE_BUFFER: usize = 16 * 1024;
-/// Far more than one message and what stands before it: a message is only taken when the buffer is empty.
-const MOST_WRITE_BUFFER: usize = 4 * 1024 * 1024;
+/// How long a close frame may wait to be written, and how long the client may take to answer it.
+const LEAVE_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long the application's closing may take altogether, with what is to be written before it.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Pings and pongs that a client may send in each [`FLOOD_PERIOD`].
+const MAX_CONTROL_FRAMES: u32 = 100;
+const FLOOD_PERIOD: Duration = Duration::from_secs(10);
+/// The longest reason that fits into a close frame.
+const MAX_REASON_BYTES: usize = 123;
+/// A client that stays silent for so many heart-beats, in spite of pings, is gone.
+const SILENT_HEARTBEATS: u32 = 3;
 
-/// Whether the request wants to become a WebSocket.
-pub(super) fn asked(request: &Parts) -> bool {
-    request.method == Method::CONNECT || lists(&request.headers, UPGRADE, "websocket")
+pub(super) struct WebSocket {
+    socket: ws::WebSocket,
+    framed: bool,
+    deadlines: Deadlines,
+    heartbeat_is_off: Arc<AtomicBool>,
+    last_received: Instant,
+    last_ping: Instant,
+    last_sent: Instant,
+    /// When the current flood period began, and the pings and pongs that came in it.
+    control_frames: (Instant, u32),
+    /// Never runs out later than the next heart-beat. It is moved when it has run out, and not with every message.
+    timer: Pin<Box<Sleep>>,
+    stage: Stage,
 }
 
-/// Begins a session on a WebSocket; a session's name is not looked up, since every WebSocket is a session of its own.
-pub(super) async fn connect(endpoint: &Arc<Endpoint>, mut request: Parts, id: Option<&str>) -> Response {
-    if let Some(refusal) = refuse(&request) {
-        return refusal;
+/// What a WebSocket takes from the options of its endpoint.
+#[derive(Clone, Copy)]
+pub(super) struct Deadlines {
+    heartbeat: Duration,
+    stall_timeout: Option<Duration>,
+}
+
+impl From<&Options> for Deadlines {
+    fn from(options: &Options) -> Self {
+        Self { heartbeat: options.heartbeat, stall_timeout: options.stall_timeout }
     }
-    let upgrade = match WebSocketUpgrade::from_request_parts(&mut request, &()).await {
-        Ok(upgrade) => upgrade,
-        Err(rejection) => return rejection.into_response(),
-    };
-    let limit = endpoint.options.message_limit;
-    let mut upgrade = upgrade
-        .read_buffer_size(READ_BUFFER)
-        .write_buffer_size(WRITE_BUFFER)
-        .max_write_buffer_size(MOST_WRITE_BUFFER)
-        .max_message_size(limit)
-        .max_frame_size(limit);
-    let framed = id.is_some();
-    if !framed && let Some(protocol) = choose(&request.headers, &endpoint.options.protocols) {
-        upgrade.set_selected_protocol(protocol);
+}
+
+/// What a client has sent.
+pub(super) enum Incoming {
+    /// A message without SockJS framing.
+    Message(Message),
+    /// A frame of SockJS.
+    Array(MessageArray),
+}
+
+enum Stage {
+    Open,
+    /// A close frame has to be written before this moment.
+    Closing(CloseFrame, Instant),
+    /// Close frames are exchanged, until this moment at the latest.
+    Leaving(Instant),
+    Over,
+}
+
+impl Stage {
+    fn closing(code: u16, reason: impl Into<Utf8Bytes>) -> Self {
+        Self::Closing(CloseFrame { code, reason: reason.into() }, Instant::now() + LEAVE_TIMEOUT)
     }
-    let transport = if framed { Transport::WebSocket } else { Transport::RawWebSocket };
-    let id = id.map_or_else(|| page::random::<16>().iter().map(|byte| format!("{byte:02x}")).collect(), str::to_owned);
-    let opening = Opening { transport, id, request };
-    let endpoint = endpoint.clone();
-    upgrade.on_upgrade(move |socket| async move {
-        let mut socket = Socket::new(socket, framed, &endpoint.options);
-        if socket.open().await.is_ok() {
-            (endpoint.handler)(opening, Session::over_socket(socket)).await;
+
+    fn leaving() -> Self {
+        Self::Leaving(Instant::now() + LEAVE_TIMEOUT)
+    }
+}
+
+impl WebSocket {
+    pub(super) fn new(socket: ws::WebSocket, framed: bool, deadlines: Deadlines) -> Self {
+        let now = Instant::now();
+        Self {
+            socket,
+            framed,
+            deadlines,
+            heartbeat_is_off: Arc::new(AtomicBool::new(!framed)),
+            last_received: now,
+            last_ping: now,
+            last_sent: now,
+            control_frames: (now, 0),
+            timer: Box::pin(sleep(deadlines.heartbeat)),
+            stage: Stage::Open,
         }
-    })
-}
-
-/// What is wrong with a request that should become a WebSocket over HTTP/1.1.
-fn refuse(request: &Parts) -> Option<Response> {
-    if request.version > Version::HTTP_11 {
-        return None;
     }
-    if !lists(&request.headers, UPGRADE, "websocket") {
-        return Some(reply::plain(StatusCode::BAD_REQUEST, "Can \"Upgrade\" only to \"WebSocket\"."));
+
+    /// The switch that ends the heart-beat frames.
+    pub(super) fn heartbeat_is_off(&self) -> &Arc<AtomicBool> {
+        &self.heartbeat_is_off
     }
-    if !lists(&request.headers, CONNECTION, "upgrade") {
-        return Some(reply::plain(StatusCode::BAD_REQUEST, "\"Connection\" must be \"Upgrade\"."));
+
+    /// Tells a client of SockJS that the session is open.
+    pub(super) async fn open(&mut self) -> Result<(), Closed> {
+        if self.framed { self.write([Frame::Text(Utf8Bytes::from_static(frame::OPEN))]).await } else { Ok(()) }
     }
-    let version = request.headers.get(SEC_WEBSOCKET_VERSION)?;
-    (version != "13").then(|| {
-        let mut refusal = reply::empty(StatusCode::UPGRADE_REQUIRED);
-        refusal.headers_mut().insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
-        refusal
-    })
-}
 
-/// Whether a header, which is a list, holds a word.
-fn lists(headers: &HeaderMap, name: HeaderName, word: &str) -> bool {
-    words(headers, name).any(|one| one.eq_ignore_ascii_case(word))
-}
-
-fn words(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &str> {
-    headers
-        .get_all(name)
-        .into_iter()
-        .filter_map(|line| line.to_str().ok())
-        .flat_map(|line| line.split(','))
-        .map(str::trim)
-}
-
-/// The first sub-protocol of the client's list that is known, as the client wrote it.
-fn choose(headers: &HeaderMap, known: &[String]) -> Option<HeaderValue> {
-    words(headers, SEC_WEBSOCKET_PROTOCOL)
-        .find(|asked| known.iter().any(|one| one.eq_ignore_ascii_case(asked)))
-        .and_then(|chosen| HeaderValue::from_str(chosen).ok())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_first_known_protocol_of_the_client_is_chosen_as_it_wrote_it() {
-        let known = ["v10.stomp", "v11.stomp", "v12.stomp"].map(str::to_owned);
-        for (asked, chosen) in [
-            ("v12.stomp, v11.stomp", Some("v12.stomp")),
-            ("v10.stomp,v12.stomp", Some("v10.stomp")),
-            ("x,V11.STOMP", Some("V11.STOMP")),
-            ("x", None),
-        ] {
-            let mut headers = HeaderMap::new();
-            headers.insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(asked));
-            assert_eq!(choose(&headers, &known).as_ref().map(|one| one.to_str().unwrap()), chosen);
+    /// What the client sends next; `None` once the connection is over.
+    pub(super) async fn receive(&mut self) -> Option<Incoming> {
+        while let Stage::Open = self.stage {
+            let read = tokio::select! {
+                biased;
+                read = self.socket.next() => read,
+                () = self.timer.as_mut() => {
+                    if self.next_heartbeat() <= Instant::now() {
+                        self.send_heartbeat().await;
+                    }
+                    let next = self.next_heartbeat();
+                    self.timer.as_mut().reset(next);
+                    continue;
+                }
+            };
+            match read {
+                Some(Ok(frame)) => {
+                    self.last_received = Instant::now();
+                    if let Some(incoming) = self.on_frame(frame) {
+                        return Some(incoming);
+                    }
+                }
+                Some(Err(error)) => self.stage = after_error(error),
+                None => self.stage = Stage::Over,
+            }
         }
-        assert_eq!(choose(&HeaderMap::new(), &known), None);
+        self.leave().await;
+        None
+    }
+
+    pub(super) async fn send(&mut self, messages: Vec<Message>) -> Result<(), Closed> {
+        if !matches!(self.stage, Stage::Open) {
+            // A client that is being closed hears why before its connection is dropped.
+            self.leave().await;
+            return Err(Closed);
+        }
+        let framed = self.framed;
+        let frames = messages.into_iter().map(|message| match message {
+            message if framed => Frame::Text(frame::message(&message.into_text()).into()),
+            Message::Text(text) => Frame::Text(text),
+            Message::Binary(bytes) => Frame::Binary(bytes),
+        });
+        self.write(frames).await
+    }
+
+    pub(super) async fn close(&mut self, code: u16, reason: &str) {
+        let last = self.framed.then(|| Frame::Text(frame::close(code, reason).into()));
+        let farewell = async {
+            if matches!(self.stage, Stage::Open) && self.write(last).await.is_ok() {
+                let end = reason.floor_char_boundary(MAX_REASON_BYTES);
+                self.stage = Stage::closing(code, &reason[..end]);
+            }
+            self.leave().await;
+        };
+        // A client that reads nothing is not waited for.
+        let _ = timeout(CLOSE_TIMEOUT, farewell).await;
+        self.stage = Stage::Over;
+    }
+
+    fn on_frame(&mut self, frame: Frame) -> Option<Incoming> {
+        match frame {
+            Frame::Text(text) if !self.framed => return Some(Incoming::Message(Message::Text(text))),
+            Frame::Binary(bytes) if !self.framed => return Some(Incoming::Message(Message::Binary(bytes))),
+            Frame::Text(text) if text.is_empty() => (),
+            Frame::Text(text) => match MessageArray::new(text) {
+                Ok(array) => return Some(Incoming::Array(array)),
+                Err(_) => self.stage = Stage::closing(1007, "Broken JSON encoding"),
+            },
+            Frame::Binary(_) => self.stage = Stage::closing(1003, "Binary messages not supported"),
+            Frame::Ping(_) | Frame::Pong(_) => self.count_control_frame(),
+            Frame::Close(_) => self.stage = Stage::leaving(),
+        }
+        None
+    }
+
+    fn count_control_frame(&mut self) {
+        let (since, count) = &mut self.control_frames;
+        if since.elapsed() > FLOOD_PERIOD {
+            (*since, *count) = (Instant::now(), 0);
+        }
+        *count += 1;
+        if *count > MAX_CONTROL_FRAMES {
+            self.stage = Stage::closing(1008, "Too many control frames");
+        }
+    }
+
+    fn next_ping(&self) -> Instant {
+        self.last_received.max(self.last_ping) + self.deadlines.heartbeat
+    }
+
+    fn next_heartbeat(&self) -> Instant {
+        if self.heartbeat_is_off.load(Ordering::Relaxed) {
+            self.next_ping()
+        } else {
+            self.next_ping().min(self.last_sent + self.deadlines.heartbeat)
+        }
+    }
+
+    /// Shows the client that the connection lives, and asks the client for a sign of life.
+    async fn send_heartbeat(&mut self) {
+        let now = Instant::now();
+        if now >= self.last_received + self.deadlines.heartbeat * SILENT_HEARTBEATS {
+            self.stage = Stage::Over;
+            return;
+        }
+        let ping_is_due = now >= self.next_ping();
+        let last_sent = self.last_sent;
+        let frame_is_due =
+            !self.heartbeat_is_off.load(Ordering::Relaxed) && now >= last_sent + self.deadlines.heartbeat;
+        let heartbeat = frame_is_due.then_some(Frame::Text(Utf8Bytes::from_static(frame::HEARTBEAT)));
+        let ping = ping_is_due.then_some(Frame::Ping(Bytes::new()));
+        if self.write(heartbeat.into_iter().chain(ping)).await.is_ok() && ping_is_due {
+            self.last_ping = now;
+        }
+        if !frame_is_due {
+            // The client's script sees no pings: its heart-beat is still due.
+            self.last_sent = last_sent;
+        }
+    }
+
+    /// Writes all frames and flushes once. Each frame that is accepted is progress, so only a client that accepts
+    /// nothing at all is given up.
+    async fn write(&mut self, frames: impl IntoIterator<Item = Frame>) -> Result<(), Closed> {
+        let stall_timeout = self.deadlines.stall_timeout;
+        let written = async {
+            for frame in frames {
+                within(stall_timeout, self.socket.feed(frame)).await?;
+            }
+            within(stall_timeout, self.socket.flush()).await
+        };
+        let written = written.await;
+        match written {
+            Ok(()) => self.last_sent = Instant::now(),
+            Err(Closed) => self.stage = Stage::Over,
+        }
+        written
+    }
+
+    /// Sends the close frame that is due, and reads until the client has closed as well: the peer of a connection that
+    /// is dropped with something unread may lose the close frame.
+    async fn leave(&mut self) {
+        if let Stage::Closing(frame, until) = &self.stage {
+            let written = timeout_at(*until, self.socket.feed(Frame::Close(Some(frame.clone())))).await;
+            self.stage = if let Ok(Ok(())) = written { Stage::leaving() } else { Stage::Over };
+        }
+        if let Stage::Leaving(until) = self.stage {
+            let farewell = async {
+                if self.socket.flush().await.is_err() {
+                    return;
+                }
+                while let Some(read) = self.socket.next().await {
+                    if read.is_err_and(|error| matches!(after_error(error), Stage::Closing(..))) {
+                        // What the client sends cannot be read any more, but the client may still read.
+                        sleep_until(until).await;
+                    }
+                }
+            };
+            let _ = timeout_at(until, farewell).await;
+        }
+        self.stage = Stage::Over;
+    }
+}
+
+/// Runs a step of writing to its end, unless it takes longer than is allowed.
+async fn within(limit: Option<Duration>, step: impl Future<Output = Result<(), Error>>) -> Result<(), Closed> {
+    match limit {
+        Some(limit) => timeout(limit, step).await.map_err(|_| Closed)?.map_err(|_| Closed),
+        None => step.await.map_err(|_| Closed),
+    }
+}
+
+/// Where an error of reading leads.
+fn after_error(error: Error) -> Stage {
+    match error.into_inner().downcast_ref() {
+        Some(tungstenite::Error::Capacity(_)) => Stage::closing(1009, "The message is too large"),
+        // A listener that counts bytes says so when a client has sent too many.
+        Some(tungstenite::Error::Io(cause)) if cause.kind() == ErrorKind::FileTooLarge => {
+            Stage::closing(1009, "The message is too large")
+        }
+        Some(tungstenite::Error::Utf8(_)) => Stage::closing(1007, "The text is not UTF-8"),
+        Some(tungstenite::Error::Protocol(ProtocolError::ResetWithoutClosingHandshake)) => Stage::Over,
+        Some(tungstenite::Error::Protocol(_)) => Stage::closing(1002, "The frame is malformed"),
+        _ => Stage::Over,
     }
 }

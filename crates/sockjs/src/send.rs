@@ -1,4 +1,4 @@
-//! The request that sends: an array of messages for a session.
+//! The request that sends: its body is an array of messages for a session.
 
 use std::error::Error as _;
 use std::sync::Arc;
@@ -13,19 +13,19 @@ use axum::response::Response;
 use http_body_util::LengthLimitError;
 use tokio::time::timeout;
 
-use super::route::Endpoint;
-use super::strings::Strings;
+use super::endpoint::Endpoint;
+use super::message_array::MessageArray;
 use super::{cookie, reply};
 
-/// Hands the messages in the body to the session, waiting until it has room for them. Whatever the body is called, it is
-/// read as JSON: browsers may only send other names without asking first.
-pub(super) async fn deliver(endpoint: &Arc<Endpoint>, request: Parts, body: Body, id: &str) -> Response {
-    let Some(pipe) = endpoint.pipes.get(id) else { return reply::not_found() };
-    if !endpoint.owns(&pipe, &request).await {
+/// Hands the messages of a body to the session, once the session has room for them. The body is read as JSON whatever
+/// type it has: to send JSON under its own type, a browser would have to ask first.
+pub(super) async fn send(endpoint: &Arc<Endpoint>, request: Parts, body: Body, id: &str) -> Response {
+    let Some(session) = endpoint.sessions.get(id) else { return reply::not_found() };
+    if !endpoint.owns(&session, &request).await {
         return reply::not_found();
     }
     let options = &endpoint.options;
-    let limit = if pipe.owner.get().is_some() { options.message_limit } else { options.unclaimed() };
+    let limit = if session.owner().is_some() { options.message_limit } else { options.unclaimed_body_limit() };
     let body = match read(&request.headers, body, limit, options.body_timeout).await {
         Ok(body) => body,
         Err(status) => return reply::empty(status),
@@ -34,10 +34,10 @@ pub(super) async fn deliver(endpoint: &Arc<Endpoint>, request: Parts, body: Body
         return reply::plain(StatusCode::INTERNAL_SERVER_ERROR, "Payload expected.\n");
     }
     let bytes = body.len();
-    let Some(strings) = Utf8Bytes::try_from(body).ok().and_then(|text| Strings::new(text).ok()) else {
+    let Some(messages) = Utf8Bytes::try_from(body).ok().and_then(|text| MessageArray::new(text).ok()) else {
         return reply::plain(StatusCode::INTERNAL_SERVER_ERROR, "Broken JSON encoding.\n");
     };
-    if pipe.deliver(strings, bytes).await.is_err() {
+    if session.deliver(messages, bytes).await.is_err() {
         return reply::not_found();
     }
     // A status without a body has a type all the same, since some browsers take it for XML otherwise.
@@ -49,7 +49,7 @@ pub(super) async fn deliver(endpoint: &Arc<Endpoint>, request: Parts, body: Body
     response
 }
 
-/// The whole body, if it is neither too long nor too slow nor compressed.
+/// The whole body, or the status for one that is compressed, larger than `limit` bytes or slower than `body_timeout`.
 pub(super) async fn read(
     headers: &HeaderMap,
     body: Body,

@@ -1,107 +1,109 @@
-//! The array of strings that a client sends, read without loss: a client may cut its text between the two halves of a
-//! character, which JSON can say and UTF-8 cannot. Apart from that it is strict JSON.
+//! The array of messages that a client sends, as strict JSON. It is read without loss: a client may cut its text between
+//! the two surrogates of a character, which JSON can express and UTF-8 cannot.
 
 use axum::extract::ws::Utf8Bytes;
 
 /// The text is no JSON array of strings and numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Broken;
+pub(super) struct InvalidArray;
 
-/// The strings of one array. The array is kept as it came and read one string at a time, so that a quarter of a
+/// The messages of one array. The text is kept as it came and read one message at a time, so that a quarter of a
 /// megabyte of empty strings takes no more memory than it has bytes.
 #[derive(Debug, Clone)]
-pub(super) struct Strings {
+pub(super) struct MessageArray {
     text: Utf8Bytes,
     at: usize,
 }
 
-impl Strings {
-    /// Looks at the whole array first, so that nothing of a broken one is delivered.
-    pub(super) fn new(text: Utf8Bytes) -> Result<Self, Broken> {
-        let mut scan = Scan { text: text.as_str(), at: 0 };
-        scan.blank();
-        scan.expect(b'[')?;
-        scan.blank();
-        let first = scan.at;
-        if scan.peek() == Some(b']') {
-            scan.at += 1;
+impl MessageArray {
+    /// Checks the whole array, so that no message of an invalid one is delivered.
+    pub(super) fn new(text: Utf8Bytes) -> Result<Self, InvalidArray> {
+        let mut scanner = Scanner { text: text.as_str(), at: 0 };
+        scanner.skip_blanks();
+        scanner.expect(b'[')?;
+        scanner.skip_blanks();
+        let first = scanner.at;
+        if scanner.peek() == Some(b']') {
+            scanner.at += 1;
         } else {
             loop {
-                scan.element(&mut |_| ())?;
-                scan.blank();
-                match scan.next() {
-                    Some(b',') => scan.blank(),
+                scanner.element(&mut |_| ())?;
+                scanner.skip_blanks();
+                match scanner.next() {
+                    Some(b',') => scanner.skip_blanks(),
                     Some(b']') => break,
-                    _ => return Err(Broken),
+                    _ => return Err(InvalidArray),
                 }
             }
         }
-        scan.blank();
-        if scan.at < scan.text.len() { Err(Broken) } else { Ok(Self { text, at: first }) }
+        scanner.skip_blanks();
+        if scanner.at < scanner.text.len() { Err(InvalidArray) } else { Ok(Self { text, at: first }) }
     }
 
-    /// The next string, or `None` after the last. Half a character at its end is kept in `half`.
-    pub(super) fn next(&mut self, half: &mut Half) -> Option<String> {
-        let mut scan = Scan { text: self.text.as_str(), at: self.at };
-        if scan.peek() == Some(b']') {
+    /// The next message, or `None` after the last. A high surrogate at its end is kept in `pending`.
+    pub(super) fn next(&mut self, pending: &mut PendingSurrogate) -> Option<String> {
+        let mut scanner = Scanner { text: self.text.as_str(), at: self.at };
+        if scanner.peek() == Some(b']') {
             return None;
         }
         let mut out = String::new();
-        scan.element(&mut |piece| match piece {
-            Piece::Text(text) => half.text(text, &mut out),
-            Piece::Unit(unit) => half.unit(unit, &mut out),
-        })
-        .ok()?;
-        scan.blank();
-        if scan.peek() == Some(b',') {
-            scan.at += 1;
-            scan.blank();
+        scanner
+            .element(&mut |piece| match piece {
+                Piece::Text(text) => pending.push_text(text, &mut out),
+                Piece::Unit(unit) => pending.push_unit(unit, &mut out),
+            })
+            .ok()?;
+        scanner.skip_blanks();
+        if scanner.peek() == Some(b',') {
+            scanner.at += 1;
+            scanner.skip_blanks();
         }
-        self.at = scan.at;
+        self.at = scanner.at;
         Some(out)
     }
 }
 
-/// The first half of a character (a high surrogate) at the end of a session's last message, if there is one. It is
-/// joined with the second half at the start of the next; a half that stays alone becomes U+FFFD.
+/// The high surrogate at the end of a session's last message, if there is one. It is joined with the low surrogate at
+/// the start of the next message; a surrogate that stays alone becomes U+FFFD.
 #[derive(Debug, Default)]
-pub(super) struct Half(Option<u16>);
+pub(super) struct PendingSurrogate(Option<u16>);
 
-impl Half {
-    fn text(&mut self, text: &str, out: &mut String) {
+impl PendingSurrogate {
+    fn push_text(&mut self, text: &str, out: &mut String) {
         if self.0.take().is_some() {
             out.push(char::REPLACEMENT_CHARACTER);
         }
         out.push_str(text);
     }
 
-    fn unit(&mut self, unit: u16, out: &mut String) {
+    fn push_unit(&mut self, unit: u16, out: &mut String) {
         let joined = self.0.and_then(|high| char::decode_utf16([high, unit]).next()?.ok());
         if let Some(joined) = joined {
             self.0 = None;
             out.push(joined);
         } else if matches!(unit, 0xd800..0xdc00) {
-            self.text("", out);
+            self.push_text("", out);
             self.0 = Some(unit);
         } else {
             let whole = char::from_u32(u32::from(unit)).unwrap_or(char::REPLACEMENT_CHARACTER);
-            self.text(whole.encode_utf8(&mut [0; 4]), out);
+            self.push_text(whole.encode_utf8(&mut [0; 4]), out);
         }
     }
 }
 
+/// A part of a JSON string: plain text, or the UTF-16 code unit of an escape.
 enum Piece<'t> {
     Text(&'t str),
     Unit(u16),
 }
 
-/// A place in a text, moving on.
-struct Scan<'t> {
+/// Reads JSON from a position in a text onwards.
+struct Scanner<'t> {
     text: &'t str,
     at: usize,
 }
 
-impl<'t> Scan<'t> {
+impl<'t> Scanner<'t> {
     fn peek(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
     }
@@ -112,26 +114,26 @@ impl<'t> Scan<'t> {
         Some(byte)
     }
 
-    fn expect(&mut self, byte: u8) -> Result<(), Broken> {
-        if self.next() == Some(byte) { Ok(()) } else { Err(Broken) }
+    fn expect(&mut self, byte: u8) -> Result<(), InvalidArray> {
+        if self.next() == Some(byte) { Ok(()) } else { Err(InvalidArray) }
     }
 
-    fn blank(&mut self) {
+    fn skip_blanks(&mut self) {
         while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
             self.at += 1;
         }
     }
 
     /// A string, or a number, which counts as the string of its digits.
-    fn element(&mut self, sink: &mut dyn FnMut(Piece<'t>)) -> Result<(), Broken> {
+    fn element(&mut self, sink: &mut dyn FnMut(Piece<'t>)) -> Result<(), InvalidArray> {
         match self.peek() {
             Some(b'"') => self.string(sink),
             Some(b'-' | b'0'..=b'9') => self.number(sink),
-            _ => Err(Broken),
+            _ => Err(InvalidArray),
         }
     }
 
-    fn string(&mut self, sink: &mut dyn FnMut(Piece<'t>)) -> Result<(), Broken> {
+    fn string(&mut self, sink: &mut dyn FnMut(Piece<'t>)) -> Result<(), InvalidArray> {
         self.expect(b'"')?;
         loop {
             let start = self.at;
@@ -144,13 +146,13 @@ impl<'t> Scan<'t> {
             match self.next() {
                 Some(b'"') => return Ok(()),
                 Some(b'\\') => sink(self.escape()?),
-                _ => return Err(Broken),
+                _ => return Err(InvalidArray),
             }
         }
     }
 
-    fn escape(&mut self) -> Result<Piece<'t>, Broken> {
-        Ok(Piece::Text(match self.next().ok_or(Broken)? {
+    fn escape(&mut self) -> Result<Piece<'t>, InvalidArray> {
+        Ok(Piece::Text(match self.next().ok_or(InvalidArray)? {
             b'"' => "\"",
             b'\\' => "\\",
             b'/' => "/",
@@ -160,18 +162,18 @@ impl<'t> Scan<'t> {
             b'r' => "\r",
             b't' => "\t",
             b'u' => return self.unit().map(Piece::Unit),
-            _ => return Err(Broken),
+            _ => return Err(InvalidArray),
         }))
     }
 
-    fn unit(&mut self) -> Result<u16, Broken> {
+    fn unit(&mut self) -> Result<u16, InvalidArray> {
         (0..4).try_fold(0, |unit, _| {
-            let digit = self.next().and_then(|byte| char::from(byte).to_digit(16)).ok_or(Broken)?;
-            Ok(unit << 4 | u16::try_from(digit).map_err(|_| Broken)?)
+            let digit = self.next().and_then(|byte| char::from(byte).to_digit(16)).ok_or(InvalidArray)?;
+            Ok(unit << 4 | u16::try_from(digit).map_err(|_| InvalidArray)?)
         })
     }
 
-    fn number(&mut self, sink: &mut dyn FnMut(Piece<'t>)) -> Result<(), Broken> {
+    fn number(&mut self, sink: &mut dyn FnMut(Piece<'t>)) -> Result<(), InvalidArray> {
         let start = self.at;
         self.skip(b"-");
         if !self.skip(b"0") {
@@ -194,10 +196,10 @@ impl<'t> Scan<'t> {
         found
     }
 
-    fn digits(&mut self) -> Result<(), Broken> {
+    fn digits(&mut self) -> Result<(), InvalidArray> {
         let start = self.at;
         while self.skip(b"0123456789") {}
-        if self.at > start { Ok(()) } else { Err(Broken) }
+        if self.at > start { Ok(()) } else { Err(InvalidArray) }
     }
 }
 
@@ -206,13 +208,13 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn read_with(text: &str, half: &mut Half) -> Result<Vec<String>, Broken> {
-        let mut strings = Strings::new(text.to_owned().into())?;
-        Ok(std::iter::from_fn(|| strings.next(half)).collect())
+    fn read_with(text: &str, pending: &mut PendingSurrogate) -> Result<Vec<String>, InvalidArray> {
+        let mut array = MessageArray::new(text.to_owned().into())?;
+        Ok(std::iter::from_fn(|| array.next(pending)).collect())
     }
 
-    fn read(text: &str) -> Result<Vec<String>, Broken> {
-        read_with(text, &mut Half::default())
+    fn read(text: &str) -> Result<Vec<String>, InvalidArray> {
+        read_with(text, &mut PendingSurrogate::default())
     }
 
     #[test]
@@ -265,15 +267,15 @@ mod tests {
             "[\"a\\\"]",
             "\u{feff}[]",
         ] {
-            assert_eq!(read(text), Err(Broken), "{text:?}");
+            assert_eq!(read(text), Err(InvalidArray), "{text:?}");
         }
     }
 
     #[test]
     fn halves_of_a_character_are_joined_across_messages() {
-        let mut half = Half::default();
-        assert_eq!(read_with(r#"["a\ud83d"]"#, &mut half).unwrap(), ["a"]);
-        assert_eq!(read_with(r#"["\udc4db","\ud83d","","\udc4d"]"#, &mut half).unwrap(), ["👍b", "", "", "👍"]);
+        let mut pending = PendingSurrogate::default();
+        assert_eq!(read_with(r#"["a\ud83d"]"#, &mut pending).unwrap(), ["a"]);
+        assert_eq!(read_with(r#"["\udc4db","\ud83d","","\udc4d"]"#, &mut pending).unwrap(), ["👍b", "", "", "👍"]);
     }
 
     #[test]
@@ -311,11 +313,11 @@ mod tests {
         fn text_cut_anywhere_comes_out_whole(text in any::<String>(), cut in any::<prop::sample::Index>()) {
             let units: Vec<u16> = text.encode_utf16().collect();
             let cut = cut.index(units.len() + 1);
-            let mut half = Half::default();
+            let mut pending = PendingSurrogate::default();
             let mut whole = String::new();
             for part in [&units[..cut], &units[cut..]] {
                 let escaped: String = part.iter().map(|unit| format!("\\u{unit:04X}")).collect();
-                whole += &read_with(&format!("[\"{escaped}\"]"), &mut half).unwrap().concat();
+                whole += &read_with(&format!("[\"{escaped}\"]"), &mut pending).unwrap().concat();
             }
             prop_assert_eq!(whole, text);
         }

@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 use tower::ServiceExt;
 
-use super::super::{Closed, Message, Opening, Options, Origins, Session, router};
+use sockjs::{Closed, Message, Opening, Options, Origins, Session, router};
 
 const PATH: &str = "/chat/0/session";
 
@@ -89,7 +89,7 @@ async fn a_silent_poll_gets_heartbeats_until_they_are_stopped() {
         async move { poll(&service).await }
     });
     sleep(Duration::from_secs(1)).await;
-    session.stop_heartbeat();
+    session.control().stop_heartbeat();
     sleep(Duration::from_secs(3600)).await;
     assert!(!waiting.is_finished());
     session.close(1000, "").await;
@@ -134,8 +134,8 @@ async fn a_claimed_session_is_not_found_by_others() {
     let session = begin(&service, &mut sessions).await;
     let path = format!("{PATH}/xhr_send?user=2");
     assert_eq!(ask(&service, "POST", &path, r#"["a"]"#).await.status(), StatusCode::NO_CONTENT);
-    session.claim(1);
-    session.claim(2);
+    session.control().claim(1);
+    session.control().claim(2);
     assert_eq!(ask(&service, "POST", &path, r#"["a"]"#).await.status(), StatusCode::NOT_FOUND);
     assert_eq!(ask(&service, "POST", &format!("{PATH}/xhr?user=2"), "").await.status(), StatusCode::NOT_FOUND);
     assert_eq!(deliver(&service, r#"["a"]"#).await, StatusCode::NO_CONTENT);
