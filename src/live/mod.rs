@@ -1,11 +1,13 @@
 //! Who is listening: the hub keeps connections and routes what happened to them, each connection has a bounded feed
 //! and turns to the log when it falls behind. Nothing here knows what a connection speaks.
 
+mod backlog;
 mod dispatch;
 mod feed;
 mod hub;
 mod listener;
 
+pub use backlog::Backlog;
 pub use dispatch::dispatch;
 pub use hub::Hub;
 pub use listener::Listener;

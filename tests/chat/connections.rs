@@ -3,13 +3,15 @@
 
 use std::net::SocketAddr;
 
+use futures_util::{SinkExt, StreamExt};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::Message;
 
 use crate::server::Server;
 use crate::sockets::{GraphqlSocket, QUIET, SOON, until};
-use crate::stomp_client::{Carrier, StompClient, new_session};
+use crate::stomp_client::{Carrier, StompClient, new_session, shake};
 
 /// Says all of it before it listens, as simple clients do; what the server answered to the end of the connection.
 async fn say_all(address: SocketAddr, head: &str, body: &[u8]) -> String {
@@ -73,6 +75,65 @@ async fn whoever_says_too_much_over_a_socket_hears_why_it_is_closed() {
         let mut socket = alice.socket().await;
         socket.say(json!({ "type": "ping", "payload": { "padding": padding } })).await;
         assert_eq!(socket.closed().await.0, 1009);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_of_pings_ends_every_websocket_alike() {
+    let server = Server::start().await;
+    let framed = format!("{}/websocket", new_session());
+    for (path, protocol) in
+        [("/graphql", "graphql-transport-ws"), ("/ws/chat/websocket", "v12.stomp"), (framed.as_str(), "v12.stomp")]
+    {
+        let (mut socket, _) =
+            shake(server.address, path, &[("sec-websocket-protocol", protocol)], None).await.expect("it is taken");
+        for _ in 0..200 {
+            // The server may have had enough already.
+            socket.feed(Message::Ping(Default::default())).await.ok();
+        }
+        socket.flush().await.ok();
+        let closed = async {
+            loop {
+                match socket.next().await {
+                    Some(Ok(Message::Close(Some(close)))) => return (u16::from(close.code), close.reason.to_string()),
+                    Some(Ok(Message::Pong(_) | Message::Text(_))) => {}
+                    other => panic!("a close frame was expected, not {other:?}"),
+                }
+            }
+        };
+        let closed = tokio::time::timeout(SOON, closed).await.expect("an end");
+        assert_eq!(closed, (1008, "Too many control frames".to_owned()), "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_websocket_cannot_read_closes_every_one_with_the_same_words() {
+    let server = Server::start().await;
+    let framed = format!("{}/websocket", new_session());
+    for (path, protocol) in
+        [("/graphql", "graphql-transport-ws"), ("/ws/chat/websocket", "v12.stomp"), (framed.as_str(), "v12.stomp")]
+    {
+        // Masked by nothing: text that is no UTF-8, a reserved opcode, and more than 256 KiB.
+        for (frame, expected) in [
+            (&b"\x81\x82\0\0\0\0\xff\xfe"[..], (1007, "The text is not UTF-8")),
+            (&b"\x83\x80\0\0\0\0"[..], (1002, "The frame is malformed")),
+            (&b"\x81\xff\0\0\0\0\0\x10\0\0\0\0\0\0"[..], (1009, "The message is too large")),
+        ] {
+            let (mut socket, _) =
+                shake(server.address, path, &[("sec-websocket-protocol", protocol)], None).await.expect("it is taken");
+            socket.get_mut().write_all(frame).await.expect("it is taken");
+            let closed = async {
+                loop {
+                    match socket.next().await {
+                        Some(Ok(Message::Close(Some(close)))) => return close,
+                        Some(Ok(Message::Text(_))) => {}
+                        other => panic!("a close frame was expected, not {other:?}"),
+                    }
+                }
+            };
+            let closed = tokio::time::timeout(SOON, closed).await.expect("an end");
+            assert_eq!((u16::from(closed.code), closed.reason.as_str()), expected, "{path}");
+        }
     }
 }
 

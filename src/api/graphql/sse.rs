@@ -1,7 +1,7 @@
-//! Subscriptions as events over HTTP: the distinct-connections mode of GraphQL over SSE. One response is one
-//! subscription; a query or mutation asked for this way is answered once.
+//! Operations as events over HTTP: the distinct-connections mode of GraphQL over SSE. One response is one subscription,
+//! run by [`crate::connection`]; a query or mutation that is asked for in this way is answered once.
 
-use std::collections::VecDeque;
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use bytes::{Bytes, BytesMut};
 use tokio::sync::mpsc;
-use tokio::time::{interval, sleep, sleep_until};
+use tokio::time::Instant;
 use tokio_stream::wrappers::ReceiverStream;
 use tracing::Instrument;
 
@@ -19,25 +19,21 @@ use super::budget::Budget;
 use super::door::Door;
 use super::error;
 use super::operation::CheckedOperation;
-use super::subscription::{Delivery, Subscription};
+use super::subscription::Subscription;
 use crate::chat::Cx;
-use crate::chat::event::Event;
-use crate::connection::PAUSE;
-use crate::error::Result;
-use crate::live::{Interest, Listener};
+use crate::connection::{self, Gone, Goodbye, Message, Protocol, Turn, Wire, is_enough};
+use crate::live::{Backlog, Interest, Listener};
 
 /// Chunks between the subscription and the socket: the next one is made when this one was taken.
-const CHUNKS: usize = 1;
-/// A comment that keeps proxies from closing a silent response.
-const KEEP_ALIVE: Duration = Duration::from_secs(12);
-/// How long a reader may take nothing (contract §8.8).
-const STALLED: Duration = Duration::from_secs(60);
+const MAX_WAITING_CHUNKS: usize = 1;
+/// How often a comment keeps proxies from closing a silent response.
+const COMMENT_INTERVAL: Duration = Duration::from_secs(12);
 
+const COMMENT: &[u8] = b":\n\n";
 const COMPLETE: &[u8] = b"event: complete\ndata:\n\n";
 
-/// Answers with a stream of events. The subscription has started when the headers are sent.
+/// Responds with a stream of events. The subscription has started when the headers are sent.
 pub(super) async fn stream(door: &Arc<Door>, cx: Cx, checked: CheckedOperation) -> Response {
-    let (chunks, body) = mpsc::channel::<std::result::Result<Bytes, std::convert::Infallible>>(CHUNKS);
     if checked.kind != OperationType::Subscription {
         return events(Body::from(once(&door.execute(&cx, &checked, &Budget::default()).await)));
     }
@@ -48,77 +44,115 @@ pub(super) async fn stream(door: &Arc<Door>, cx: Cx, checked: CheckedOperation) 
     match Subscription::start(door, &cx, checked, &listener, Interest::NOTHING).await {
         Err(refused) => events(Body::from(once(&refused))),
         Ok(subscription) => {
+            let mut backlog = Backlog::default();
             if let Some(after) = subscription.resumed {
-                listener.rewind(after, &mut VecDeque::new());
+                listener.rewind(after, &mut backlog.events);
             }
-            tokio::spawn(run(Arc::clone(door), cx, subscription, listener, chunks).in_current_span());
+            let (chunks, body) = mpsc::channel(MAX_WAITING_CHUNKS);
+            let stopping = door.app.stopping.clone();
+            let next_comment = Instant::now();
+            let stream = EventStream { door: Arc::clone(door), cx, subscription, listener, backlog, next_comment };
+            tokio::spawn(connection::run(Chunks(chunks), stream, stopping).in_current_span());
             events(Body::from_stream(ReceiverStream::new(body)))
         }
     }
 }
 
-type Chunks = mpsc::Sender<std::result::Result<Bytes, std::convert::Infallible>>;
+/// The body of a response as a wire: it ends when the client goes away, and carries nothing from the client.
+struct Chunks(mpsc::Sender<Result<Bytes, Infallible>>);
 
-async fn run(door: Arc<Door>, cx: Cx, mut subscription: Subscription, mut listener: Listener, chunks: Chunks) {
-    let expiry = cx.viewer.deadline();
-    let mut beat = interval(KEEP_ALIVE);
-    // News that were taken and are not told yet; each is written by itself, when the one before was taken.
-    let mut waiting = VecDeque::new();
-    loop {
-        let mut chunk = BytesMut::new();
-        let mut over = false;
-        tokio::select! {
-            biased;
-            () = chunks.closed() => return,
-            () = sleep_until(expiry) => over = true,
-            () = door.app.stopping.cancelled() => over = true,
-            heard = next(&mut waiting, &mut listener) => match hear(&door, &cx, &mut subscription, heard).await {
+impl Wire for Chunks {
+    async fn receive(&mut self) -> Option<Message> {
+        self.0.closed().await;
+        None
+    }
+
+    async fn send(&mut self, messages: Vec<Message>) -> Result<(), Gone> {
+        for message in messages {
+            self.0.send(Ok(message.into_bytes())).await.map_err(|_| Gone)?;
+        }
+        Ok(())
+    }
+
+    async fn close(self, _: Goodbye) {}
+}
+
+/// One subscription, told as events of HTTP.
+struct EventStream {
+    door: Arc<Door>,
+    cx: Cx,
+    subscription: Subscription,
+    listener: Listener,
+    backlog: Backlog,
+    next_comment: Instant,
+}
+
+impl Protocol for EventStream {
+    async fn on_message(&mut self, _: Message, _: &mut Vec<Message>) -> Turn {
+        Turn::Go
+    }
+
+    async fn wait_for_events(&mut self) {
+        self.backlog.wait(&mut self.listener).await;
+    }
+
+    async fn on_events(&mut self, out: &mut Vec<Message>) -> Turn {
+        while !is_enough(out)
+            && let Some(event) = self.backlog.events.pop_front()
+        {
+            match self.subscription.on_event(&self.door, &self.cx, &event).await {
                 Ok(delivery) => {
-                    delivery.response.iter().for_each(|payload| put(&mut chunk, payload));
+                    out.extend(delivery.response.map(|payload| next(&payload)));
                     if let Some(refused) = delivery.end {
-                        put(&mut chunk, &error::bytes(&error::response(&refused)).unwrap_or_default());
-                        over = true;
+                        out.push(next(&error::bytes(&error::response(&refused)).unwrap_or_default()));
+                        return complete(out);
                     }
                 }
-                Err(untold) => {
-                    untold.into_iter().for_each(|event| waiting.push_front(event));
-                    sleep(PAUSE).await;
+                Err(_) if event.position.is_some() => {
+                    self.backlog.retry(event);
+                    break;
                 }
-            },
-            _ = beat.tick() => chunk.extend_from_slice(b":\n\n"),
+                Err(error) => tracing::debug!(%error, "a signal was not told"),
+            }
         }
-        if over {
-            chunk.extend_from_slice(COMPLETE);
+        Turn::Go
+    }
+
+    fn deadline(&self) -> Instant {
+        self.next_comment.min(self.expires())
+    }
+
+    fn expires(&self) -> Instant {
+        self.cx.viewer.deadline()
+    }
+
+    async fn on_deadline(&mut self, out: &mut Vec<Message>) -> Turn {
+        let now = Instant::now();
+        if self.expires() <= now {
+            return complete(out);
         }
-        if chunk.is_empty() {
-            continue;
-        }
-        let sent = tokio::time::timeout(STALLED, chunks.send(Ok(chunk.freeze()))).await;
-        if over || !matches!(sent, Ok(Ok(()))) {
-            return;
-        }
+        self.next_comment = now + COMMENT_INTERVAL;
+        out.push(Message::text(Bytes::from_static(COMMENT)));
+        Turn::Go
+    }
+
+    fn on_stop(&mut self, out: &mut Vec<Message>) -> Goodbye {
+        complete(out);
+        Goodbye::new(1001, "")
     }
 }
 
-/// The next event that is to be told. Cancelling it loses none.
-async fn next(waiting: &mut VecDeque<Arc<Event>>, listener: &mut Listener) -> Result<Arc<Event>> {
-    loop {
-        if let Some(event) = waiting.pop_front() {
-            return Ok(event);
-        }
-        waiting.extend(listener.next().await?);
-    }
+/// Ends the stream with the event `complete`.
+fn complete(out: &mut Vec<Message>) -> Turn {
+    out.push(Message::text(Bytes::from_static(COMPLETE)));
+    Turn::End(Goodbye::new(1000, ""))
 }
 
-/// What the event comes to. Without the database a durable one comes back, to be told later.
-async fn hear(
-    door: &Door,
-    cx: &Cx,
-    subscription: &mut Subscription,
-    heard: Result<Arc<Event>>,
-) -> std::result::Result<Delivery, Option<Arc<Event>>> {
-    let event = heard.map_err(|_| None)?;
-    subscription.on_event(door, cx, &event).await.map_err(|_| Some(event).filter(|event| event.position.is_some()))
+/// The event `next` with a response.
+fn next(payload: &[u8]) -> Message {
+    let mut chunk = BytesMut::with_capacity(payload.len() + 32);
+    put(&mut chunk, payload);
+    Message::text(chunk.freeze())
 }
 
 fn put(chunk: &mut BytesMut, payload: &[u8]) {

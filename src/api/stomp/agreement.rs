@@ -1,17 +1,18 @@
-//! What a CONNECT settles: the version of STOMP, and who beats how often.
+//! What a CONNECT negotiates: the version of STOMP, and the heart-beats of both sides.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// A peer that promised to beat is gone after three silent intervals.
+/// A client that promised heart-beats is gone after three silent intervals.
 const SILENT_INTERVALS: u32 = 3;
 /// Longer than any connection lives.
 pub(super) const FOREVER: Duration = Duration::from_secs(60 * 60 * 24 * 365);
 
-/// Something that has to happen in every interval.
+/// The heart-beats of one side: one is due in every interval.
 pub(super) struct Beat {
-    every: Duration,
+    interval: Duration,
+    /// When that side last sent anything.
     pub last: Instant,
 }
 
@@ -22,7 +23,7 @@ pub(super) fn version(accepted: Option<&str>) -> Option<&'static str> {
     ["1.2", "1.1", "1.0"].into_iter().find(|version| accepted.contains(version))
 }
 
-/// What the client can and what it wants, in that order.
+/// The interval in which the client can send heart-beats, and the one in which it wants them.
 ///
 /// # Errors
 /// The sentence for a header that is malformed.
@@ -39,17 +40,19 @@ pub(super) fn heart_beat(header: Option<&str>) -> Result<(Duration, Duration), &
 }
 
 impl Beat {
-    /// The interval that both sides can keep; none where one of them does not want to.
+    /// Heart-beats in the interval that both sides can keep; none where one of them does not want to.
     pub fn agree(own: Duration, others: Duration) -> Option<Self> {
         let agreed = !own.is_zero() && !others.is_zero();
-        agreed.then(|| Self { every: own.max(others), last: Instant::now() })
+        agreed.then(|| Self { interval: own.max(others), last: Instant::now() })
     }
 
+    /// When the next one has to be sent.
     pub fn due(&self) -> Instant {
-        self.last + self.every
+        self.last + self.interval
     }
 
-    pub fn given_up(&self) -> Instant {
-        self.last + self.every * SILENT_INTERVALS
+    /// When their sender counts as gone.
+    pub fn gives_up(&self) -> Instant {
+        self.last + self.interval * SILENT_INTERVALS
     }
 }

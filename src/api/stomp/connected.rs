@@ -1,4 +1,4 @@
-//! Somebody who has connected: their subscriptions, and the news that wait for them.
+//! A client that has connected: its subscriptions, and the events that wait for it.
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
@@ -14,33 +14,32 @@ use crate::chat::conversations::Change;
 use crate::chat::event::{Event, Topic};
 use crate::chat::log::{self, Head};
 use crate::chat::views::announcement;
-use crate::connection::Frame;
+use crate::connection::Message;
 use crate::error::{Error, Result};
-use crate::live::{Interest, Listener};
+use crate::live::{Backlog, Interest, Listener};
 
-/// Subscriptions of one session, and bytes of the id of one, at most.
-const MOST: usize = 100;
-const LONGEST: usize = 128;
+/// The number of subscriptions of one session.
+const MAX_SUBSCRIPTIONS: usize = 100;
+/// The longest id of a subscription.
+const MAX_ID_BYTES: usize = 128;
 
-/// Somebody who has connected, and what they listen to.
+/// A client that has connected, and what it subscribes to.
 pub(super) struct Connected {
     pub cx: Cx,
     pub listener: Listener,
     pub head: Head,
-    /// News that were taken and are not told yet.
-    pub waiting: VecDeque<Arc<Event>>,
-    /// Until when they wait, if they have to.
-    pub pause: Option<Instant>,
+    pub backlog: Backlog,
     pub subscriptions: Vec<Subscription>,
     /// Whether the client speaks 1.0, where a subscription needs no id.
     pub is_old: bool,
     pub expires: Instant,
-    pub beat: Option<Beat>,
-    pub watch: Option<Beat>,
+    /// The heart-beats that the server sends, and those that it expects.
+    pub own_beat: Option<Beat>,
+    pub client_beat: Option<Beat>,
 }
 
 impl Connected {
-    /// Does what a SUBSCRIBE asks for.
+    /// Adds the subscription of a SUBSCRIBE.
     ///
     /// # Errors
     /// `NotFound` and `Forbidden` for other destinations, `BadRequest` without an id or for one subscription too many, and what
@@ -53,7 +52,7 @@ impl Connected {
         if id.is_none() && !self.is_old {
             return Err(refuse(Error::bad_request("A subscription needs an id")));
         }
-        if id.as_ref().is_some_and(|id| id.len() > LONGEST) {
+        if id.as_ref().is_some_and(|id| id.len() > MAX_ID_BYTES) {
             return Err(refuse(Error::bad_request("The id of the subscription is too long")));
         }
         let is_same = |known: &Subscription| match &id {
@@ -64,8 +63,10 @@ impl Connected {
         if self.subscriptions.iter().any(is_same) {
             return Ok(());
         }
-        if self.subscriptions.len() >= MOST {
-            return Err(refuse(Error::bad_request(format!("At most {MOST} subscriptions fit into one session"))));
+        if self.subscriptions.len() >= MAX_SUBSCRIPTIONS {
+            return Err(refuse(Error::bad_request(format!(
+                "At most {MAX_SUBSCRIPTIONS} subscriptions fit into one session"
+            ))));
         }
         let resumed = match (frame.header("after"), queue) {
             (Some(after), Queue::Events(topic)) if topic.is_durable() => {
@@ -78,11 +79,12 @@ impl Connected {
         self.subscriptions.push(Subscription { id, destination: destination.to_owned(), queue, told });
         self.update_interest();
         if let Some(after) = resumed {
-            self.listener.rewind(after, &mut self.waiting);
+            self.listener.rewind(after, &mut self.backlog.events);
         }
         Ok(())
     }
 
+    /// Removes the subscription of an UNSUBSCRIBE.
     pub fn unsubscribe(&mut self, frame: &frame::Frame) {
         let (id, destination) = (frame.header("id"), frame.header("destination"));
         self.subscriptions.retain(|known| match id {
@@ -92,14 +94,14 @@ impl Connected {
         self.update_interest();
     }
 
-    /// Takes news, to be told in order. What the conversations queue tells of a change is the conversation as it is, so
-    /// that of several changes of one which wait together only the newest is told, with its cursor; what makes or ends a
-    /// conversation for this user is always told.
-    pub fn take(&mut self, events: Vec<Arc<Event>>) {
-        self.waiting.extend(events);
+    /// Drops events of the backlog that a later one makes needless. What the conversations queue tells of a change is the
+    /// conversation as it is now, so of several changes of one conversation only the newest is told, with its cursor.
+    /// What makes or ends a conversation for this user is always told.
+    pub fn coalesce(&mut self) {
+        let waiting = &mut self.backlog.events;
         let mut updated_later = HashSet::new();
-        let mut kept: VecDeque<Arc<Event>> = VecDeque::with_capacity(self.waiting.len());
-        while let Some(event) = self.waiting.pop_back() {
+        let mut kept: VecDeque<Arc<Event>> = VecDeque::with_capacity(waiting.len());
+        while let Some(event) = waiting.pop_back() {
             let is_told_later = match announcement::change(&event, self.cx.me()) {
                 Some(Change::Updated) => event.followed || !updated_later.insert(event.conversation),
                 Some(_) => {
@@ -112,14 +114,21 @@ impl Connected {
                 kept.push_front(event);
             }
         }
-        self.waiting = kept;
+        *waiting = kept;
     }
 
-    /// Tells an event to every subscription that waits for it; `session` and `messages` make the id of each message.
+    /// Tells an event to every subscription to its queue; `session` and the count of `messages` make the id of each
+    /// message.
     ///
     /// # Errors
     /// `Unavailable` without the database: then it has still to be told.
-    pub async fn tell(&mut self, event: &Event, session: &str, messages: &mut u64, out: &mut Vec<Frame>) -> Result<()> {
+    pub async fn tell(
+        &mut self,
+        event: &Event,
+        session: &str,
+        messages: &mut u64,
+        out: &mut Vec<Message>,
+    ) -> Result<()> {
         let queue = Queue::Events(event.kind.topic());
         if !self.subscriptions.iter().any(|known| known.queue == queue && known.wants(event)) {
             return Ok(());
@@ -143,7 +152,7 @@ impl Connected {
             Queue::Errors => None,
         });
         let interest = topics.collect::<Interest>();
-        let shows = interest.covers(Topic::Conversations);
-        self.listener.set_interest(if shows { interest.with_own_views() } else { interest });
+        let shows_conversations = interest.covers(Topic::Conversations);
+        self.listener.set_interest(if shows_conversations { interest.with_own_views() } else { interest });
     }
 }

@@ -23,7 +23,7 @@ pub(super) enum Send {
     Heartbeat,
 }
 
-/// Destination, what it is, and what a refusal begins with.
+/// Each destination, what it does, and what its refusals begin with.
 const SENDS: [(&str, Send, &str); 6] = [
     ("/app/chat.send", Send::Message, "Failed to send message"),
     ("/app/chat.typing", Send::Typing, "Failed to update typing"),
@@ -33,11 +33,11 @@ const SENDS: [(&str, Send, &str); 6] = [
     ("/app/chat.heartbeat", Send::Heartbeat, "Failed to keep the session alive"),
 ];
 
-/// What a client can listen on.
+/// What a client can subscribe to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Queue {
     Events(Topic),
-    /// What this very session did wrong.
+    /// The refusals of this very session.
     Errors,
 }
 
@@ -51,10 +51,10 @@ const QUEUES: [(&str, Queue); 7] = [
     ("/user/queue/chat/errors", Queue::Errors),
 ];
 
-/// What belongs to the broker alone: no client publishes there or listens elsewhere than on its own queues.
+/// Destinations of the broker alone: no client publishes to them, or subscribes to another queue than its own.
 const BROKER: [&str; 3] = ["/queue/", "/topic/", "/user/"];
 
-/// Something refused, with what the sentence begins with.
+/// A refusal, and what its sentence begins with.
 pub(super) struct Refused {
     pub prefix: &'static str,
     pub error: Error,
@@ -63,13 +63,13 @@ pub(super) struct Refused {
 /// The queue of a SUBSCRIBE.
 ///
 /// # Errors
-/// `Forbidden` for what belongs to the broker, `NotFound` for what does not exist.
+/// `Forbidden` for a destination of the broker, `NotFound` for one that does not exist.
 pub(super) fn queue(destination: &str) -> Result<Queue, Refused> {
     let known = QUEUES.iter().find(|(name, _)| *name == destination).map(|(_, queue)| *queue);
     known.ok_or_else(|| Refused { prefix: "Failed to subscribe", error: no_destination(destination) })
 }
 
-/// Does what a SEND asks for.
+/// Does what a SEND to a destination asks for.
 ///
 /// # Errors
 /// Those of the chat, and those of [`queue`].
@@ -89,11 +89,11 @@ fn no_destination(destination: &str) -> Error {
     }
 }
 
-/// What `SendMessageRequest` has beside the body of `POST …/messages`. That is read from the same bytes, just as REST
-/// reads it.
+/// What `SendMessageRequest` has beside the body of `POST …/messages`. The rest is read from the same bytes as REST reads
+/// it.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Place {
+struct SendTarget {
     conversation_id: ConversationId,
 }
 
@@ -131,7 +131,7 @@ impl Send {
     async fn perform(self, cx: &Cx, body: &[u8]) -> Result<()> {
         match self {
             Send::Message => {
-                let Place { conversation_id } = body::object_from_json(body)?;
+                let SendTarget { conversation_id } = body::object_from_json(body)?;
                 messages::send(cx, conversation_id, body::object_from_json::<SendMessage>(body)?).await.map(drop)
             }
             Send::Typing => {

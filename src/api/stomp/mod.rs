@@ -7,7 +7,6 @@ mod destinations;
 pub mod frame;
 mod session;
 mod subscription;
-mod wire;
 
 use std::sync::Arc;
 
@@ -25,30 +24,28 @@ use crate::config::Cors;
 use crate::connection;
 use crate::http::peer::{Client, Introduction, MAX_STRANGER_BYTES, Shares};
 use crate::http::request_id::connection_span;
-use sockjs::{Admission, Opening, Options, Origins};
+use sockjs::{Admission, Opening, Options, Origins, Session};
 
-use session::Session;
-use wire::{Agreed, StompWire};
+use session::StompSession;
 
-/// Where the door is.
+/// The path of the endpoint.
 const PREFIX: &str = "/ws/chat";
-/// Where the client script of the iframe page is: the very script that clients load, from inside the binary.
+/// The path of the script that the iframe page loads: the one that clients use, from inside the binary.
 const SCRIPT: &str = "/ws/sockjs-1.6.1.min.js";
-/// The names of STOMP's versions as sub-protocols.
-const PROTOCOLS: [&str; 3] = ["v10.stomp", "v11.stomp", "v12.stomp"];
+/// The versions of STOMP as sub-protocols.
+const SUBPROTOCOLS: [&str; 3] = ["v10.stomp", "v11.stomp", "v12.stomp"];
 
 /// The routes of this door.
 pub fn router(app: &Arc<App>) -> Router {
     let shared = Arc::clone(app);
-    let endpoint = sockjs::router(PREFIX, options(app), move |opening: Opening, session| {
+    let endpoint = sockjs::router(PREFIX, options(app), move |opening: Opening, session: Session| {
         let app = Arc::clone(&shared);
         let span = connection_span("stomp", &opening.request.extensions);
         let connection = async move {
-            let agreed = Arc::new(Agreed::default());
-            let stopping = app.stopping.clone();
-            let wire = StompWire::new(session, Arc::clone(&agreed));
+            let (stopping, control) = (app.stopping.clone(), session.control());
             let (token, introduction) = (token(&opening.request), Introduction::of(&opening.request.extensions));
-            connection::run(wire, Session::new(app, opening.id, token, introduction, agreed), stopping).await;
+            let protocol = StompSession::new(app, opening.id, token, introduction, control);
+            connection::run(session, protocol, stopping).await;
         };
         connection.instrument(span)
     });
@@ -64,7 +61,7 @@ fn options(app: &Arc<App>) -> Options {
         client_script: SCRIPT.to_owned(),
         // What the server that clients come from says, although no session of one process needs a cookie.
         cookie_needed: true,
-        protocols: PROTOCOLS.map(str::to_owned).to_vec(),
+        protocols: SUBPROTOCOLS.map(str::to_owned).to_vec(),
         identify: Some(Arc::new(move |request| {
             let (app, token) = (Arc::clone(&shared), token(request));
             async move { app.tokens.verify(&token?).await.ok().map(|claims| claims.user) }.boxed()
@@ -74,7 +71,7 @@ fn options(app: &Arc<App>) -> Options {
             Some(Client(address)) => shares.take(*address).map(|share| Box::new(share) as Admission),
             None => Some(Box::new(())),
         })),
-        ..Options::default()
+        ..connection::websocket::options()
     }
 }
 
@@ -86,7 +83,7 @@ fn origins(settings: &Cors) -> Origins {
     }
 }
 
-/// The token that a request brings: in its URL, which is all that a browser can set, or in `Authorization`.
+/// The token of a request: in its URL, which is all that a browser can set, or in `Authorization`.
 fn token(request: &Parts) -> Option<String> {
     let given = auth::in_query(request.uri.query().unwrap_or_default());
     given.or_else(|| request.headers.get(AUTHORIZATION)?.to_str().ok().and_then(bearer).map(str::to_owned))

@@ -1,4 +1,4 @@
-//! A subscription and what it is told: MESSAGE frames around the bodies of events and of refusals.
+//! A subscription and the MESSAGE frames that it gets, around the bodies of events and of refusals.
 
 use bytes::{Bytes, BytesMut};
 use serde::Serialize;
@@ -8,44 +8,45 @@ use super::frame;
 use crate::chat::event::{Event, Fact, FormKey};
 use crate::chat::payload::payload;
 use crate::chat::{Cx, conversations};
-use crate::connection::Frame;
+use crate::connection;
 use crate::error::Result;
 use crate::http::error::code;
 use crate::id::UserId;
 
 const JSON: &str = "application/json";
 
-/// The forms in which this door writes events: everybody's, and the sender's own with its `tempId`.
+/// The forms in which this door writes events: the one for everybody, and the one for the sender with its `tempId`.
 const EVERYBODYS: FormKey = *b"stomp: the form for everybody   ";
 const SENDERS: FormKey = *b"stomp: the form for the sender  ";
 
-/// Something that a session listens to.
+/// What a SUBSCRIBE has asked for.
 pub(super) struct Subscription {
     pub id: Option<String>,
     pub destination: String,
     pub queue: Queue,
-    /// The position of what was told last.
+    /// The position of the event that was told last.
     pub told: i64,
 }
 
 impl Subscription {
-    /// Whether the event comes after all that was told.
+    /// Whether the event comes after all that the subscription was told.
     pub fn wants(&self, event: &Event) -> bool {
         event.position.is_none_or(|position| position > self.told)
     }
 
-    pub fn message(&self, session: &str, number: u64, extra: &[(&str, &str)], body: &[u8]) -> Frame {
+    /// The MESSAGE with this number in the session, around `body` and with the headers `extra`.
+    pub fn message(&self, session: &str, number: u64, extra: &[(&str, &str)], body: &[u8]) -> connection::Message {
         let mut text = BytesMut::new();
         let id = format!("{session}-{number}");
         frame::encode_message(&mut text, &self.destination, JSON, self.id.as_deref(), &id, extra, body);
-        Frame::Text(text.freeze())
+        connection::Message::text(text.freeze())
     }
 }
 
 /// The payload of the errors queue.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Complaint {
+struct ErrorPayload {
     error: String,
     code: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -55,19 +56,19 @@ struct Complaint {
 impl Refused {
     /// The body for the errors queue.
     pub fn body(&self) -> Option<Bytes> {
-        let complaint = Complaint {
+        let payload = ErrorPayload {
             error: format!("{}: {}", self.prefix, self.error.message),
             code: code(self.error.kind),
             retry_after_seconds: self.error.retry_after,
         };
-        serde_json::to_vec(&complaint).ok().map(Bytes::from)
+        serde_json::to_vec(&payload).ok().map(Bytes::from)
     }
 }
 
-/// The body of an event, written once for all who get the same; none where the viewer is told nothing.
+/// The body of an event, encoded once for all who get the same; none where the viewer is told nothing.
 ///
 /// # Errors
-/// `Unavailable` without the database, for what each viewer sees in a way of their own.
+/// `Unavailable` without the database, for an event that each viewer sees in a way of their own.
 pub(super) async fn body(cx: &Cx, event: &Event, audience: impl FnOnce() -> Vec<UserId>) -> Result<Option<Bytes>> {
     if matches!(event.fact, Fact::Conversation { .. } | Fact::Participant(_) | Fact::Settings) {
         return Ok(conversations::told(cx, event, true, audience).await?.and_then(|told| told.payload()));

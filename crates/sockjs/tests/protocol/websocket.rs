@@ -33,9 +33,11 @@ async fn client(options: Options, path: &str) -> Client {
     let address = listener.local_addr().unwrap();
     let own = options.clone();
     let accept = move |upgrade| async move { sockjs::accept(upgrade, &own, echo) };
-    let service = Router::new()
-        .nest("/chat", Router::new().route(OWN, get(accept)))
-        .merge(router("/chat", options, async |_: Opening, session: Session| echo(session).await));
+    let service = Router::new().nest("/chat", Router::new().route(OWN, get(accept))).merge(router(
+        "/chat",
+        options,
+        async |_: Opening, session: Session| echo(session).await,
+    ));
     tokio::spawn(async move { axum::serve(listener, service).await });
     let stream = TcpStream::connect(address).await.unwrap();
     client_async(format!("ws://{address}/chat{path}"), stream).await.unwrap().0

@@ -1,0 +1,67 @@
+//! What a connection speaks: how it answers its client, and what it tells by itself.
+
+use std::borrow::Cow;
+
+use tokio::time::Instant;
+
+use super::Message;
+
+/// How a connection ends: a WebSocket close code and a reason of up to 123 bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Goodbye {
+    pub code: u16,
+    pub reason: Cow<'static, str>,
+}
+
+impl Goodbye {
+    pub fn new(code: u16, reason: impl Into<Cow<'static, str>>) -> Self {
+        Self { code, reason: reason.into() }
+    }
+}
+
+/// What the connection does after a step of its protocol. In each case, what the step has put out is written first.
+#[derive(Debug)]
+pub enum Turn {
+    /// It receives messages and waits for events.
+    Go,
+    /// It calls [`Protocol::resume`] before it receives or waits.
+    More,
+    /// It ends.
+    End(Goodbye),
+}
+
+/// What a connection speaks. Each step appends the messages for the client to `out`.
+pub trait Protocol: Send {
+    /// Answers a message of the client. Messages come in the order in which the client sent them.
+    fn on_message(&mut self, message: Message, out: &mut Vec<Message>) -> impl Future<Output = Turn> + Send;
+
+    /// Waits until there are events to tell. Cancelling it loses none.
+    fn wait_for_events(&mut self) -> impl Future<Output = ()> + Send;
+
+    /// Tells the events that [`Protocol::wait_for_events`] has found.
+    fn on_events(&mut self, out: &mut Vec<Message>) -> impl Future<Output = Turn> + Send;
+
+    /// Continues an answer that was too long to be given at once; see [`Turn::More`].
+    fn resume(&mut self, _out: &mut Vec<Message>) -> impl Future<Output = Turn> + Send {
+        std::future::ready(Turn::Go)
+    }
+
+    /// When [`Protocol::on_deadline`] has to be called next.
+    fn deadline(&self) -> Instant;
+
+    /// When the connection has to end, even if a slow client has not taken yet what is being written. Then
+    /// [`Protocol::on_deadline`] ends it.
+    fn expires(&self) -> Instant;
+
+    /// Acts upon the deadline. A message that had arrived by then was answered before, unless there is more to resume:
+    /// no client counts as silent only because the connection did not receive.
+    fn on_deadline(&mut self, out: &mut Vec<Message>) -> impl Future<Output = Turn> + Send;
+
+    /// Learns that messages were written, at this moment.
+    fn on_written(&mut self, _at: Instant) {}
+
+    /// Takes leave of the client because the server stops.
+    fn on_stop(&mut self, _out: &mut Vec<Message>) -> Goodbye {
+        Goodbye::new(1001, "The server is stopping")
+    }
+}

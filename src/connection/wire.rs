@@ -1,0 +1,23 @@
+//! What carries a connection: a WebSocket, a SockJS session made of requests, or a response that goes on.
+
+use super::{Goodbye, Message};
+
+/// What carries a connection. It keeps the connection alive by itself, with pings or otherwise.
+pub trait Wire: Send {
+    /// The next message of the client; `None` once the connection is over. Cancelling it loses nothing.
+    fn receive(&mut self) -> impl Future<Output = Option<Message>> + Send;
+
+    /// Writes all messages and flushes once.
+    ///
+    /// # Errors
+    /// [`Gone`] once the client is. A client that takes nothing for a minute is gone, too (contract §8.8): the server
+    /// sees that where the bytes leave, and there alone.
+    fn send(&mut self, messages: Vec<Message>) -> impl Future<Output = Result<(), Gone>> + Send;
+
+    /// Tells the client why the connection ends, and closes it.
+    fn close(self, goodbye: Goodbye) -> impl Future<Output = ()> + Send;
+}
+
+/// The client is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Gone;
