@@ -7,10 +7,10 @@ use sockjs::{Options, Session};
 
 use super::{Gone, Goodbye, Message, Wire};
 
-/// The limits and deadlines of every WebSocket of this server: the defaults of the library (contract §5), without its
-/// stall timer. The server itself ends a connection whose peer takes nothing.
+/// The limits and deadlines of every WebSocket of this server: the defaults of the library (contract §5), without a stall
+/// timer of its own. The server itself ends a connection whose peer takes nothing (contract §8.8).
 pub fn options() -> Options {
-    Options { stall_timeout: None, ..Options::default() }
+    Options { websocket_stall_timeout: None, ..Options::default() }
 }
 
 /// Accepts a WebSocket and hands it to `handler`.

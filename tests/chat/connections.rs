@@ -7,6 +7,7 @@ use futures_util::{SinkExt, StreamExt};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::server::Server;
@@ -78,61 +79,57 @@ async fn whoever_says_too_much_over_a_socket_hears_why_it_is_closed() {
     }
 }
 
+/// A WebSocket of each door and framing: its path, and the headers of its handshake.
+fn websockets() -> [(String, &'static [(&'static str, &'static str)]); 3] {
+    [
+        ("/graphql".to_owned(), &[("sec-websocket-protocol", "graphql-transport-ws")]),
+        ("/ws/chat/websocket".to_owned(), &[]),
+        (format!("{}/websocket", new_session()), &[]),
+    ]
+}
+
+/// The code and the reason with which the server closes.
+async fn closed(socket: &mut WebSocketStream<TcpStream>) -> (u16, String) {
+    let closed = async {
+        loop {
+            match socket.next().await {
+                Some(Ok(Message::Close(Some(close)))) => return (close.code.into(), close.reason.to_string()),
+                Some(Ok(Message::Pong(_) | Message::Text(_))) => {}
+                other => panic!("a close frame was expected, not {other:?}"),
+            }
+        }
+    };
+    tokio::time::timeout(SOON, closed).await.expect("an end")
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_flood_of_pings_ends_every_websocket_alike() {
     let server = Server::start().await;
-    let framed = format!("{}/websocket", new_session());
-    for (path, protocol) in
-        [("/graphql", "graphql-transport-ws"), ("/ws/chat/websocket", "v12.stomp"), (framed.as_str(), "v12.stomp")]
-    {
-        let (mut socket, _) =
-            shake(server.address, path, &[("sec-websocket-protocol", protocol)], None).await.expect("it is taken");
+    for (path, headers) in websockets() {
+        let (mut socket, _) = shake(server.address, &path, headers, None).await.expect("it is taken");
         for _ in 0..200 {
             // The server may have had enough already.
             socket.feed(Message::Ping(Default::default())).await.ok();
         }
         socket.flush().await.ok();
-        let closed = async {
-            loop {
-                match socket.next().await {
-                    Some(Ok(Message::Close(Some(close)))) => return (u16::from(close.code), close.reason.to_string()),
-                    Some(Ok(Message::Pong(_) | Message::Text(_))) => {}
-                    other => panic!("a close frame was expected, not {other:?}"),
-                }
-            }
-        };
-        let closed = tokio::time::timeout(SOON, closed).await.expect("an end");
-        assert_eq!(closed, (1008, "Too many control frames".to_owned()), "{path}");
+        assert_eq!(closed(&mut socket).await, (1008, "Too many control frames".to_owned()), "{path}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_websocket_cannot_read_closes_every_one_with_the_same_words() {
     let server = Server::start().await;
-    let framed = format!("{}/websocket", new_session());
-    for (path, protocol) in
-        [("/graphql", "graphql-transport-ws"), ("/ws/chat/websocket", "v12.stomp"), (framed.as_str(), "v12.stomp")]
-    {
+    for (path, headers) in websockets() {
         // Masked by nothing: text that is no UTF-8, a reserved opcode, and more than 256 KiB.
         for (frame, expected) in [
             (&b"\x81\x82\0\0\0\0\xff\xfe"[..], (1007, "The text is not UTF-8")),
             (&b"\x83\x80\0\0\0\0"[..], (1002, "The frame is malformed")),
             (&b"\x81\xff\0\0\0\0\0\x10\0\0\0\0\0\0"[..], (1009, "The message is too large")),
         ] {
-            let (mut socket, _) =
-                shake(server.address, path, &[("sec-websocket-protocol", protocol)], None).await.expect("it is taken");
+            let (mut socket, _) = shake(server.address, &path, headers, None).await.expect("it is taken");
             socket.get_mut().write_all(frame).await.expect("it is taken");
-            let closed = async {
-                loop {
-                    match socket.next().await {
-                        Some(Ok(Message::Close(Some(close)))) => return close,
-                        Some(Ok(Message::Text(_))) => {}
-                        other => panic!("a close frame was expected, not {other:?}"),
-                    }
-                }
-            };
-            let closed = tokio::time::timeout(SOON, closed).await.expect("an end");
-            assert_eq!((u16::from(closed.code), closed.reason.as_str()), expected, "{path}");
+            let closed = closed(&mut socket).await;
+            assert_eq!((closed.0, closed.1.as_str()), expected, "{path}");
         }
     }
 }

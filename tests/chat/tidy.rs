@@ -141,7 +141,7 @@ fn each_bound_that_is_written_down_names_a_test_that_there_is() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let page = fs::read_to_string(root.join("docs/limits.md")).expect("the page of limits");
     let mut files = Vec::new();
-    for folder in ["src", "crates/sockjs/src", "tests/chat"] {
+    for folder in ["src", "crates/sockjs/src", "crates/sockjs/tests", "tests/chat"] {
         sources(&root.join(folder), &mut files);
     }
     let code: String = files.iter().map(|file| fs::read_to_string(file).expect("UTF-8")).collect();

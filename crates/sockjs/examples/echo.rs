@@ -1,4 +1,4 @@
-//! The SockJS module alone, as the test server that the protocol's own test suite expects.
+//! The library alone, as the server that the test suite of the protocol expects.
 //! It serves `/echo`, `/disabled_websocket_echo`, `/cookie_needed_echo`, `/close` and `/amplify`.
 
 use std::net::IpAddr;
@@ -20,8 +20,8 @@ struct Arguments {
     port: u16,
 }
 
-/// The longest answer of `/amplify` is two to the power of this many letters.
-const MOST: f64 = 19.0;
+/// `/amplify` sends at most two to this power letters.
+const MAX_POWER: f64 = 19.0;
 
 #[tokio::main]
 async fn main() -> std::io::Result<()> {
@@ -45,7 +45,7 @@ fn services() -> Router {
         .merge(router("/amplify", plain, amplify))
 }
 
-/// Says what it hears.
+/// Sends back what it receives.
 async fn echo(_: Opening, mut session: Session) {
     while let Some(message) = session.receive().await {
         if session.send(vec![message]).await.is_err() {
@@ -59,12 +59,12 @@ async fn close(_: Opening, session: Session) {
     session.close(3000, "Go away!").await;
 }
 
-/// Answers a number with two to the power of it letters.
+/// Answers a number with two to this power letters.
 async fn amplify(_: Opening, mut session: Session) {
     while let Some(message) = session.receive().await {
         let bytes = message.into_bytes();
         let number = std::str::from_utf8(&bytes).ok().and_then(|text| text.trim().parse::<f64>().ok());
-        let power = number.filter(|number| !number.is_nan()).unwrap_or(1.0).clamp(0.0, MOST).floor();
+        let power = number.filter(|number| !number.is_nan()).unwrap_or(1.0).clamp(0.0, MAX_POWER).floor();
         let letters = "x".repeat(2_f64.powf(power) as usize);
         if session.send(vec![Message::from(letters)]).await.is_err() {
             return;

@@ -29,7 +29,7 @@ pub(super) struct HttpSession {
     owner: OnceLock<i64>,
     heartbeat: Duration,
     disconnect_delay: Duration,
-    stall_timeout: Option<Duration>,
+    stall_timeout: Duration,
     queue_limit: usize,
     inbox_limit: usize,
     heartbeat_is_off: AtomicBool,
@@ -146,12 +146,12 @@ impl HttpSession {
                     self.ready.notify_one();
                     return Ok(());
                 }
-                self.stall_timeout.map(|limit| state.last_progress + limit)
+                state.last_progress + self.stall_timeout
             };
             tokio::select! {
                 () = taken => (),
-                () = until(stalled_at) => {
-                    if self.stall_timeout.is_some_and(|limit| lock(&self.state).last_progress.elapsed() >= limit) {
+                () = sleep_until(stalled_at) => {
+                    if lock(&self.state).last_progress + self.stall_timeout <= Instant::now() {
                         self.end(4500, "Slow consumer");
                     }
                 }
@@ -193,11 +193,8 @@ impl HttpSession {
             {
                 let mut state = lock(&self.state);
                 if !state.has_receiver {
-                    let now = Instant::now();
                     state.has_receiver = true;
-                    state.idle_since = now;
-                    // A client that asks again has what it was answered before.
-                    state.arrives_at = state.arrives_at.min(now);
+                    state.idle_since = Instant::now();
                     self.receiver_changed.notify_waiters();
                     break;
                 }
@@ -295,14 +292,6 @@ impl HttpSession {
         state.has_receiver = false;
         state.idle_since = state.arrives_at.max(Instant::now());
         self.receiver_changed.notify_waiters();
-    }
-}
-
-/// Sleeps until a moment, or for ever.
-async fn until(moment: Option<Instant>) {
-    match moment {
-        Some(moment) => sleep_until(moment).await,
-        None => std::future::pending().await,
     }
 }
 

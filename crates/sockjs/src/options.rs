@@ -39,9 +39,11 @@ pub struct Options {
     /// How long a session over HTTP lives without a receiving request, once a client of 64 kbit/s has what was answered
     /// before.
     pub disconnect_delay: Duration,
-    /// How long waiting output may go without a byte of it being accepted before the session ends. `None` where the
-    /// server that owns the connections ends those whose peers accept nothing.
-    pub stall_timeout: Option<Duration>,
+    /// How long messages may wait in a session over HTTP without any of them being taken before the session ends.
+    pub stall_timeout: Duration,
+    /// How long a WebSocket may accept nothing of what is written before the session ends. `None` where the server that
+    /// owns the connections ends those whose peers accept nothing.
+    pub websocket_stall_timeout: Option<Duration>,
     /// How long a request may take to send its body.
     pub body_timeout: Duration,
     /// The largest WebSocket message, and the largest body of a request, in bytes; also the bytes of received messages
@@ -76,7 +78,8 @@ impl Default for Options {
             stream_limit: 128 * 1024,
             heartbeat: Duration::from_secs(25),
             disconnect_delay: Duration::from_secs(5),
-            stall_timeout: Some(Duration::from_secs(60)),
+            stall_timeout: Duration::from_secs(60),
+            websocket_stall_timeout: Some(Duration::from_secs(60)),
             body_timeout: Duration::from_secs(30),
             message_limit: 256 * 1024,
             unclaimed_limit: 256 * 1024,

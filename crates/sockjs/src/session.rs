@@ -79,10 +79,12 @@ impl Session {
     /// have been sent. A message may have up to four megabytes on the wire.
     ///
     /// # Errors
-    /// When the session is over, or ends because its client accepted nothing for [`Options::stall_timeout`].
+    /// When the session is over, or ends because its client accepted nothing for [`Options::stall_timeout`] or
+    /// [`Options::websocket_stall_timeout`].
     ///
     /// [`Options::queue_limit`]: super::Options::queue_limit
     /// [`Options::stall_timeout`]: super::Options::stall_timeout
+    /// [`Options::websocket_stall_timeout`]: super::Options::websocket_stall_timeout
     pub async fn send(&mut self, messages: Vec<Message>) -> Result<(), Closed> {
         match &mut self.carrier {
             Carrier::WebSocket(socket) => socket.send(messages).await,

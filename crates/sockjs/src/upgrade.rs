@@ -22,7 +22,7 @@ const MAX_WRITE_BUFFER_BYTES: usize = 4 * 1024 * 1024;
 
 /// Accepts a WebSocket that the application serves at a path of its own, as a session without SockJS framing. It has
 /// the same limits, pings and close codes as those of [`router`](super::router). Of the options, `heartbeat`,
-/// `stall_timeout` and `message_limit` are used; sub-protocols and origins are the application's affair.
+/// `websocket_stall_timeout` and `message_limit` are used; sub-protocols and origins are the application's affair.
 pub fn accept<H, F>(upgrade: WebSocketUpgrade, options: &Options, handler: H) -> Response
 where
     H: FnOnce(Session) -> F + Send + 'static,

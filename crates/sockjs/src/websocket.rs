@@ -54,7 +54,7 @@ pub(super) struct Deadlines {
 
 impl From<&Options> for Deadlines {
     fn from(options: &Options) -> Self {
-        Self { heartbeat: options.heartbeat, stall_timeout: options.stall_timeout }
+        Self { heartbeat: options.heartbeat, stall_timeout: options.websocket_stall_timeout }
     }
 }
 

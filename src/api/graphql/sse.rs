@@ -50,8 +50,9 @@ pub(super) async fn stream(door: &Arc<Door>, cx: Cx, checked: CheckedOperation) 
             }
             let (chunks, body) = mpsc::channel(MAX_WAITING_CHUNKS);
             let stopping = door.app.stopping.clone();
-            let next_comment = Instant::now();
-            let stream = EventStream { door: Arc::clone(door), cx, subscription, listener, backlog, next_comment };
+            let (expires, next_comment) = (cx.viewer.deadline(), Instant::now());
+            let stream =
+                EventStream { door: Arc::clone(door), cx, subscription, listener, backlog, expires, next_comment };
             tokio::spawn(connection::run(Chunks(chunks), stream, stopping).in_current_span());
             events(Body::from_stream(ReceiverStream::new(body)))
         }
@@ -84,6 +85,8 @@ struct EventStream {
     subscription: Subscription,
     listener: Listener,
     backlog: Backlog,
+    /// When the token of the request does.
+    expires: Instant,
     next_comment: Instant,
 }
 
@@ -119,16 +122,16 @@ impl Protocol for EventStream {
     }
 
     fn deadline(&self) -> Instant {
-        self.next_comment.min(self.expires())
+        self.next_comment.min(self.expires)
     }
 
     fn expires(&self) -> Instant {
-        self.cx.viewer.deadline()
+        self.expires
     }
 
     async fn on_deadline(&mut self, out: &mut Vec<Message>) -> Turn {
         let now = Instant::now();
-        if self.expires() <= now {
+        if self.expires <= now {
             return complete(out);
         }
         self.next_comment = now + COMMENT_INTERVAL;
