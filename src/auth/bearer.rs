@@ -1,6 +1,8 @@
 //! Where a caller writes its token: in an `Authorization` header, in a query string, or bare. Whether the token is valid
 //! is not known here.
 
+use crate::http::query;
+
 /// The token of an `Authorization` header: what follows the scheme `Bearer`, in whatever case, if it is one word.
 pub fn bearer(header: &str) -> Option<&str> {
     let (scheme, token) = header.trim_matches(' ').split_once(' ')?;
@@ -10,9 +12,8 @@ pub fn bearer(header: &str) -> Option<&str> {
 
 /// The token that a query string names `token`, decoded: all that a browser can set on a socket.
 pub fn in_query(query: &str) -> Option<String> {
-    let (_, token) = query.split('&').filter_map(|pair| pair.split_once('=')).find(|(name, _)| *name == "token")?;
-    let token = percent_encoding::percent_decode_str(token).decode_utf8().ok()?;
-    Some(token.into_owned()).filter(|token| !token.is_empty())
+    let named = query::pairs(query).filter_map(Result::ok).find(|(name, value)| name == "token" && value.is_some());
+    named.and_then(|(_, token)| token).filter(|token| !token.is_empty())
 }
 
 /// The token of a place that takes it with or without `Bearer` before it, such as the payload of `connection_init`.

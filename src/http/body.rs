@@ -12,29 +12,33 @@ use serde::de::DeserializeOwned;
 use crate::error::{Error, Kind, Result};
 
 /// Bytes of a JSON body, at most (contract §5).
-pub const LARGEST: usize = 256 * 1024;
-/// How long a body may take.
-pub const SLOWEST: Duration = Duration::from_secs(30);
+pub const MAX_JSON_BYTES: usize = 256 * 1024;
+/// How long a body of JSON may take.
+pub const READ_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The whole body, of up to `most` bytes.
+/// A body that is declared to be JSON, of up to [`MAX_JSON_BYTES`], unread.
+///
+/// # Errors
+/// Those of [`must_be_json`] and [`read`].
+pub async fn read_json(request: Request) -> Result<Bytes> {
+    must_be_json(request.headers())?;
+    read(request).await
+}
+
+/// The whole body, of up to [`MAX_JSON_BYTES`].
 ///
 /// # Errors
 /// `PayloadTooLarge`, `Timeout` after 30 s, `UnsupportedMediaType` for a compressed one, `BadRequest` for one that
 /// breaks off.
-pub async fn read(request: Request, most: usize) -> Result<Bytes> {
-    refuse_compressed(request.headers())?;
-    let announced =
-        request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-    if announced.is_some_and(|length| length > most) {
-        return Err(too_large());
-    }
+pub async fn read(request: Request) -> Result<Bytes> {
+    check_head(request.headers(), MAX_JSON_BYTES as u64)?;
     let reading = async {
         let mut body = request.into_body();
         let mut read = BytesMut::new();
         while let Some(frame) = body.frame().await {
-            let frame = frame.map_err(|_| Error::bad_request("The body broke off"))?;
+            let frame = frame.map_err(|_| broke_off())?;
             if let Some(data) = frame.data_ref() {
-                if read.len() + data.len() > most {
+                if read.len() + data.len() > MAX_JSON_BYTES {
                     return Err(too_large());
                 }
                 read.extend_from_slice(data);
@@ -42,18 +46,33 @@ pub async fn read(request: Request, most: usize) -> Result<Bytes> {
         }
         Ok(read.freeze())
     };
-    tokio::time::timeout(SLOWEST, reading)
+    tokio::time::timeout(READ_TIMEOUT, reading)
         .await
         .map_err(|_| Error::new(Kind::Timeout, "The body did not come in time"))?
 }
 
-fn too_large() -> Error {
+/// The failure of a body that is longer than it may be.
+pub fn too_large() -> Error {
     Error::new(Kind::PayloadTooLarge, "The body is too large")
 }
 
+/// The failure of a body that ends before it should.
+pub fn broke_off() -> Error {
+    Error::bad_request("The body broke off")
+}
+
+/// Whether a body may be read, by what its headers say of it.
+///
 /// # Errors
-/// `UnsupportedMediaType` for any content encoding: a small body could unfold into a huge one.
-pub fn refuse_compressed(headers: &HeaderMap) -> Result<()> {
+/// `UnsupportedMediaType` for any content encoding, since a small body could unfold into a huge one; `PayloadTooLarge`
+/// for one that announces more than `max_bytes`.
+pub fn check_head(headers: &HeaderMap, max_bytes: u64) -> Result<()> {
+    refuse_compressed(headers)?;
+    let announced = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    if announced.is_some_and(|length| length > max_bytes) { Err(too_large()) } else { Ok(()) }
+}
+
+fn refuse_compressed(headers: &HeaderMap) -> Result<()> {
     match headers.get(CONTENT_ENCODING) {
         Some(encoding) if !encoding.as_bytes().eq_ignore_ascii_case(b"identity") => {
             Err(Error::new(Kind::UnsupportedMediaType, "Compressed bodies are not taken"))
@@ -65,11 +84,16 @@ pub fn refuse_compressed(headers: &HeaderMap) -> Result<()> {
 /// # Errors
 /// `UnsupportedMediaType` unless the headers declare JSON.
 pub fn must_be_json(headers: &HeaderMap) -> Result<()> {
-    let declared = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    let kind = declared.split(';').next().unwrap_or_default().trim();
-    let is_json = kind.eq_ignore_ascii_case("application/json")
-        || kind.to_ascii_lowercase().strip_prefix("application/").is_some_and(|rest| rest.ends_with("+json"));
+    let declared = media_type(headers);
+    let is_json = declared == "application/json"
+        || declared.strip_prefix("application/").is_some_and(|rest| rest.ends_with("+json"));
     if is_json { Ok(()) } else { Err(Error::new(Kind::UnsupportedMediaType, "The body must be application/json")) }
+}
+
+/// The media type that the headers declare, in lower case and without parameters; empty where they declare none.
+pub fn media_type(headers: &HeaderMap) -> String {
+    let declared = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    declared.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
 /// Reads a JSON object into an input. A list is none: its entries would be taken for the fields in their order.

@@ -1,8 +1,9 @@
-//! What the doors share at their edge: how failures look, how bodies are read, whose pages may call, whom a request
+//! What the doors share at their edge: how failures look, how bodies and query strings are read, whose pages may call, whom a request
 //! comes from, and by which id it is found in the log. It knows nothing of what is asked.
 
 pub mod body;
 pub mod error;
 pub mod origin;
 pub mod peer;
+pub mod query;
 pub mod request_id;

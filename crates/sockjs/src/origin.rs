@@ -27,7 +27,7 @@ pub enum Origins {
 
 impl Origins {
     /// Whether the page that a request comes from may use the endpoint.
-    pub(super) fn allow(&self, request: &Parts) -> bool {
+    pub fn allow(&self, request: &Parts) -> bool {
         let Some(origin) = request.headers.get(ORIGIN) else { return true };
         if *self == Self::Any {
             return true;

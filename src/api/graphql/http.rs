@@ -20,8 +20,8 @@ use super::{error, graphiql, sse, websocket};
 use crate::auth::bearer;
 use crate::chat::Cx;
 use crate::error::{Error, Kind, Result};
-use crate::http::body;
 use crate::http::error::status;
+use crate::http::{body, query};
 
 /// What the caller can read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,9 +82,8 @@ async fn answer(door: &Arc<Door>, request: Request, accepted: Accepted) -> Resul
         let operation = from_query(request.uri().query().unwrap_or_default())?;
         return one(door, cx, operation, accepted, false).await;
     }
-    body::must_be_json(request.headers())?;
-    let bytes = body::read(request, body::LARGEST).await?;
-    if !bytes.trim_ascii_start().starts_with(b"[") {
+    let bytes = body::read_json(request).await?;
+    if !body::is_list(&bytes) {
         return one(door, cx, body::from_json(&bytes)?, accepted, true).await;
     }
     let operations: Vec<Operation> = body::from_json(&bytes)?;
@@ -141,18 +140,13 @@ async fn batch(door: &Arc<Door>, cx: Cx, operations: Vec<Operation>, media: Medi
 
 fn from_query(query: &str) -> Result<Operation> {
     let mut operation = Operation::default();
-    let decode = |text: &str| {
-        let text = text.replace('+', " ");
-        let decoded = percent_encoding::percent_decode_str(&text).decode_utf8().map(std::borrow::Cow::into_owned);
-        decoded.map_err(|_| Error::bad_request("The query string is not UTF-8"))
-    };
-    for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
-        let value = decode(value)?;
-        match name {
+    for pair in query::pairs(query) {
+        let (name, Some(value)) = pair? else { continue };
+        match name.as_str() {
             "query" => operation.query = value,
             "operationName" => operation.operation_name = Some(value),
-            "variables" if !value.is_empty() => operation.variables = parameter(name, &value)?,
-            "extensions" if !value.is_empty() => operation.extensions = Some(parameter::<Json>(name, &value)?),
+            "variables" if !value.is_empty() => operation.variables = parameter(&name, &value)?,
+            "extensions" if !value.is_empty() => operation.extensions = Some(parameter::<Json>(&name, &value)?),
             _ => {}
         }
     }

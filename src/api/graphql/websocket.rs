@@ -50,7 +50,7 @@ const SUBPROTOCOLS: [(&str, Dialect); 2] =
 
 /// Accepts a handshake, unless it comes from a page of an origin that is not allowed.
 pub(super) fn accept(door: Arc<Door>, parts: &Parts, upgrade: WebSocketUpgrade) -> Response {
-    if !origin::is_allowed(&door.app.config.cors, &parts.headers) {
+    if !origin::is_allowed(&door.app.config.cors, parts) {
         return refuse(&Error::forbidden("This origin is not allowed"));
     }
     let token = auth::in_query(parts.uri.query().unwrap_or_default());

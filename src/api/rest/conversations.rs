@@ -3,30 +3,57 @@
 use serde::Deserialize;
 
 use super::envelope::{Answer, created, ok, paged};
-use super::input::{Body, Caller, Names, Params};
+use super::input::{Body, Caller, PathParam, PathParams, QueryParams};
 use crate::chat::Cx;
 use crate::chat::conversations::{self, Conversation, CreateGroup, Listing, Setting, Unread, UpdateConversation};
-use crate::error::Result;
-use crate::id::UserId;
+use crate::chat::page;
+use crate::id::{ConversationId, UserId};
 
-pub(super) async fn list(Caller(cx): Caller, params: Params) -> Answer<Vec<Conversation>> {
-    let archived = Some(params.flag("archived", false)?);
-    page(&cx, &params, Listing { archived, ..Listing::default() }).await
+/// Where a page of conversations begins, and how many there are on it.
+#[derive(Deserialize)]
+pub(super) struct PageQuery {
+    cursor: Option<String>,
+    limit: Option<i64>,
 }
 
-pub(super) async fn pinned(Caller(cx): Caller, params: Params) -> Answer<Vec<Conversation>> {
-    page(&cx, &params, Listing { pinned: Some(true), ..Listing::default() }).await
+/// A page of the conversations that are archived, or of those that are not.
+#[derive(Deserialize)]
+pub(super) struct ListQuery {
+    archived: Option<bool>,
+    cursor: Option<String>,
+    limit: Option<i64>,
 }
 
-pub(super) async fn search(Caller(cx): Caller, params: Params) -> Answer<Vec<Conversation>> {
-    let search = Some(params.text("query")?.unwrap_or_default().to_owned());
-    page(&cx, &params, Listing { search, ..Listing::default() }).await
+/// A page of the conversations that a text finds.
+#[derive(Deserialize)]
+pub(super) struct SearchQuery {
+    query: Option<String>,
+    cursor: Option<String>,
+    limit: Option<i64>,
 }
 
-/// A page of the caller's conversations, from the `cursor` on.
-async fn page(cx: &Cx, params: &Params, narrowed: Listing) -> Answer<Vec<Conversation>> {
-    let cursor = params.text("cursor")?.map(str::to_owned);
-    let listed = conversations::list(cx, Listing { cursor, ..narrowed }, params.limit()?).await?;
+pub(super) async fn list(Caller(cx): Caller, QueryParams(query): QueryParams<ListQuery>) -> Answer<Vec<Conversation>> {
+    let archived = Some(query.archived.unwrap_or(false));
+    page(&cx, Listing { archived, cursor: query.cursor, ..Listing::default() }, query.limit).await
+}
+
+pub(super) async fn pinned(
+    Caller(cx): Caller,
+    QueryParams(query): QueryParams<PageQuery>,
+) -> Answer<Vec<Conversation>> {
+    page(&cx, Listing { pinned: Some(true), cursor: query.cursor, ..Listing::default() }, query.limit).await
+}
+
+pub(super) async fn search(
+    Caller(cx): Caller,
+    QueryParams(query): QueryParams<SearchQuery>,
+) -> Answer<Vec<Conversation>> {
+    let search = Some(query.query.unwrap_or_default());
+    page(&cx, Listing { search, cursor: query.cursor, ..Listing::default() }, query.limit).await
+}
+
+async fn page(cx: &Cx, listing: Listing, limit: Option<i64>) -> Answer<Vec<Conversation>> {
+    let listed = conversations::list(cx, listing, page::limit(limit)?).await?;
     let next = listed.items.last().filter(|_| listed.has_more).map(conversations::cursor);
     paged(listed.items, listed.has_more, next)
 }
@@ -35,29 +62,29 @@ pub(super) async fn unread(Caller(cx): Caller) -> Answer<Unread> {
     ok(conversations::unread(&cx).await?)
 }
 
-pub(super) async fn get(Caller(cx): Caller, names: Names) -> Answer<Conversation> {
-    ok(conversations::get(&cx, names.id("id")?).await?)
+pub(super) async fn get(Caller(cx): Caller, PathParam(id): PathParam<ConversationId>) -> Answer<Conversation> {
+    ok(conversations::get(&cx, id).await?)
 }
 
 pub(super) async fn create(Caller(cx): Caller, Body(input): Body<CreateGroup>) -> Answer<Conversation> {
     created(conversations::create_group(&cx, input).await?, true)
 }
 
-pub(super) async fn open_direct(Caller(cx): Caller, names: Names) -> Answer<Conversation> {
-    let opened = conversations::open_direct(&cx, names.id("userId")?).await?;
+pub(super) async fn open_direct(Caller(cx): Caller, PathParam(user): PathParam<UserId>) -> Answer<Conversation> {
+    let opened = conversations::open_direct(&cx, user).await?;
     created(opened.conversation, opened.created)
 }
 
 pub(super) async fn update(
     Caller(cx): Caller,
-    names: Names,
+    PathParam(id): PathParam<ConversationId>,
     Body(input): Body<UpdateConversation>,
 ) -> Answer<Conversation> {
-    ok(conversations::update(&cx, names.id("id")?, input).await?)
+    ok(conversations::update(&cx, id, input).await?)
 }
 
-pub(super) async fn leave(Caller(cx): Caller, names: Names) -> Answer<()> {
-    ok(conversations::leave(&cx, names.id("id")?).await?)
+pub(super) async fn leave(Caller(cx): Caller, PathParam(id): PathParam<ConversationId>) -> Answer<()> {
+    ok(conversations::leave(&cx, id).await?)
 }
 
 /// Whom to add; both spellings are taken.
@@ -69,28 +96,57 @@ pub(super) struct Users {
 
 pub(super) async fn add_participants(
     Caller(cx): Caller,
-    names: Names,
+    PathParam(id): PathParam<ConversationId>,
     Body(users): Body<Users>,
 ) -> Answer<Conversation> {
-    ok(conversations::add_participants(&cx, names.id("id")?, users.user_ids).await?)
+    ok(conversations::add_participants(&cx, id, users.user_ids).await?)
 }
 
-pub(super) async fn remove_participant(Caller(cx): Caller, names: Names) -> Answer<()> {
-    ok(conversations::remove_participant(&cx, names.id("id")?, names.id("userId")?).await?)
+pub(super) async fn remove_participant(
+    Caller(cx): Caller,
+    PathParams(id, user): PathParams<ConversationId, UserId>,
+) -> Answer<()> {
+    ok(conversations::remove_participant(&cx, id, user).await?)
 }
 
-pub(super) async fn mute(caller: Caller, names: Names, params: Params) -> Answer<Conversation> {
-    ok(set(caller, names, params.flag("muted", true), Setting::Muted).await?)
+/// Whether to mute; yes where nothing is said.
+#[derive(Deserialize)]
+pub(super) struct MuteQuery {
+    muted: Option<bool>,
 }
 
-pub(super) async fn pin(caller: Caller, names: Names, params: Params) -> Answer<Conversation> {
-    ok(set(caller, names, params.flag("pinned", true), Setting::Pinned).await?)
+/// Whether to pin; yes where nothing is said.
+#[derive(Deserialize)]
+pub(super) struct PinQuery {
+    pinned: Option<bool>,
 }
 
-pub(super) async fn archive(caller: Caller, names: Names, params: Params) -> Answer<Conversation> {
-    ok(set(caller, names, params.flag("archived", true), Setting::Archived).await?)
+/// Whether to archive; yes where nothing is said.
+#[derive(Deserialize)]
+pub(super) struct ArchiveQuery {
+    archived: Option<bool>,
 }
 
-async fn set(Caller(cx): Caller, names: Names, on: Result<bool>, setting: Setting) -> Result<Conversation> {
-    conversations::set(&cx, names.id("id")?, setting, on?).await
+pub(super) async fn mute(
+    Caller(cx): Caller,
+    PathParam(id): PathParam<ConversationId>,
+    QueryParams(query): QueryParams<MuteQuery>,
+) -> Answer<Conversation> {
+    ok(conversations::set(&cx, id, Setting::Muted, query.muted.unwrap_or(true)).await?)
+}
+
+pub(super) async fn pin(
+    Caller(cx): Caller,
+    PathParam(id): PathParam<ConversationId>,
+    QueryParams(query): QueryParams<PinQuery>,
+) -> Answer<Conversation> {
+    ok(conversations::set(&cx, id, Setting::Pinned, query.pinned.unwrap_or(true)).await?)
+}
+
+pub(super) async fn archive(
+    Caller(cx): Caller,
+    PathParam(id): PathParam<ConversationId>,
+    QueryParams(query): QueryParams<ArchiveQuery>,
+) -> Answer<Conversation> {
+    ok(conversations::set(&cx, id, Setting::Archived, query.archived.unwrap_or(true)).await?)
 }

@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::http::error;
 
 /// The answer of a handler.
-pub(super) type Answer<T> = Result<Success<T>, Refusal>;
+pub(super) type Answer<T> = Result<Success<T>, ApiError>;
 
 /// A success with its data.
 pub(super) struct Success<T> {
@@ -75,15 +75,15 @@ impl<T: Serialize> IntoResponse for Success<T> {
 }
 
 /// A failure, in its envelope.
-pub(super) struct Refusal(Error);
+pub(super) struct ApiError(Error);
 
-impl From<Error> for Refusal {
+impl From<Error> for ApiError {
     fn from(error: Error) -> Self {
         Self(error)
     }
 }
 
-impl IntoResponse for Refusal {
+impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         error::refuse(&self.0)
     }

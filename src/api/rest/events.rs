@@ -1,15 +1,15 @@
 //! The endpoint of the log: what happened after a cursor (contract §8.3, §12).
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::envelope::{Answer, paged};
-use super::input::{Caller, Params};
+use super::input::{Caller, QueryParams};
 use crate::chat::Cx;
 use crate::chat::conversations::{self, Announcement};
 use crate::chat::event::Event;
-use crate::chat::log;
 use crate::chat::payload::payload;
+use crate::chat::{log, page};
 use crate::error::{Error, Result};
 
 /// An event of the log.
@@ -22,15 +22,22 @@ pub(super) struct Entry {
     data: Box<RawValue>,
 }
 
+/// After which cursor, and how many.
+#[derive(Deserialize)]
+pub(super) struct AfterQuery {
+    after: Option<String>,
+    limit: Option<i64>,
+}
+
 /// Without a cursor: an empty list, and where the log stands now.
-pub(super) async fn after(Caller(cx): Caller, params: Params) -> Answer<Vec<Entry>> {
-    let limit = params.limit()?;
+pub(super) async fn after(Caller(cx): Caller, QueryParams(query): QueryParams<AfterQuery>) -> Answer<Vec<Entry>> {
+    let limit = page::limit(query.limit)?;
     let head = log::head(&cx).await?;
-    let Some(after) = params.text("after")? else {
+    let Some(after) = query.after else {
         let next = head.cursor(head.position).to_string();
         return paged(Vec::new(), false, Some(next));
     };
-    let page = log::replay(&cx.chat, cx.me(), head.position_of(after)?, limit).await?;
+    let page = log::replay(&cx.chat, cx.me(), head.position_of(&after)?, limit).await?;
     let shown = page.events.iter().filter(|event| event.fact.shows_conversation());
     let mut announced = conversations::announcements(&cx, shown).await?.into_iter();
     let mut entries = Vec::with_capacity(page.events.len());

@@ -6,19 +6,20 @@ use axum::extract::{FromRequestParts, Request, State};
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::response::Response;
+use serde::Deserialize;
 
 use super::download::download;
-use super::envelope::{Answer, Refusal, created, ok};
+use super::envelope::{Answer, ApiError, created, ok};
 use super::form::{Form, Part};
-use super::input::{Caller, Names, Params};
+use super::input::{Caller, PathParam, QueryParams};
 use crate::app::App;
 use crate::chat::Cx;
 use crate::chat::files::{self, Bytes, File, Place, Upload};
 use crate::error::{Error, Result};
 use crate::id::{FileId, NOT_AN_ID};
 
-/// Characters of a part that names a conversation.
-const LONGEST_ID: usize = 32;
+/// Bytes of a part that names a conversation, at most.
+const MAX_ID_BYTES: usize = 32;
 
 pub(super) async fn upload(Caller(cx): Caller, request: Request) -> Answer<File> {
     files::may_upload(&cx)?;
@@ -39,7 +40,7 @@ async fn receive(cx: &Cx, form: &mut Form) -> Result<File> {
                 return Err(Error::bad_request("conversationId was given more than once"));
             }
             "conversationId" => {
-                let id = part.text(LONGEST_ID).await?.parse();
+                let id = part.text(MAX_ID_BYTES).await?.parse();
                 place = Some(files::place(cx, id.map_err(|_| Error::bad_request(NOT_AN_ID))?).await?);
             }
             _ => {}
@@ -58,38 +59,49 @@ async fn take(cx: &Cx, place: Option<&Place>, mut part: Part<'_>) -> Result<Uplo
     Ok(upload)
 }
 
-pub(super) async fn get(Caller(cx): Caller, names: Names) -> Answer<File> {
-    ok(files::get(&cx, names.id("id")?).await?)
+pub(super) async fn get(Caller(cx): Caller, PathParam(id): PathParam<FileId>) -> Answer<File> {
+    ok(files::get(&cx, id).await?)
 }
 
-pub(super) async fn content(State(app): State<Arc<App>>, names: Names, request: Request) -> Result<Response, Refusal> {
-    let (bytes, headers) = opened(&app, &names, request, files::Part::Content).await?;
+/// What a link to a file is signed with.
+#[derive(Deserialize)]
+pub(super) struct LinkQuery {
+    expires: Option<String>,
+    signature: Option<String>,
+}
+
+pub(super) async fn content(
+    State(app): State<Arc<App>>,
+    PathParam(id): PathParam<FileId>,
+    QueryParams(link): QueryParams<LinkQuery>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let (bytes, headers) = open(&app, id, link, request, files::Part::Content).await?;
     Ok(download(&headers, bytes).await?)
 }
 
 pub(super) async fn thumbnail(
     State(app): State<Arc<App>>,
-    names: Names,
+    PathParam(id): PathParam<FileId>,
+    QueryParams(link): QueryParams<LinkQuery>,
     request: Request,
-) -> Result<Response, Refusal> {
-    let (bytes, headers) = opened(&app, &names, request, files::Part::Thumbnail).await?;
+) -> Result<Response, ApiError> {
+    let (bytes, headers) = open(&app, id, link, request, files::Part::Thumbnail).await?;
     Ok(download(&headers, bytes).await?)
 }
 
-/// By the link, if there is one that opens; by the caller's token otherwise. A link that does not open, alone, finds
+/// By the link, if there is one that is valid; by the caller's token otherwise. A link that is not valid, alone, finds
 /// nothing.
-async fn opened(
+async fn open(
     app: &Arc<App>,
-    names: &Names,
+    id: FileId,
+    link: LinkQuery,
     request: Request,
     part: files::Part,
-) -> Result<(Bytes, HeaderMap), Refusal> {
-    let id: FileId = names.id("id")?;
+) -> Result<(Bytes, HeaderMap), ApiError> {
     let (mut head, _) = request.into_parts();
-    let params = Params::from_request_parts(&mut head, app).await?;
-    let link = params.text("expires")?.zip(params.text("signature")?);
-    if let Some((expires, signature)) = link {
-        match files::follow(&app.chat, id, part, expires, signature).await {
+    if let Some((expires, signature)) = link.expires.zip(link.signature) {
+        match files::follow(&app.chat, id, part, &expires, &signature).await {
             Err(_) if head.headers.contains_key(AUTHORIZATION) => {}
             followed => return Ok((followed?, head.headers)),
         }

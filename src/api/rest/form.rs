@@ -11,7 +11,6 @@ use axum::body::{Body, BodyDataStream};
 use axum::extract::multipart::{Field, MultipartError};
 use axum::extract::{FromRequest, Multipart, Request};
 use axum::http::HeaderMap;
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use bytes::Bytes;
 use futures_util::Stream;
 use tokio::time::{Instant, timeout_at};
@@ -20,18 +19,18 @@ use crate::error::{Error, Kind, Result};
 use crate::http::body;
 
 /// What a form may hold beside its file, in bytes, and how many parts.
-const BESIDE: u64 = 64 * 1024;
-const MOST_PARTS: usize = 10;
+const MAX_OTHER_BYTES: u64 = 64 * 1024;
+const MAX_PARTS: usize = 10;
 /// Bytes that may come before a part, or a piece of one, can be made of them: what is longer is a head without end.
-const UNCLAIMED: usize = 512 * 1024;
+const MAX_UNCLAIMED_BYTES: usize = 512 * 1024;
 /// Bytes a second that a form has to come with, on the whole: half of what a slow uplink (128 kbit/s) does. Only what
 /// comes slower for longer than the server waits ends; a bound on the whole time would end large files or none.
-const SLOWEST_BYTES_PER_SECOND: u64 = 8 * 1024;
+const MIN_BYTES_PER_SECOND: u64 = 8 * 1024;
 
 /// A form that is being read.
 pub(super) struct Form {
     parts: Multipart,
-    told: Arc<Told>,
+    state: Arc<FormState>,
     seen: usize,
     pace: Pace,
 }
@@ -44,7 +43,7 @@ struct Pace {
 
 /// What the form and its source tell each other.
 #[derive(Default)]
-struct Told {
+struct FormState {
     /// Bytes that came, and microseconds that they were waited for: what the server takes for its own work is not counted.
     came: AtomicU64,
     waited: AtomicU64,
@@ -53,26 +52,21 @@ struct Told {
 }
 
 impl Form {
-    /// The form of a request, whose file has up to `most` bytes, and which may be late for `grace`.
+    /// The form of a request, whose file has up to `max_file_bytes`, and which may be late for `grace`.
     ///
     /// # Errors
     /// `UnsupportedMediaType` for another type and a compressed body, `BadRequest` without a boundary,
     /// `PayloadTooLarge` for a body that announces too much.
-    pub async fn open(request: Request, most: u64, grace: Duration) -> Result<Self> {
-        body::refuse_compressed(request.headers())?;
+    pub async fn open(request: Request, max_file_bytes: u64, grace: Duration) -> Result<Self> {
         must_be_form(request.headers())?;
-        let most = most.saturating_add(BESIDE);
-        let announced =
-            request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+        let max_bytes = max_file_bytes.saturating_add(MAX_OTHER_BYTES);
+        body::check_head(request.headers(), max_bytes)?;
         let (head, body) = request.into_parts();
-        if announced.is_some_and(|length| length > most) {
-            return Err(too_large());
-        }
-        let told = Arc::<Told>::default();
-        let source = Source { body: body.into_data_stream(), told: Arc::clone(&told), left: most, gave: false };
+        let state = Arc::<FormState>::default();
+        let source = Source { body: body.into_data_stream(), state: Arc::clone(&state), left: max_bytes, gave: false };
         let parts = Multipart::from_request(Request::from_parts(head, Body::from_stream(source)), &()).await;
         let parts = parts.map_err(|_| Error::bad_request("The form has no boundary"))?;
-        Ok(Self { parts, told, seen: 0, pace: Pace { grace } })
+        Ok(Self { parts, state, seen: 0, pace: Pace { grace } })
     }
 
     /// The next part, if there is one.
@@ -81,26 +75,26 @@ impl Form {
     /// `BadRequest` for a broken form, one part too many, or a part without a name; `PayloadTooLarge`, `Timeout`.
     pub async fn next(&mut self) -> Result<Option<Part<'_>>> {
         self.seen += 1;
-        if self.seen > MOST_PARTS + 1 {
-            return Err(Error::bad_request(format!("A form has at most {MOST_PARTS} parts")));
+        if self.seen > MAX_PARTS + 1 {
+            return Err(Error::bad_request(format!("A form has at most {MAX_PARTS} parts")));
         }
-        let field = match self.pace.keeps(&self.told, self.parts.next_field()).await? {
+        let field = match self.pace.keeps(&self.state, self.parts.next_field()).await? {
             Ok(field) => field,
-            Err(cause) => return Err(self.told.broken(&cause)),
+            Err(cause) => return Err(self.state.broken(&cause)),
         };
-        self.told.unclaimed.store(0, Ordering::Relaxed);
+        self.state.unclaimed.store(0, Ordering::Relaxed);
         let Some(field) = field else { return Ok(None) };
         if field.name().is_none_or(str::is_empty) {
             return Err(Error::bad_request("Every part of a form needs a name"));
         }
-        Ok(Some(Part { field, told: &self.told, pace: self.pace }))
+        Ok(Some(Part { field, state: &self.state, pace: self.pace }))
     }
 }
 
 /// A part of a form.
 pub(super) struct Part<'f> {
     field: Field<'f>,
-    told: &'f Told,
+    state: &'f FormState,
     pace: Pace,
 }
 
@@ -122,21 +116,21 @@ impl Part<'_> {
     /// # Errors
     /// As [`Form::next`].
     pub async fn piece(&mut self) -> Result<Option<Bytes>> {
-        let piece = self.pace.keeps(self.told, self.field.chunk()).await?;
-        let piece = piece.map_err(|cause| self.told.broken(&cause))?;
-        self.told.unclaimed.store(0, Ordering::Relaxed);
+        let piece = self.pace.keeps(self.state, self.field.chunk()).await?;
+        let piece = piece.map_err(|cause| self.state.broken(&cause))?;
+        self.state.unclaimed.store(0, Ordering::Relaxed);
         Ok(piece)
     }
 
     /// All of a short part.
     ///
     /// # Errors
-    /// `BadRequest` for more than `most` bytes and for what is no text, besides those of [`Form::next`].
-    pub async fn text(mut self, most: usize) -> Result<String> {
+    /// `BadRequest` for more than `max_bytes` and for what is no text, besides those of [`Form::next`].
+    pub async fn text(mut self, max_bytes: usize) -> Result<String> {
         let mut text = Vec::new();
         while let Some(piece) = self.piece().await? {
             text.extend_from_slice(&piece);
-            if text.len() > most {
+            if text.len() > max_bytes {
                 return Err(Error::bad_request(format!("{} is too long", self.name())));
             }
         }
@@ -146,20 +140,20 @@ impl Part<'_> {
 
 impl Pace {
     /// Reads on, unless the form falls too far behind the slowest pace.
-    async fn keeps<T>(self, told: &Told, reading: impl Future<Output = T>) -> Result<T> {
+    async fn keeps<T>(self, state: &FormState, reading: impl Future<Output = T>) -> Result<T> {
         let (mut reading, began) = (pin!(reading), Instant::now());
-        let waited = Duration::from_micros(told.waited.load(Ordering::Relaxed));
+        let waited = Duration::from_micros(state.waited.load(Ordering::Relaxed));
         loop {
-            let came = told.came.load(Ordering::Relaxed);
-            let may_wait = self.grace + Duration::from_millis(came.saturating_mul(1000) / SLOWEST_BYTES_PER_SECOND);
+            let came = state.came.load(Ordering::Relaxed);
+            let may_wait = self.grace + Duration::from_millis(came.saturating_mul(1000) / MIN_BYTES_PER_SECOND);
             let read = timeout_at(began + may_wait.saturating_sub(waited), reading.as_mut()).await;
             let micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
             if let Ok(read) = read {
-                told.waited.fetch_add(micros, Ordering::Relaxed);
+                state.waited.fetch_add(micros, Ordering::Relaxed);
                 return Ok(read);
             }
             // A piece may be found long after its first bytes came.
-            if told.came.load(Ordering::Relaxed) == came {
+            if state.came.load(Ordering::Relaxed) == came {
                 return Err(Error::new(Kind::Timeout, "The form did not come in time"));
             }
         }
@@ -167,19 +161,13 @@ impl Pace {
 }
 
 fn must_be_form(headers: &HeaderMap) -> Result<()> {
-    let declared = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    let kind = declared.split(';').next().unwrap_or_default().trim();
-    if kind.eq_ignore_ascii_case("multipart/form-data") {
-        return Ok(());
+    match body::media_type(headers).as_str() {
+        "multipart/form-data" => Ok(()),
+        _ => Err(Error::new(Kind::UnsupportedMediaType, "The body must be multipart/form-data")),
     }
-    Err(Error::new(Kind::UnsupportedMediaType, "The body must be multipart/form-data"))
 }
 
-fn too_large() -> Error {
-    Error::new(Kind::PayloadTooLarge, "The body is too large")
-}
-
-impl Told {
+impl FormState {
     /// Why the form cannot be read: the reason of its source, or else its own form.
     fn broken(&self, cause: &MultipartError) -> Error {
         tracing::debug!(%cause, "a form is broken");
@@ -191,7 +179,7 @@ impl Told {
 /// allowed.
 struct Source {
     body: BodyDataStream,
-    told: Arc<Told>,
+    state: Arc<FormState>,
     left: u64,
     gave: bool,
 }
@@ -205,18 +193,18 @@ impl Stream for Source {
             return Poll::Pending;
         }
         let Some(piece) = ready!(Pin::new(&mut self.body).poll_next(task)) else { return Poll::Ready(None) };
-        let outcome = piece.map_err(|_| Error::bad_request("The body broke off")).and_then(|piece| {
+        let outcome = piece.map_err(|_| body::broke_off()).and_then(|piece| {
             let size = piece.len();
-            self.told.came.fetch_add(size as u64, Ordering::Relaxed);
-            self.left = self.left.checked_sub(size as u64).ok_or_else(too_large)?;
-            if self.told.unclaimed.fetch_add(size, Ordering::Relaxed) > UNCLAIMED {
+            self.state.came.fetch_add(size as u64, Ordering::Relaxed);
+            self.left = self.left.checked_sub(size as u64).ok_or_else(body::too_large)?;
+            if self.state.unclaimed.fetch_add(size, Ordering::Relaxed) > MAX_UNCLAIMED_BYTES {
                 return Err(Error::bad_request("The form is malformed"));
             }
             Ok(piece)
         });
         self.gave = true;
         if let Err(error) = &outcome {
-            let _first = self.told.refused.set(error.clone());
+            let _first = self.state.refused.set(error.clone());
         }
         Poll::Ready(Some(outcome))
     }

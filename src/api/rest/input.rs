@@ -1,6 +1,5 @@
-//! What a request brings: who calls, the names in its path, the values of its query string, and its JSON.
+//! What a request brings: who calls, the values in its path, the values of its query string, and its JSON.
 
-use std::num::IntErrorKind;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -10,122 +9,71 @@ use axum::http::request::Parts;
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
-use super::envelope::Refusal;
+use super::envelope::ApiError;
 use crate::app::App;
 use crate::auth::bearer;
 use crate::chat::Cx;
 use crate::error::{Error, Result};
-use crate::http::body;
-use crate::id::{Id, NOT_AN_ID};
+use crate::http::{body, query};
+use crate::id::NOT_AN_ID;
 
 /// Who calls, by the token in `Authorization`.
 pub(super) struct Caller(pub Cx);
 
 impl FromRequestParts<Arc<App>> for Caller {
-    type Rejection = Refusal;
+    type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Refusal> {
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ApiError> {
         let token = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(bearer);
         let token = token.ok_or_else(|| Error::unauthenticated("A token is needed"))?;
         Ok(Self(app.authenticate(token).await?))
     }
 }
 
-/// The names in the path, decoded.
-pub(super) struct Names(Vec<(String, String)>);
+/// The one value in the path of an endpoint, decoded.
+pub(super) struct PathParam<T>(pub T);
 
-impl<S: Send + Sync> FromRequestParts<S> for Names {
-    type Rejection = Refusal;
+impl<T: FromStr, S: Send + Sync> FromRequestParts<S> for PathParam<T> {
+    type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
-        let params = RawPathParams::from_request_parts(parts, state).await;
-        let params = params.map_err(|_| Error::bad_request("The path is not UTF-8"))?;
-        Ok(Self(params.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()))
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let [value] = path_values(parts, state).await?;
+        Ok(Self(parse(&value)?))
     }
 }
 
-impl Names {
-    pub fn text(&self, name: &str) -> Result<&str> {
-        let found = self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
-        found.ok_or_else(Error::internal)
-    }
+/// The two values in the path of an endpoint, decoded, in their order.
+pub(super) struct PathParams<A, B>(pub A, pub B);
 
-    /// # Errors
-    /// `BadRequest` for what is no id.
-    pub fn id<K>(&self, name: &str) -> Result<Id<K>> {
-        self.text(name)?.parse().map_err(|_| Error::bad_request(NOT_AN_ID))
-    }
-}
+impl<A: FromStr, B: FromStr, S: Send + Sync> FromRequestParts<S> for PathParams<A, B> {
+    type Rejection = ApiError;
 
-/// The values of the query string, decoded.
-pub(super) struct Params(Vec<(String, String)>);
-
-impl<S: Send + Sync> FromRequestParts<S> for Params {
-    type Rejection = Refusal;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
-        let query = parts.uri.query().unwrap_or_default();
-        let pairs = query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            Ok((decode(name)?, decode(value)?))
-        });
-        Ok(Self(pairs.collect::<Result<_>>()?))
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let [first, second] = path_values(parts, state).await?;
+        Ok(Self(parse(&first)?, parse(&second)?))
     }
 }
 
-fn decode(text: &str) -> Result<String> {
-    let text = text.replace('+', " ");
-    let decoded = percent_encoding::percent_decode_str(&text).decode_utf8();
-    decoded.map(std::borrow::Cow::into_owned).map_err(|_| Error::bad_request("The query string is not UTF-8"))
+async fn path_values<const N: usize>(parts: &mut Parts, state: &(impl Send + Sync)) -> Result<[String; N]> {
+    let params = RawPathParams::from_request_parts(parts, state).await;
+    let params = params.map_err(|_| Error::bad_request("The path is not UTF-8"))?;
+    let values = params.iter().map(|(_, value)| value.to_owned()).collect::<Vec<_>>();
+    values.try_into().map_err(|_| Error::internal())
 }
 
-impl Params {
-    /// The value of this name; given twice it is refused, since one of the two would be ignored.
-    pub fn text(&self, name: &str) -> Result<Option<&str>> {
-        let mut found = self.0.iter().filter(|(known, _)| known == name).map(|(_, value)| value.as_str());
-        match (found.next(), found.next()) {
-            (first, None) => Ok(first),
-            _ => Err(Error::bad_request(format!("{name} was given more than once"))),
-        }
-    }
+/// All but ids takes any text.
+fn parse<T: FromStr>(value: &str) -> Result<T> {
+    value.parse().map_err(|_| Error::bad_request(NOT_AN_ID))
+}
 
-    /// A number that is too large to be kept is taken for the largest one.
-    ///
-    /// # Errors
-    /// `BadRequest` for what is no whole number, empty values included.
-    pub fn number(&self, name: &str) -> Result<Option<i64>> {
-        let number = |text: &str| match i64::from_str(text) {
-            Ok(number) => Ok(number),
-            Err(cause) if *cause.kind() == IntErrorKind::PosOverflow => Ok(i64::MAX),
-            Err(_) => Err(Error::bad_request(format!("{name} must be a whole number"))),
-        };
-        self.text(name)?.map(number).transpose()
-    }
+/// The values of the query string.
+pub(super) struct QueryParams<T>(pub T);
 
-    /// # Errors
-    /// `BadRequest` for what is no id.
-    pub fn id<K>(&self, name: &str) -> Result<Option<Id<K>>> {
-        let id = |text: &str| text.parse().map_err(|_| Error::bad_request(format!("{name}: {NOT_AN_ID}")));
-        self.text(name)?.map(id).transpose()
-    }
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for QueryParams<T> {
+    type Rejection = ApiError;
 
-    /// # Errors
-    /// `BadRequest` for anything but `true` and `false`.
-    pub fn flag(&self, name: &str, default: bool) -> Result<bool> {
-        match self.text(name)? {
-            None => Ok(default),
-            Some("true") => Ok(true),
-            Some("false") => Ok(false),
-            Some(_) => Err(Error::bad_request(format!("{name} must be true or false"))),
-        }
-    }
-
-    /// How many entries.
-    ///
-    /// # Errors
-    /// `BadRequest` for less than 1 or no number.
-    pub fn limit(&self) -> Result<u64> {
-        crate::chat::page::limit(self.number("limit")?)
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        Ok(Self(query::parse(parts.uri.query().unwrap_or_default())?))
     }
 }
 
@@ -133,9 +81,9 @@ impl Params {
 pub(super) struct Body<T>(pub T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
-    type Rejection = Refusal;
+    type Rejection = ApiError;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Refusal> {
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
         let Unread(bytes) = Unread::from_request(request, state).await?;
         Ok(Self(body::object_from_json(&bytes)?))
     }
@@ -145,11 +93,10 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
 pub(super) struct Unread(pub Bytes);
 
 impl<S: Send + Sync> FromRequest<S> for Unread {
-    type Rejection = Refusal;
+    type Rejection = ApiError;
 
-    async fn from_request(request: Request, _: &S) -> Result<Self, Refusal> {
-        body::must_be_json(request.headers())?;
-        Ok(Self(body::read(request, body::LARGEST).await?))
+    async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
+        Ok(Self(body::read_json(request).await?))
     }
 }
 
@@ -157,11 +104,11 @@ impl<S: Send + Sync> FromRequest<S> for Unread {
 pub(super) struct MaybeBody<T>(pub Option<T>);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for MaybeBody<T> {
-    type Rejection = Refusal;
+    type Rejection = ApiError;
 
-    async fn from_request(request: Request, _: &S) -> Result<Self, Refusal> {
+    async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
         let declared = body::must_be_json(request.headers());
-        let bytes = body::read(request, body::LARGEST).await?;
+        let bytes = body::read(request).await?;
         if bytes.is_empty() {
             return Ok(Self(None));
         }

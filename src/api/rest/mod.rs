@@ -72,7 +72,7 @@ pub fn router(app: &Arc<App>) -> Router {
 
 /// Answers 503 where the database does not answer, so that nobody waits for ever.
 async fn in_time(request: Request, next: Next) -> Response {
-    let body = if request.body().is_end_stream() { Duration::ZERO } else { body::SLOWEST };
+    let body = if request.body().is_end_stream() { Duration::ZERO } else { body::READ_TIMEOUT };
     let answered = tokio::time::timeout(error::LONGEST + body, next.run(request)).await;
     answered.unwrap_or_else(|_| refuse(&Error::unavailable()))
 }

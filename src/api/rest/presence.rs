@@ -4,32 +4,45 @@ use serde::Deserialize;
 use serde::de::value::StrDeserializer;
 
 use super::envelope::{Answer, by_ids, ok};
-use super::input::{Caller, MaybeBody, Names, Params, Unread};
-use crate::chat::page::Window;
+use super::input::{Caller, MaybeBody, PathParam, QueryParams, Unread};
+use crate::chat::page::{self, Window};
 use crate::chat::presence::{self, Presence, SetPresence};
 use crate::entity::presence::PresenceStatus;
 use crate::error::{Error, Result};
 use crate::http::body;
 use crate::id::UserId;
 
-pub(super) async fn online(Caller(cx): Caller, params: Params) -> Answer<Vec<Presence>> {
-    let page = presence::online(&cx, params.id("after")?, params.limit()?).await?;
+/// A page of the users after one.
+#[derive(Deserialize)]
+pub(super) struct AfterQuery {
+    after: Option<UserId>,
+    limit: Option<i64>,
+}
+
+pub(super) async fn online(Caller(cx): Caller, QueryParams(query): QueryParams<AfterQuery>) -> Answer<Vec<Presence>> {
+    let page = presence::online(&cx, query.after, page::limit(query.limit)?).await?;
     by_ids(page, Window::Oldest, |presence| presence.user_id.get())
 }
 
-pub(super) async fn of_user(Caller(cx): Caller, names: Names) -> Answer<Presence> {
-    ok(presence::of(&cx, names.id("userId")?).await?)
+pub(super) async fn of_user(Caller(cx): Caller, PathParam(user): PathParam<UserId>) -> Answer<Presence> {
+    ok(presence::of(&cx, user).await?)
+}
+
+/// The status, for callers that send no body.
+#[derive(Deserialize)]
+pub(super) struct StatusQuery {
+    status: Option<String>,
 }
 
 /// In the body, or, for the status alone, in the query string.
 pub(super) async fn set(
     Caller(cx): Caller,
-    params: Params,
+    QueryParams(query): QueryParams<StatusQuery>,
     MaybeBody(body): MaybeBody<SetPresence>,
 ) -> Answer<Presence> {
     let mut input = body.unwrap_or_default();
-    if let Some(status) = params.text("status")? {
-        input.status = Some(status_named(status)?);
+    if let Some(status) = query.status {
+        input.status = Some(status_named(&status)?);
     }
     if input.status.is_none() && input.status_message.is_none() {
         return Err(Error::bad_request("Say a status or a statusMessage").into());

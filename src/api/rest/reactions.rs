@@ -3,10 +3,10 @@
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::envelope::{Answer, ok};
-use super::input::{Body, Caller, Names};
-use crate::chat::Cx;
+use super::input::{Body, Caller, PathParam, PathParams};
 use crate::chat::reactions::{self, EmojiCount, React, Reaction, ReactionResult};
 use crate::error::Result;
+use crate::id::MessageId;
 
 /// Which emoji.
 #[derive(Deserialize)]
@@ -14,24 +14,31 @@ pub(super) struct Emoji {
     emoji: String,
 }
 
-pub(super) async fn add(Caller(cx): Caller, names: Names, Body(body): Body<Emoji>) -> Answer<ReactionResult> {
-    ok(react(&cx, &names, &body.emoji, React::Add).await?)
+pub(super) async fn add(
+    Caller(cx): Caller,
+    PathParam(id): PathParam<MessageId>,
+    Body(body): Body<Emoji>,
+) -> Answer<ReactionResult> {
+    ok(reactions::react(&cx, id, &body.emoji, React::Add).await?)
 }
 
-pub(super) async fn toggle(Caller(cx): Caller, names: Names, Body(body): Body<Emoji>) -> Answer<ReactionResult> {
-    ok(react(&cx, &names, &body.emoji, React::Toggle).await?)
+pub(super) async fn toggle(
+    Caller(cx): Caller,
+    PathParam(id): PathParam<MessageId>,
+    Body(body): Body<Emoji>,
+) -> Answer<ReactionResult> {
+    ok(reactions::react(&cx, id, &body.emoji, React::Toggle).await?)
 }
 
-pub(super) async fn remove(Caller(cx): Caller, names: Names) -> Answer<ReactionResult> {
-    ok(react(&cx, &names, names.text("emoji")?, React::Remove).await?)
+pub(super) async fn remove(
+    Caller(cx): Caller,
+    PathParams(id, emoji): PathParams<MessageId, String>,
+) -> Answer<ReactionResult> {
+    ok(reactions::react(&cx, id, &emoji, React::Remove).await?)
 }
 
-async fn react(cx: &Cx, names: &Names, emoji: &str, how: React) -> Result<ReactionResult> {
-    reactions::react(cx, names.id("id")?, emoji, how).await
-}
-
-pub(super) async fn list(Caller(cx): Caller, names: Names) -> Answer<Vec<Reaction>> {
-    ok(reactions::of_message(&cx, names.id("id")?).await?)
+pub(super) async fn list(Caller(cx): Caller, PathParam(id): PathParam<MessageId>) -> Answer<Vec<Reaction>> {
+    ok(reactions::of_message(&cx, id).await?)
 }
 
 /// The summary as a map.
@@ -43,6 +50,6 @@ impl Serialize for Summary {
     }
 }
 
-pub(super) async fn summary(Caller(cx): Caller, names: Names) -> Answer<Summary> {
-    ok(Summary(reactions::summary(&cx, names.id("id")?).await?))
+pub(super) async fn summary(Caller(cx): Caller, PathParam(id): PathParam<MessageId>) -> Answer<Summary> {
+    ok(Summary(reactions::summary(&cx, id).await?))
 }

@@ -20,11 +20,11 @@ use tracing::Instrument;
 
 use crate::app::App;
 use crate::auth::{self, bearer};
-use crate::config::Cors;
 use crate::connection;
+use crate::http::origin;
 use crate::http::peer::{Client, Introduction, MAX_STRANGER_BYTES, Shares};
 use crate::http::request_id::connection_span;
-use sockjs::{Admission, Opening, Options, Origins, Session};
+use sockjs::{Admission, Opening, Options, Session};
 
 use session::StompSession;
 
@@ -57,7 +57,7 @@ fn options(app: &Arc<App>) -> Options {
     // A session over HTTP has no connection of its own that would be counted.
     let shares = Shares::new(app.config.limits.connections_per_address);
     Options {
-        origins: origins(&app.config.cors),
+        origins: origin::allowed(&app.config.cors),
         client_script: SCRIPT.to_owned(),
         // What the server that clients come from says, although no session of one process needs a cookie.
         cookie_needed: true,
@@ -72,14 +72,6 @@ fn options(app: &Arc<App>) -> Options {
             None => Some(Box::new(())),
         })),
         ..connection::websocket::options()
-    }
-}
-
-fn origins(settings: &Cors) -> Origins {
-    match settings.allowed_origins.as_slice() {
-        [] => Origins::SameOrigin,
-        _ if settings.any() => Origins::Any,
-        origins => Origins::List(origins.to_vec()),
     }
 }
 
