@@ -53,14 +53,16 @@ pub struct Error {
 }
 
 /// How long a request may wait for the database.
-pub const LONGEST: Duration = Duration::from_secs(25);
+pub const DATABASE_TIMEOUT: Duration = Duration::from_secs(25);
 
 /// What `work` comes to, unless the database does not answer.
 ///
 /// # Errors
 /// `Unavailable` after 25 s, besides those of `work`. What was on its way to the writer may happen all the same.
 pub async fn in_time<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
-    tokio::time::timeout(LONGEST, work).await.unwrap_or_else(|_| Err(Error::unavailable()))
+    tokio::time::timeout(DATABASE_TIMEOUT, work)
+        .await
+        .unwrap_or_else(|_| Err(Error::unavailable_because("the database does not answer")))
 }
 
 impl Error {
@@ -93,14 +95,26 @@ impl Error {
         Self { retry_after: Some(seconds), ..Self::new(Kind::RateLimited, "You are doing this too often") }
     }
 
-    /// The server is stopping, or its database is away.
+    /// The server is stopping, or its database is away. The cause was logged where it was seen, or is none.
     pub fn unavailable() -> Self {
         Self::new(Kind::Unavailable, "The server cannot do this now, try again soon")
     }
 
-    /// A fault of the server. The sentence is fixed; the cause goes to the log where the error is made.
+    /// [`Error::unavailable`], with its cause in the log, under the request that asks.
+    pub fn unavailable_because(cause: impl fmt::Display) -> Self {
+        tracing::warn!(%cause, "a request is not served now");
+        Self::unavailable()
+    }
+
+    /// A fault of the server. The sentence is fixed; the cause was logged where it was seen.
     pub fn internal() -> Self {
         Self::new(Kind::Internal, "Something went wrong on the server")
+    }
+
+    /// [`Error::internal`], with its cause in the log, under the request that meets it.
+    pub fn internal_because(cause: impl fmt::Display) -> Self {
+        tracing::error!(%cause, "a fault of the server");
+        Self::internal()
     }
 }
 

@@ -60,6 +60,7 @@ impl Readiness {
             *failed = None;
             Ok(())
         };
-        timeout(TRIAL_TIMEOUT, tried).await.unwrap_or_else(|_| Err(Error::unavailable()))
+        let tried = timeout(TRIAL_TIMEOUT, tried).await;
+        tried.unwrap_or_else(|_| Err(Error::unavailable_because("a trial of the writer takes too long")))
     }
 }

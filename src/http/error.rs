@@ -58,8 +58,8 @@ struct Failure<'e> {
     code: &'static str,
 }
 
-/// The HTTP answer to what was refused.
-pub fn refuse(error: &Error) -> Response {
+/// The HTTP response to a failure.
+pub fn error_response(error: &Error) -> Response {
     let failure = Failure { success: false, error: &error.message, data: (), code: code(error.kind) };
     let mut response = (status(error.kind), axum::Json(failure)).into_response();
     let headers = response.headers_mut();

@@ -114,13 +114,13 @@ impl Listener {
             _ => {
                 let (hub, me, turns) = (Arc::clone(&self.hub), self.cx.me(), Arc::clone(&self.turns));
                 let read = async move {
-                    let _mine = turns.acquire_owned().await.map_err(|_| Error::unavailable())?;
+                    let _mine = turns.acquire_owned().await.map_err(Error::unavailable_because)?;
                     log::replay(&hub.chat, me, position, STRETCH).await
                 };
                 &mut self.reading.insert((position, AbortOnDropHandle::new(tokio::spawn(read.in_current_span())))).1
             }
         };
-        let read = reading.await.unwrap_or_else(|_| Err(Error::unavailable()));
+        let read = reading.await.unwrap_or_else(|cause| Err(Error::unavailable_because(cause)));
         self.reading = None;
         read
     }

@@ -1,4 +1,4 @@
-//! An open connection as every protocol has it: its place among those of a node, the clock that looks at a peer which has
+//! An open connection as every protocol has it: its slot among those of a node, the clock that looks at a peer which has
 //! said nothing yet, and the one that looks at a peer which takes nothing (contract §8.8).
 
 use std::io;
@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 
 use super::linger::linger;
-use super::places::{Place, Standing};
+use super::slots::{Slot, SlotOwner};
 use super::streams::Streams;
 use crate::http::peer::MAX_STRANGER_BYTES;
 
@@ -22,19 +22,19 @@ const GREETING_TIMEOUT: Duration = Duration::from_secs(10);
 /// The first bytes of a peer that speaks HTTP/2.
 const HTTP2_PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// A connection and its place. The place is given back when the socket is closed, whatever became of the connection:
+/// A connection and its slot. The slot is given back when the socket is closed, whatever became of the connection:
 /// WebSockets keep theirs.
 pub(super) struct Connection {
-    open: Option<(TcpStream, Place)>,
+    open: Option<(TcpStream, Slot)>,
     greeting: Option<Greeting>,
-    standing: Arc<Standing>,
+    owner: Arc<SlotOwner>,
     /// Bytes that came over a socket of which it was not known whose it is.
-    strange_bytes: usize,
+    anonymous_bytes: usize,
     streams: Arc<Streams>,
     stall_timeout: Duration,
     /// Runs while bytes wait that the peer does not take.
     stalled: Option<Pin<Box<Sleep>>>,
-    is_given_up: bool,
+    has_timed_out: bool,
 }
 
 /// What the peer has said of its first bytes, and until when the rest has to come.
@@ -46,17 +46,17 @@ struct Greeting {
 
 impl Connection {
     /// A connection whose peer may take nothing for `stall_timeout`.
-    pub fn new(stream: TcpStream, place: Place, streams: Arc<Streams>, stall_timeout: Duration) -> Self {
+    pub fn new(stream: TcpStream, slot: Slot, streams: Arc<Streams>, stall_timeout: Duration) -> Self {
         let greeting = Greeting { until: Box::pin(sleep(GREETING_TIMEOUT)), said: 0, is_http2: true };
         Self {
-            standing: place.standing(),
-            open: Some((stream, place)),
+            owner: slot.owner(),
+            open: Some((stream, slot)),
             greeting: Some(greeting),
-            strange_bytes: 0,
+            anonymous_bytes: 0,
             streams,
             stall_timeout,
             stalled: None,
-            is_given_up: false,
+            has_timed_out: false,
         }
     }
 
@@ -66,7 +66,7 @@ impl Connection {
     }
 
     /// Gives the connection up when its peer has taken nothing for too long. Whatever it takes starts the clock anew.
-    fn judge<T>(&mut self, task: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+    fn check_stall<T>(&mut self, task: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if written.is_ready() {
             self.stalled = None;
             return written;
@@ -76,15 +76,15 @@ impl Connection {
         if clock.as_mut().poll(task).is_pending() {
             return Poll::Pending;
         }
-        self.is_given_up = true;
+        self.has_timed_out = true;
         Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the peer takes nothing")))
     }
 }
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        let Some((stream, place)) = self.open.take() else { return };
-        if self.is_given_up {
+        let Some((stream, slot)) = self.open.take() else { return };
+        if self.has_timed_out {
             // What waits would stay with the system for minutes after the close.
             let _it_waits_then = stream.set_zero_linger();
             return;
@@ -93,7 +93,7 @@ impl Drop for Connection {
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn(async move {
                 linger(stream).await;
-                drop(place);
+                drop(slot);
             });
         }
     }
@@ -101,7 +101,7 @@ impl Drop for Connection {
 
 impl Greeting {
     /// Looks at bytes that came; false once it is known what the peer speaks.
-    fn hear(&mut self, bytes: &[u8], streams: &Streams) -> bool {
+    fn on_bytes(&mut self, bytes: &[u8], streams: &Streams) -> bool {
         let expected = HTTP2_PREFACE.get(self.said..).unwrap_or_default();
         self.is_http2 &= bytes.iter().zip(expected).all(|(said, expected)| said == expected);
         self.said += bytes.len();
@@ -109,7 +109,7 @@ impl Greeting {
             return true;
         }
         if self.is_http2 {
-            streams.begin();
+            streams.begin_http2();
         }
         false
     }
@@ -121,15 +121,15 @@ impl AsyncRead for Connection {
         let polled = self.stream().poll_read(task, into);
         let this = &mut *self;
         if let Some(greeting) = &mut this.greeting {
-            if !greeting.hear(&into.filled()[before..], &this.streams) {
+            if !greeting.on_bytes(&into.filled()[before..], &this.streams) {
                 this.greeting = None;
             } else if polled.is_pending() && greeting.until.as_mut().poll(task).is_ready() {
                 return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
             }
         }
-        if this.standing.is_strange_socket() {
-            this.strange_bytes += into.filled().len() - before;
-            if this.strange_bytes > MAX_STRANGER_BYTES {
+        if this.owner.is_anonymous_socket() {
+            this.anonymous_bytes += into.filled().len() - before;
+            if this.anonymous_bytes > MAX_STRANGER_BYTES {
                 let cause = "too long for a connection that has not said whose it is";
                 return Poll::Ready(Err(io::Error::new(io::ErrorKind::FileTooLarge, cause)));
             }
@@ -141,7 +141,7 @@ impl AsyncRead for Connection {
 impl AsyncWrite for Connection {
     fn poll_write(mut self: Pin<&mut Self>, task: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let written = self.stream().poll_write(task, bytes);
-        self.judge(task, written)
+        self.check_stall(task, written)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -158,7 +158,7 @@ impl AsyncWrite for Connection {
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = self.stream().poll_write_vectored(task, slices);
-        self.judge(task, written)
+        self.check_stall(task, written)
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -17,25 +17,26 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 /// How long a peer that says nothing more, and one that never stops, is waited for.
-const SILENCE: Duration = Duration::from_secs(1);
-const ENOUGH: Duration = Duration::from_secs(10);
+const SILENCE_TIMEOUT: Duration = Duration::from_secs(1);
+const LINGER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Bytes of a body that are read although nobody wants them, and how long.
-const SHORT: usize = 64 * 1024;
-const SOON: Duration = Duration::from_millis(20);
-/// Says that nothing more comes, and forgets what the peer still sends until it is done, or for [`ENOUGH`].
+const MAX_UNWANTED_BYTES: usize = 64 * 1024;
+const UNWANTED_TIMEOUT: Duration = Duration::from_millis(20);
+
+/// Says that nothing more comes, and forgets what the peer still sends until it is done, or for [`LINGER_TIMEOUT`].
 pub(super) async fn linger(mut stream: TcpStream) {
     let silence = async {
         stream.shutdown().await?;
         let mut forgotten = vec![0; 16 * 1024];
-        while let Ok(read) = timeout(SILENCE, stream.read(&mut forgotten)).await {
+        while let Ok(read) = timeout(SILENCE_TIMEOUT, stream.read(&mut forgotten)).await {
             if read? == 0 {
                 break;
             }
         }
         io::Result::Ok(())
     };
-    let _enough = timeout(ENOUGH, silence).await;
+    let _cut_off = timeout(LINGER_TIMEOUT, silence).await;
 }
 
 /// Runs a request. Where it was not read to its end and is not short, the answer says that the connection ends with it: a
@@ -47,7 +48,7 @@ where
     // To read on would ask a client to send that waits to be asked.
     let (is_old, waits) = (request.version() < Version::HTTP_2, request.headers().contains_key(EXPECT));
     let (head, body) = request.into_parts();
-    let body = Shared(Arc::new(Mutex::new(body)));
+    let body = SharedBody(Arc::new(Mutex::new(body)));
     let mut response = run(Request::from_parts(head, Body::new(body.clone()))).await;
     if is_old && !body.is_end_stream() && (waits || !body.ends_soon().await) {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
@@ -57,9 +58,9 @@ where
 
 /// A body that outlives whoever reads it.
 #[derive(Clone)]
-struct Shared(Arc<Mutex<Incoming>>);
+struct SharedBody(Arc<Mutex<Incoming>>);
 
-impl Shared {
+impl SharedBody {
     fn lock(&self) -> MutexGuard<'_, Incoming> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -67,7 +68,7 @@ impl Shared {
     /// Reads on for a moment: most of what nobody wants to read is short and here already.
     async fn ends_soon(mut self) -> bool {
         let rest = async {
-            let mut left = SHORT;
+            let mut left = MAX_UNWANTED_BYTES;
             loop {
                 match poll_fn(|task| Pin::new(&mut self).poll_frame(task)).await {
                     None => return true,
@@ -79,11 +80,11 @@ impl Shared {
                 }
             }
         };
-        timeout(SOON, rest).await.unwrap_or(false)
+        timeout(UNWANTED_TIMEOUT, rest).await.unwrap_or(false)
     }
 }
 
-impl HttpBody for Shared {
+impl HttpBody for SharedBody {
     type Data = Bytes;
     type Error = hyper::Error;
 

@@ -3,9 +3,9 @@
 mod connection;
 pub mod handles;
 mod linger;
-mod places;
 mod proxies;
 mod serve;
+mod slots;
 mod streams;
 
 use std::any::Any;
@@ -31,7 +31,7 @@ use crate::api::{graphql, rest, stomp};
 use crate::app::App;
 use crate::config::Cors;
 use crate::error::{Error, Kind};
-use crate::http::error::refuse;
+use crate::http::error::error_response;
 use crate::http::request_id::{self, X_REQUEST_ID};
 use crate::telemetry;
 
@@ -42,8 +42,8 @@ pub fn router(app: &Arc<App>) -> Router {
     // What is refused here has to be within the layer, too: it is what answers a browser that asks before it calls.
     let doors = rest::router(app)
         .merge(graphql::router(app))
-        .fallback(nothing_here)
-        .method_not_allowed_fallback(another_method)
+        .fallback(no_such_route)
+        .method_not_allowed_fallback(no_such_method)
         .layer(cors(&app.config.cors));
     let health = Router::new()
         .route("/health/live", get(|| async { "ok" }))
@@ -57,28 +57,28 @@ pub fn router(app: &Arc<App>) -> Router {
         .merge(doors)
         .merge(stomp::router(app))
         .merge(health)
-        .method_not_allowed_fallback(another_method)
-        .layer(CatchPanicLayer::custom(panicked))
+        .method_not_allowed_fallback(no_such_method)
+        .layer(CatchPanicLayer::custom(on_panic))
         .layer(middleware::from_fn(count))
         .layer(TraceLayer::new_for_http().make_span_with(span).on_request(()).on_response(log_answer).on_failure(()))
 }
 
-async fn nothing_here() -> Response {
-    refuse(&Error::not_found("There is nothing at this address"))
+async fn no_such_route() -> Response {
+    error_response(&Error::not_found("There is nothing at this address"))
 }
 
-async fn another_method() -> Response {
-    refuse(&Error::new(Kind::MethodNotAllowed, "This address does not take this method"))
+async fn no_such_method() -> Response {
+    error_response(&Error::new(Kind::MethodNotAllowed, "This address does not take this method"))
 }
 
 /// Whether the server should be sent requests: its database answers and it is not stopping.
 async fn ready(State(app): State<Arc<App>>) -> Response {
     if app.stopping.is_cancelled() {
-        return refuse(&Error::unavailable());
+        return error_response(&Error::unavailable());
     }
     match app.chat.ready().await {
         Ok(()) => "ok".into_response(),
-        Err(error) => refuse(&error),
+        Err(error) => error_response(&error),
     }
 }
 
@@ -96,11 +96,11 @@ fn cors(settings: &Cors) -> CorsLayer {
 }
 
 /// A fault that nobody foresaw: the node stays up, the caller gets the fixed sentence.
-fn panicked(cause: Box<dyn Any + Send>) -> Response {
+fn on_panic(cause: Box<dyn Any + Send>) -> Response {
     let said = cause.downcast_ref::<&str>().map(|text| (*text).to_owned());
     let said = said.or_else(|| cause.downcast_ref::<String>().cloned()).unwrap_or_default();
     tracing::error!(cause = said, "a handler panicked");
-    refuse(&Error::internal())
+    error_response(&Error::internal())
 }
 
 /// Counts every request, by its route, method and status.

@@ -23,13 +23,13 @@ use tower::{ServiceBuilder, ServiceExt};
 use tower_http::request_id::{PropagateRequestIdLayer, SetRequestIdLayer};
 
 use super::connection::Connection;
-use super::places::{Full, Place, Places, Standing};
-use super::streams::{StreamExecutor, Streams, watched};
+use super::slots::{AddressIsFull, Slot, SlotOwner, Slots};
+use super::streams::{StreamExecutor, Streams, paced};
 use super::{linger, router};
 use crate::app::App;
 use crate::config::Patience;
 use crate::error::Error;
-use crate::http::error::refuse;
+use crate::http::error::error_response;
 use crate::http::request_id::{self, NewId};
 
 /// How long a client may take for the head of a request, and the server for its last requests.
@@ -39,22 +39,22 @@ const LAST_REQUESTS_TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_HEAD_BYTES: usize = 64 * 1024;
 /// Streams that one HTTP/2 connection may have open.
 const MAX_STREAMS: u32 = 100;
-const HTTP2_PING: Duration = Duration::from_secs(20);
+const HTTP2_PING_INTERVAL: Duration = Duration::from_secs(20);
 /// Bytes that the system keeps of what it has not sent yet. By its own measure it would take megabytes for a peer that
 /// reads nothing, and say of one that reads slowly only after megabytes that it does.
 const MAX_UNSENT_BYTES: u32 = 64 * 1024;
 /// What a proxied request too many is told to wait, in seconds.
-const RETRY_AFTER: u64 = 10;
+const RETRY_AFTER_SECONDS: u64 = 10;
 
 /// Serves until the app is told to stop, then lets the last requests finish.
 pub async fn serve(app: &Arc<App>, listener: TcpListener) {
-    let (router, places, connections) = (router(app), Places::new(&app.config), TaskTracker::new());
+    let (router, slots, connections) = (router(app), Slots::new(&app.config), TaskTracker::new());
     while let Some((stream, peer)) = accept(&listener, &app.stopping).await {
         // Beyond the limit a connection is closed at once: a client that waits in vain is worse.
-        let Some(place) = places.take(peer.ip()) else { continue };
-        prepare(&stream, &app.config.patience);
+        let Some(slot) = slots.take(peer.ip()) else { continue };
+        set_options(&stream, &app.config.patience);
         let (router, patience, stopping) = (router.clone(), app.config.patience.clone(), app.stopping.clone());
-        connections.spawn(attend(stream, place, router, patience, stopping));
+        connections.spawn(serve_connection(stream, slot, router, patience, stopping));
     }
     // Whoever comes now is refused, and goes to another node.
     drop(listener);
@@ -84,7 +84,7 @@ async fn accept(listener: &TcpListener, stopping: &CancellationToken) -> Option<
 
 /// Asks the system to send at once, since frames are gathered where they are written, to keep little of what is not sent,
 /// and to forget what a peer that is gone never takes. Where it does not know how, it goes on without.
-fn prepare(stream: &TcpStream, patience: &Patience) {
+fn set_options(stream: &TcpStream, patience: &Patience) {
     let _slower = stream.set_nodelay(true);
     #[cfg(target_os = "linux")]
     {
@@ -96,18 +96,24 @@ fn prepare(stream: &TcpStream, patience: &Patience) {
 
 /// Serves one connection to its end. One of HTTP/2 without streams is asked to end, since it has no request to wait for;
 /// if it does not, it is dropped.
-async fn attend(stream: TcpStream, place: Place, router: Router, patience: Patience, stopping: CancellationToken) {
-    let (streams, standing) = (Arc::new(Streams::new(patience.stall)), place.standing());
+async fn serve_connection(
+    stream: TcpStream,
+    slot: Slot,
+    router: Router,
+    patience: Patience,
+    stopping: CancellationToken,
+) {
+    let (streams, owner) = (Arc::new(Streams::new(patience.stall)), slot.owner());
     let service = ServiceBuilder::new()
         .map_request(request_id::remove_if_strange::<Incoming>)
         .layer(SetRequestIdLayer::x_request_id(NewId))
         .layer(PropagateRequestIdLayer::x_request_id())
         .service_fn(move |request: hyper::Request<Incoming>| {
-            let (router, standing) = (router.clone(), Arc::clone(&standing));
-            async move { Ok::<_, Infallible>(watched(answer(router, &standing, request).await)) }
+            let (router, owner) = (router.clone(), Arc::clone(&owner));
+            async move { Ok::<_, Infallible>(paced(answer(router, &owner, request).await)) }
         });
     let builder = builder(&streams);
-    let io = TokioIo::new(Connection::new(stream, place, Arc::clone(&streams), patience.stall));
+    let io = TokioIo::new(Connection::new(stream, slot, Arc::clone(&streams), patience.stall));
     let mut connection = pin!(builder.serve_connection_with_upgrades(io, TowerToHyperService::new(service)));
     let mut dropped_at = None;
     let mut is_ending = false;
@@ -133,23 +139,23 @@ fn builder(streams: &Arc<Streams>) -> Builder<StreamExecutor> {
         .http2()
         .timer(TokioTimer::new())
         .max_concurrent_streams(MAX_STREAMS)
-        .keep_alive_interval(HTTP2_PING)
+        .keep_alive_interval(HTTP2_PING_INTERVAL)
         .max_header_list_size(MAX_HEAD_BYTES as u32);
     builder
 }
 
 /// Answers a request, unless its address has as many under way as it may.
-async fn answer(router: Router, standing: &Standing, mut request: hyper::Request<Incoming>) -> Response<Body> {
-    let (client, share) = match standing.admit(request.headers()) {
+async fn answer(router: Router, owner: &SlotOwner, mut request: hyper::Request<Incoming>) -> Response<Body> {
+    let (client, share) = match owner.admit(request.headers()) {
         Ok(admitted) => admitted,
-        Err(Full) => return refuse(&Error::rate_limited(RETRY_AFTER)),
+        Err(AddressIsFull) => return error_response(&Error::rate_limited(RETRY_AFTER_SECONDS)),
     };
     if let Some(client) = client {
         request.extensions_mut().insert(client);
     }
-    request.extensions_mut().insert(standing.introduction.clone());
+    request.extensions_mut().insert(owner.introduction.clone());
     let response = linger::answer(request, |request| route(router, request)).await;
-    standing.hold(share, response)
+    owner.hold(share, response)
 }
 
 async fn route(router: Router, request: Request) -> Response {

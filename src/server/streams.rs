@@ -48,7 +48,7 @@ impl Streams {
     }
 
     /// The connection speaks HTTP/2.
-    pub fn begin(&self) {
+    pub fn begin_http2(&self) {
         self.state.send_modify(|state| state.idle_since = Some(Instant::now()));
     }
 
@@ -69,16 +69,16 @@ impl Streams {
         }
     }
 
-    fn open(self: &Arc<Self>) -> Open {
+    fn open(self: &Arc<Self>) -> OpenStream {
         self.state.send_modify(|state| *state = State { open: state.open + 1, idle_since: None });
-        Open(Arc::clone(self))
+        OpenStream(Arc::clone(self))
     }
 }
 
 /// A stream that is open.
-struct Open(Arc<Streams>);
+struct OpenStream(Arc<Streams>);
 
-impl Drop for Open {
+impl Drop for OpenStream {
     fn drop(&mut self) {
         self.0.state.send_modify(|state| {
             state.open -= 1;
@@ -110,7 +110,7 @@ async fn until_stalled(stream: impl Future<Output = ()>, pace: &Pace, stall_time
         if stream.as_mut().poll(task).is_ready() {
             return Poll::Ready(());
         }
-        let Some(since) = pace.waits_since() else { return Poll::Pending };
+        let Some(since) = pace.waiting_since() else { return Poll::Pending };
         if clock.deadline() != since + stall_timeout {
             clock.as_mut().reset(since + stall_timeout);
         }
@@ -120,31 +120,31 @@ async fn until_stalled(stream: impl Future<Output = ()>, pace: &Pace, stall_time
 }
 
 impl Pace {
-    fn waits_since(&self) -> Option<Instant> {
+    fn waiting_since(&self) -> Option<Instant> {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn set(&self, waits_since: Option<Instant>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = waits_since;
+    fn set(&self, waiting_since: Option<Instant>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = waiting_since;
     }
 }
 
 /// Lets the clock of the stream see how its response is taken. Without effect outside of HTTP/2.
-pub(super) fn watched(response: Response<Body>) -> Response<Body> {
+pub(super) fn paced(response: Response<Body>) -> Response<Body> {
     match PACE.try_with(Arc::clone) {
-        Ok(pace) => response.map(|body| Body::new(Watched { body, rest: Bytes::new(), pace })),
+        Ok(pace) => response.map(|body| Body::new(PacedBody { body, rest: Bytes::new(), pace })),
         Err(_) => response,
     }
 }
 
 /// A body in small pieces, each of which is asked for when there is leave to send the one before.
-struct Watched {
+struct PacedBody {
     body: Body,
     rest: Bytes,
     pace: Arc<Pace>,
 }
 
-impl HttpBody for Watched {
+impl HttpBody for PacedBody {
     type Data = Bytes;
     type Error = axum::Error;
 

@@ -37,8 +37,11 @@ impl<J: Send + 'static> Queue<J> {
     /// undo its change.
     pub async fn run<T: Send + 'static>(&self, job: impl FnOnce(oneshot::Sender<Result<T>>) -> J) -> Result<T> {
         let (answer, answered) = oneshot::channel();
-        self.jobs.send(Queued { job: job(answer), span: Span::current() }).await.map_err(|_| Error::unavailable())?;
-        answered.await.map_err(|_| Error::unavailable())?
+        self.jobs
+            .send(Queued { job: job(answer), span: Span::current() })
+            .await
+            .map_err(|_| Error::unavailable_because("the writer has stopped"))?;
+        answered.await.map_err(|_| Error::unavailable_because("the writer gave the change up"))?
     }
 }
 

@@ -183,7 +183,8 @@ pub async fn send_test(cx: &Cx, id: WebhookEndpointId) -> Result<Delivery> {
         if !find(batch, id).await?.enabled {
             return Err(Error::conflict("This webhook endpoint is switched off"));
         }
-        let payload = outbox::body(TEST_EVENT, batch.now, json!({ "endpointId": id })).ok_or_else(Error::internal)?;
+        let payload = outbox::body(TEST_EVENT, batch.now, json!({ "endpointId": id }))
+            .ok_or_else(|| Error::internal_because("the event of a test cannot be written"))?;
         let expires = batch.now + lifetime;
         let row = outbox::row(id, &outbox::new_id(), TEST_EVENT, &payload, batch.now, expires);
         batch.outbox_filled();

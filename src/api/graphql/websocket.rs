@@ -25,7 +25,7 @@ use crate::chat::event::Event;
 use crate::connection::{self, Goodbye, Message, Protocol, Turn, Wire, is_enough, websocket};
 use crate::error::{Error, Kind};
 use crate::http::body;
-use crate::http::error::refuse;
+use crate::http::error::error_response;
 use crate::http::origin;
 use crate::http::peer::Introduction;
 use crate::http::request_id::connection_span;
@@ -51,7 +51,7 @@ const SUBPROTOCOLS: [(&str, Dialect); 2] =
 /// Accepts a handshake, unless it comes from a page of an origin that is not allowed.
 pub(super) fn accept(door: Arc<Door>, parts: &Parts, upgrade: WebSocketUpgrade) -> Response {
     if !origin::is_allowed(&door.app.config.cors, parts) {
-        return refuse(&Error::forbidden("This origin is not allowed"));
+        return error_response(&Error::forbidden("This origin is not allowed"));
     }
     let token = auth::in_query(parts.uri.query().unwrap_or_default());
     let introduction = Introduction::of(&parts.extensions);
@@ -186,7 +186,7 @@ impl Socket {
             if error::is_refusal(&answer) {
                 return Err(Box::new(answer));
             }
-            let bytes = serde_json::to_vec(&answer).map_err(|_| refuse(&Error::internal()))?;
+            let bytes = serde_json::to_vec(&answer).map_err(|cause| refuse(&Error::internal_because(cause)))?;
             out.push(encode(self.next_type(), Some(id), Some(&bytes)));
             out.push(encode("complete", Some(id), None));
             return Ok(());
@@ -196,7 +196,10 @@ impl Socket {
                 "At most {MAX_SUBSCRIPTIONS} subscriptions fit on one connection"
             ))));
         }
-        let listener = self.listener.as_ref().ok_or_else(|| refuse(&Error::internal()))?;
+        let listener = self
+            .listener
+            .as_ref()
+            .ok_or_else(|| refuse(&Error::internal_because("a connection has a viewer and no listener")))?;
         let started = Subscription::start(&self.door, cx, checked, listener, self.interest()).await;
         let started = started.map(|subscription| {
             if let Some(after) = subscription.resumed {

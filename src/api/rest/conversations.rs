@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::envelope::{Answer, created, ok, paged};
+use super::envelope::{ApiResult, created, ok, paged};
 use super::input::{Body, Caller, PathParam, PathParams, QueryParams};
 use crate::chat::Cx;
 use crate::chat::conversations::{self, Conversation, CreateGroup, Listing, Setting, Unread, UpdateConversation};
@@ -32,7 +32,10 @@ pub(super) struct SearchQuery {
     limit: Option<i64>,
 }
 
-pub(super) async fn list(Caller(cx): Caller, QueryParams(query): QueryParams<ListQuery>) -> Answer<Vec<Conversation>> {
+pub(super) async fn list(
+    Caller(cx): Caller,
+    QueryParams(query): QueryParams<ListQuery>,
+) -> ApiResult<Vec<Conversation>> {
     let archived = Some(query.archived.unwrap_or(false));
     page(&cx, Listing { archived, cursor: query.cursor, ..Listing::default() }, query.limit).await
 }
@@ -40,37 +43,37 @@ pub(super) async fn list(Caller(cx): Caller, QueryParams(query): QueryParams<Lis
 pub(super) async fn pinned(
     Caller(cx): Caller,
     QueryParams(query): QueryParams<PageQuery>,
-) -> Answer<Vec<Conversation>> {
+) -> ApiResult<Vec<Conversation>> {
     page(&cx, Listing { pinned: Some(true), cursor: query.cursor, ..Listing::default() }, query.limit).await
 }
 
 pub(super) async fn search(
     Caller(cx): Caller,
     QueryParams(query): QueryParams<SearchQuery>,
-) -> Answer<Vec<Conversation>> {
+) -> ApiResult<Vec<Conversation>> {
     let search = Some(query.query.unwrap_or_default());
     page(&cx, Listing { search, cursor: query.cursor, ..Listing::default() }, query.limit).await
 }
 
-async fn page(cx: &Cx, listing: Listing, limit: Option<i64>) -> Answer<Vec<Conversation>> {
+async fn page(cx: &Cx, listing: Listing, limit: Option<i64>) -> ApiResult<Vec<Conversation>> {
     let listed = conversations::list(cx, listing, page::limit(limit)?).await?;
     let next = listed.items.last().filter(|_| listed.has_more).map(conversations::cursor);
     paged(listed.items, listed.has_more, next)
 }
 
-pub(super) async fn unread(Caller(cx): Caller) -> Answer<Unread> {
+pub(super) async fn unread(Caller(cx): Caller) -> ApiResult<Unread> {
     ok(conversations::unread(&cx).await?)
 }
 
-pub(super) async fn get(Caller(cx): Caller, PathParam(id): PathParam<ConversationId>) -> Answer<Conversation> {
+pub(super) async fn get(Caller(cx): Caller, PathParam(id): PathParam<ConversationId>) -> ApiResult<Conversation> {
     ok(conversations::get(&cx, id).await?)
 }
 
-pub(super) async fn create(Caller(cx): Caller, Body(input): Body<CreateGroup>) -> Answer<Conversation> {
+pub(super) async fn create(Caller(cx): Caller, Body(input): Body<CreateGroup>) -> ApiResult<Conversation> {
     created(conversations::create_group(&cx, input).await?, true)
 }
 
-pub(super) async fn open_direct(Caller(cx): Caller, PathParam(user): PathParam<UserId>) -> Answer<Conversation> {
+pub(super) async fn open_direct(Caller(cx): Caller, PathParam(user): PathParam<UserId>) -> ApiResult<Conversation> {
     let opened = conversations::open_direct(&cx, user).await?;
     created(opened.conversation, opened.created)
 }
@@ -79,11 +82,11 @@ pub(super) async fn update(
     Caller(cx): Caller,
     PathParam(id): PathParam<ConversationId>,
     Body(input): Body<UpdateConversation>,
-) -> Answer<Conversation> {
+) -> ApiResult<Conversation> {
     ok(conversations::update(&cx, id, input).await?)
 }
 
-pub(super) async fn leave(Caller(cx): Caller, PathParam(id): PathParam<ConversationId>) -> Answer<()> {
+pub(super) async fn leave(Caller(cx): Caller, PathParam(id): PathParam<ConversationId>) -> ApiResult<()> {
     ok(conversations::leave(&cx, id).await?)
 }
 
@@ -98,14 +101,14 @@ pub(super) async fn add_participants(
     Caller(cx): Caller,
     PathParam(id): PathParam<ConversationId>,
     Body(users): Body<Users>,
-) -> Answer<Conversation> {
+) -> ApiResult<Conversation> {
     ok(conversations::add_participants(&cx, id, users.user_ids).await?)
 }
 
 pub(super) async fn remove_participant(
     Caller(cx): Caller,
     PathParams(id, user): PathParams<ConversationId, UserId>,
-) -> Answer<()> {
+) -> ApiResult<()> {
     ok(conversations::remove_participant(&cx, id, user).await?)
 }
 
@@ -131,7 +134,7 @@ pub(super) async fn mute(
     Caller(cx): Caller,
     PathParam(id): PathParam<ConversationId>,
     QueryParams(query): QueryParams<MuteQuery>,
-) -> Answer<Conversation> {
+) -> ApiResult<Conversation> {
     ok(conversations::set(&cx, id, Setting::Muted, query.muted.unwrap_or(true)).await?)
 }
 
@@ -139,7 +142,7 @@ pub(super) async fn pin(
     Caller(cx): Caller,
     PathParam(id): PathParam<ConversationId>,
     QueryParams(query): QueryParams<PinQuery>,
-) -> Answer<Conversation> {
+) -> ApiResult<Conversation> {
     ok(conversations::set(&cx, id, Setting::Pinned, query.pinned.unwrap_or(true)).await?)
 }
 
@@ -147,6 +150,6 @@ pub(super) async fn archive(
     Caller(cx): Caller,
     PathParam(id): PathParam<ConversationId>,
     QueryParams(query): QueryParams<ArchiveQuery>,
-) -> Answer<Conversation> {
+) -> ApiResult<Conversation> {
     ok(conversations::set(&cx, id, Setting::Archived, query.archived.unwrap_or(true)).await?)
 }

@@ -14,21 +14,21 @@ use axum::response::Response;
 use super::disposition::disposition;
 use crate::chat::files::{self, Bytes};
 use crate::error::{Error, Kind, Result};
-use crate::http::error;
+use crate::http::error::error_response;
 
 /// The answer to a request with these headers.
 ///
 /// # Errors
 /// `NotFound` for bytes that were removed a moment ago, `Unavailable`.
-pub(super) async fn download(asked: &HeaderMap, bytes: Bytes) -> Result<Response> {
+pub(super) async fn download(request: &HeaderMap, bytes: Bytes) -> Result<Response> {
     let (size, tag) = (bytes.size, format!("\"{}\"", bytes.tag));
     let headers = headers(&bytes, &tag);
-    if is_known(asked, &tag) {
+    if is_cached(request, &tag) {
         return Ok(answer(StatusCode::NOT_MODIFIED, headers, Body::empty()));
     }
-    let range = match range(asked, size, &tag) {
+    let range = match range(request, size, &tag) {
         Ok(range) => range,
-        Err(refused) => return Ok(refuse(&refused, size)),
+        Err(unsatisfiable) => return Ok(range_error_response(&unsatisfiable, size)),
     };
     let (status, range) = range.map_or((StatusCode::OK, 0..size), |range| (StatusCode::PARTIAL_CONTENT, range));
     let mut headers = headers;
@@ -69,43 +69,43 @@ fn value(text: &str) -> HeaderValue {
 }
 
 /// Whether the caller holds these bytes already.
-fn is_known(asked: &HeaderMap, tag: &str) -> bool {
-    let lists = asked.get_all(IF_NONE_MATCH).iter().filter_map(|list| list.to_str().ok());
+fn is_cached(request: &HeaderMap, tag: &str) -> bool {
+    let lists = request.get_all(IF_NONE_MATCH).iter().filter_map(|list| list.to_str().ok());
     lists
         .flat_map(|list| list.split(','))
         .map(str::trim)
         .any(|known| known == "*" || known.trim_start_matches("W/") == tag)
 }
 
-/// The one range that is asked for. Several at once are refused: nobody who plays or resumes a file asks so, and the
+/// The one range that is asked for. Several at once are unsatisfiable: nobody who plays or resumes a file asks so, and the
 /// answer could be larger than the file.
-fn range(asked: &HeaderMap, size: u64, tag: &str) -> Result<Option<Range<u64>>> {
-    let Some(range) = asked.get(RANGE).and_then(|range| range.to_str().ok()) else { return Ok(None) };
-    if asked.get(IF_RANGE).is_some_and(|known| known.as_bytes() != tag.as_bytes()) {
+fn range(request: &HeaderMap, size: u64, tag: &str) -> Result<Option<Range<u64>>> {
+    let Some(range) = request.get(RANGE).and_then(|range| range.to_str().ok()) else { return Ok(None) };
+    if request.get(IF_RANGE).is_some_and(|known| known.as_bytes() != tag.as_bytes()) {
         return Ok(None);
     }
     let Some((unit, range)) = range.split_once('=') else { return Ok(None) };
     if !unit.trim().eq_ignore_ascii_case("bytes") {
         return Ok(None);
     }
-    let refused = || Error::new(Kind::RangeNotSatisfiable, "This range is not in the file");
-    let (first, last) = range.trim().split_once('-').ok_or_else(refused)?;
+    let unsatisfiable = || Error::new(Kind::RangeNotSatisfiable, "This range is not in the file");
+    let (first, last) = range.trim().split_once('-').ok_or_else(unsatisfiable)?;
     let number = |text: &str| match text.bytes().all(|byte| byte.is_ascii_digit()) {
         // More digits than fit are beyond any file.
         true => Ok(text.parse::<u64>().unwrap_or(u64::MAX)),
-        false => Err(refused()),
+        false => Err(unsatisfiable()),
     };
     let range = match (first, last) {
-        ("", "") => return Err(refused()),
+        ("", "") => return Err(unsatisfiable()),
         ("", length) => size.saturating_sub(number(length)?)..size,
         (first, "") => number(first)?..size,
         (first, last) => number(first)?..number(last)?.saturating_add(1).min(size),
     };
-    if range.is_empty() { Err(refused()) } else { Ok(Some(range)) }
+    if range.is_empty() { Err(unsatisfiable()) } else { Ok(Some(range)) }
 }
 
-fn refuse(refused: &Error, size: u64) -> Response {
-    let mut response = error::refuse(refused);
+fn range_error_response(unsatisfiable: &Error, size: u64) -> Response {
+    let mut response = error_response(unsatisfiable);
     response.headers_mut().insert(CONTENT_RANGE, value(&format!("bytes */{size}")));
     response.headers_mut().insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     response

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::envelope::{Answer, paged};
+use super::envelope::{ApiResult, paged};
 use super::input::{Caller, QueryParams};
 use crate::chat::Cx;
 use crate::chat::conversations::{self, Announcement};
@@ -30,7 +30,7 @@ pub(super) struct AfterQuery {
 }
 
 /// Without a cursor: an empty list, and where the log stands now.
-pub(super) async fn after(Caller(cx): Caller, QueryParams(query): QueryParams<AfterQuery>) -> Answer<Vec<Entry>> {
+pub(super) async fn after(Caller(cx): Caller, QueryParams(query): QueryParams<AfterQuery>) -> ApiResult<Vec<Entry>> {
     let limit = page::limit(query.limit)?;
     let head = log::head(&cx).await?;
     let Some(after) = query.after else {
@@ -63,5 +63,5 @@ fn data(
             to_raw_value(&announced.conversation)
         }
     };
-    written.map(Some).map_err(|_| Error::internal())
+    written.map(Some).map_err(Error::internal_because)
 }

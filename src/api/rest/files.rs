@@ -9,7 +9,7 @@ use axum::response::Response;
 use serde::Deserialize;
 
 use super::download::download;
-use super::envelope::{Answer, ApiError, created, ok};
+use super::envelope::{ApiError, ApiResult, created, ok};
 use super::form::{Form, Part};
 use super::input::{Caller, PathParam, QueryParams};
 use crate::app::App;
@@ -21,7 +21,7 @@ use crate::id::{FileId, NOT_AN_ID};
 /// Bytes of a part that names a conversation, at most.
 const MAX_ID_BYTES: usize = 32;
 
-pub(super) async fn upload(Caller(cx): Caller, request: Request) -> Answer<File> {
+pub(super) async fn upload(Caller(cx): Caller, request: Request) -> ApiResult<File> {
     files::may_upload(&cx)?;
     let config = &cx.chat.config;
     let mut form = Form::open(request, config.chat.max_file_bytes(), config.patience.upload).await?;
@@ -59,7 +59,7 @@ async fn take(cx: &Cx, place: Option<&Place>, mut part: Part<'_>) -> Result<Uplo
     Ok(upload)
 }
 
-pub(super) async fn get(Caller(cx): Caller, PathParam(id): PathParam<FileId>) -> Answer<File> {
+pub(super) async fn get(Caller(cx): Caller, PathParam(id): PathParam<FileId>) -> ApiResult<File> {
     ok(files::get(&cx, id).await?)
 }
 

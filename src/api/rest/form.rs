@@ -63,7 +63,12 @@ impl Form {
         body::check_head(request.headers(), max_bytes)?;
         let (head, body) = request.into_parts();
         let state = Arc::<FormState>::default();
-        let source = Source { body: body.into_data_stream(), state: Arc::clone(&state), left: max_bytes, gave: false };
+        let source = BoundedBody {
+            body: body.into_data_stream(),
+            state: Arc::clone(&state),
+            left: max_bytes,
+            has_yielded: false,
+        };
         let parts = Multipart::from_request(Request::from_parts(head, Body::from_stream(source)), &()).await;
         let parts = parts.map_err(|_| Error::bad_request("The form has no boundary"))?;
         Ok(Self { parts, state, seen: 0, pace: Pace { grace } })
@@ -78,7 +83,7 @@ impl Form {
         if self.seen > MAX_PARTS + 1 {
             return Err(Error::bad_request(format!("A form has at most {MAX_PARTS} parts")));
         }
-        let field = match self.pace.keeps(&self.state, self.parts.next_field()).await? {
+        let field = match self.pace.read_within(&self.state, self.parts.next_field()).await? {
             Ok(field) => field,
             Err(cause) => return Err(self.state.broken(&cause)),
         };
@@ -116,7 +121,7 @@ impl Part<'_> {
     /// # Errors
     /// As [`Form::next`].
     pub async fn piece(&mut self) -> Result<Option<Bytes>> {
-        let piece = self.pace.keeps(self.state, self.field.chunk()).await?;
+        let piece = self.pace.read_within(self.state, self.field.chunk()).await?;
         let piece = piece.map_err(|cause| self.state.broken(&cause))?;
         self.state.unclaimed.store(0, Ordering::Relaxed);
         Ok(piece)
@@ -140,7 +145,7 @@ impl Part<'_> {
 
 impl Pace {
     /// Reads on, unless the form falls too far behind the slowest pace.
-    async fn keeps<T>(self, state: &FormState, reading: impl Future<Output = T>) -> Result<T> {
+    async fn read_within<T>(self, state: &FormState, reading: impl Future<Output = T>) -> Result<T> {
         let (mut reading, began) = (pin!(reading), Instant::now());
         let waited = Duration::from_micros(state.waited.load(Ordering::Relaxed));
         loop {
@@ -177,18 +182,18 @@ impl FormState {
 
 /// The body as the parser may see it: a piece at a time, since it would hold all that has come, and no more than is
 /// allowed.
-struct Source {
+struct BoundedBody {
     body: BodyDataStream,
     state: Arc<FormState>,
     left: u64,
-    gave: bool,
+    has_yielded: bool,
 }
 
-impl Stream for Source {
+impl Stream for BoundedBody {
     type Item = Result<Bytes>;
 
     fn poll_next(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if std::mem::take(&mut self.gave) {
+        if std::mem::take(&mut self.has_yielded) {
             task.waker().wake_by_ref();
             return Poll::Pending;
         }
@@ -202,7 +207,7 @@ impl Stream for Source {
             }
             Ok(piece)
         });
-        self.gave = true;
+        self.has_yielded = true;
         if let Err(error) = &outcome {
             let _first = self.state.refused.set(error.clone());
         }

@@ -58,7 +58,7 @@ async fn path_values<const N: usize>(parts: &mut Parts, state: &(impl Send + Syn
     let params = RawPathParams::from_request_parts(parts, state).await;
     let params = params.map_err(|_| Error::bad_request("The path is not UTF-8"))?;
     let values = params.iter().map(|(_, value)| value.to_owned()).collect::<Vec<_>>();
-    values.try_into().map_err(|_| Error::internal())
+    values.try_into().map_err(|_| Error::internal_because("the path of the route has other values than its handler"))
 }
 
 /// All but ids takes any text.
@@ -84,15 +84,15 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
-        let Unread(bytes) = Unread::from_request(request, state).await?;
+        let RawBody(bytes) = RawBody::from_request(request, state).await?;
         Ok(Self(body::object_from_json(&bytes)?))
     }
 }
 
-/// A JSON body that is not read yet.
-pub(super) struct Unread(pub Bytes);
+/// A JSON body, as its bytes.
+pub(super) struct RawBody(pub Bytes);
 
-impl<S: Send + Sync> FromRequest<S> for Unread {
+impl<S: Send + Sync> FromRequest<S> for RawBody {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {

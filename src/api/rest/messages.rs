@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::envelope::{Answer, by_ids, created, ok};
+use super::envelope::{ApiResult, created, ok, paged_by_id};
 use super::input::{Body, Caller, MaybeBody, PathParam, QueryParams};
 use crate::chat::messages::{self, Message, SendMessage};
 use crate::chat::page::{self, Window};
@@ -45,14 +45,14 @@ pub(super) async fn page(
     Caller(cx): Caller,
     PathParam(id): PathParam<ConversationId>,
     QueryParams(query): QueryParams<PageQuery>,
-) -> Answer<Vec<Message>> {
+) -> ApiResult<Vec<Message>> {
     let window = match (query.before, query.after) {
         (Some(_), Some(_)) => return Err(Error::bad_request("before and after exclude each other").into()),
         (None, Some(after)) => Window::After(after.get()),
         (before, None) => newest_before(before),
     };
     let page = messages::page(&cx, id, window, page::limit(query.limit)?).await?;
-    by_ids(page, window, |message| message.id.get())
+    paged_by_id(page, window, |message| message.id.get())
 }
 
 /// Messages that have files, newest first.
@@ -60,10 +60,10 @@ pub(super) async fn with_files(
     Caller(cx): Caller,
     PathParam(id): PathParam<ConversationId>,
     QueryParams(query): QueryParams<BeforeQuery>,
-) -> Answer<Vec<Message>> {
+) -> ApiResult<Vec<Message>> {
     let window = newest_before(query.before);
     let page = messages::with_files(&cx, id, window, page::limit(query.limit)?).await?;
-    by_ids(page, window, |message| message.id.get())
+    paged_by_id(page, window, |message| message.id.get())
 }
 
 fn newest_before(before: Option<MessageId>) -> Window {
@@ -74,7 +74,7 @@ pub(super) async fn send(
     Caller(cx): Caller,
     PathParam(id): PathParam<ConversationId>,
     Body(input): Body<SendMessage>,
-) -> Answer<Message> {
+) -> ApiResult<Message> {
     let sent = messages::send(&cx, id, input).await?;
     created(sent.message, !sent.repeated)
 }
@@ -83,22 +83,22 @@ pub(super) async fn search(
     Caller(cx): Caller,
     PathParam(id): PathParam<ConversationId>,
     QueryParams(query): QueryParams<SearchQuery>,
-) -> Answer<Vec<Message>> {
+) -> ApiResult<Vec<Message>> {
     let window = newest_before(query.before);
     let search = Search { query: query.query.unwrap_or_default(), conversation: Some(id) };
     let page = search::messages(&cx, search, window, page::limit(query.limit)?).await?;
     let page = page.map(|found| found.into_iter().map(|found| found.message).collect());
-    by_ids(page, window, |message: &Message| message.id.get())
+    paged_by_id(page, window, |message: &Message| message.id.get())
 }
 
 pub(super) async fn thread(
     Caller(cx): Caller,
     PathParam(id): PathParam<MessageId>,
     QueryParams(query): QueryParams<AfterQuery>,
-) -> Answer<Vec<Message>> {
+) -> ApiResult<Vec<Message>> {
     let window = query.after.map_or(Window::Oldest, |after| Window::After(after.get()));
     let page = messages::thread(&cx, id, window, page::limit(query.limit)?).await?;
-    by_ids(page, window, |message| message.id.get())
+    paged_by_id(page, window, |message| message.id.get())
 }
 
 /// The new content of a message.
@@ -111,11 +111,11 @@ pub(super) async fn edit(
     Caller(cx): Caller,
     PathParam(id): PathParam<MessageId>,
     Body(edit): Body<Edit>,
-) -> Answer<Message> {
+) -> ApiResult<Message> {
     ok(messages::edit(&cx, id, edit.content).await?)
 }
 
-pub(super) async fn delete(Caller(cx): Caller, PathParam(id): PathParam<MessageId>) -> Answer<Message> {
+pub(super) async fn delete(Caller(cx): Caller, PathParam(id): PathParam<MessageId>) -> ApiResult<Message> {
     ok(messages::delete(&cx, id).await?)
 }
 
@@ -131,11 +131,14 @@ pub(super) async fn mark_read(
     Caller(cx): Caller,
     PathParam(id): PathParam<ConversationId>,
     MaybeBody(read): MaybeBody<Read>,
-) -> Answer<ReadState> {
+) -> ApiResult<ReadState> {
     let up_to = read.unwrap_or_default().last_read_message_id;
     ok(receipts::mark_read(&cx, id, up_to).await?)
 }
 
-pub(super) async fn read_receipts(Caller(cx): Caller, PathParam(id): PathParam<MessageId>) -> Answer<Vec<ReadReceipt>> {
+pub(super) async fn read_receipts(
+    Caller(cx): Caller,
+    PathParam(id): PathParam<MessageId>,
+) -> ApiResult<Vec<ReadReceipt>> {
     ok(receipts::of_message(&cx, id).await?)
 }

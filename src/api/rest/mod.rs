@@ -26,7 +26,7 @@ use axum::routing::{delete, get, post, put};
 use crate::app::App;
 use crate::error::{self, Error};
 use crate::http::body;
-use crate::http::error::refuse;
+use crate::http::error::error_response;
 
 /// The endpoint table.
 pub fn router(app: &Arc<App>) -> Router {
@@ -73,6 +73,6 @@ pub fn router(app: &Arc<App>) -> Router {
 /// Answers 503 where the database does not answer, so that nobody waits for ever.
 async fn in_time(request: Request, next: Next) -> Response {
     let body = if request.body().is_end_stream() { Duration::ZERO } else { body::READ_TIMEOUT };
-    let answered = tokio::time::timeout(error::LONGEST + body, next.run(request)).await;
-    answered.unwrap_or_else(|_| refuse(&Error::unavailable()))
+    let answered = tokio::time::timeout(error::DATABASE_TIMEOUT + body, next.run(request)).await;
+    answered.unwrap_or_else(|_| error_response(&Error::unavailable_because("the database does not answer")))
 }

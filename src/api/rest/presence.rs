@@ -3,8 +3,8 @@
 use serde::Deserialize;
 use serde::de::value::StrDeserializer;
 
-use super::envelope::{Answer, by_ids, ok};
-use super::input::{Caller, MaybeBody, PathParam, QueryParams, Unread};
+use super::envelope::{ApiResult, ok, paged_by_id};
+use super::input::{Caller, MaybeBody, PathParam, QueryParams, RawBody};
 use crate::chat::page::{self, Window};
 use crate::chat::presence::{self, Presence, SetPresence};
 use crate::entity::presence::PresenceStatus;
@@ -19,12 +19,15 @@ pub(super) struct AfterQuery {
     limit: Option<i64>,
 }
 
-pub(super) async fn online(Caller(cx): Caller, QueryParams(query): QueryParams<AfterQuery>) -> Answer<Vec<Presence>> {
+pub(super) async fn online(
+    Caller(cx): Caller,
+    QueryParams(query): QueryParams<AfterQuery>,
+) -> ApiResult<Vec<Presence>> {
     let page = presence::online(&cx, query.after, page::limit(query.limit)?).await?;
-    by_ids(page, Window::Oldest, |presence| presence.user_id.get())
+    paged_by_id(page, Window::Oldest, |presence| presence.user_id.get())
 }
 
-pub(super) async fn of_user(Caller(cx): Caller, PathParam(user): PathParam<UserId>) -> Answer<Presence> {
+pub(super) async fn of_user(Caller(cx): Caller, PathParam(user): PathParam<UserId>) -> ApiResult<Presence> {
     ok(presence::of(&cx, user).await?)
 }
 
@@ -39,7 +42,7 @@ pub(super) async fn set(
     Caller(cx): Caller,
     QueryParams(query): QueryParams<StatusQuery>,
     MaybeBody(body): MaybeBody<SetPresence>,
-) -> Answer<Presence> {
+) -> ApiResult<Presence> {
     let mut input = body.unwrap_or_default();
     if let Some(status) = query.status {
         input.status = Some(status_named(&status)?);
@@ -62,7 +65,7 @@ struct Users {
     user_ids: Vec<UserId>,
 }
 
-pub(super) async fn of_users(Caller(cx): Caller, Unread(json): Unread) -> Answer<Vec<Presence>> {
+pub(super) async fn of_users(Caller(cx): Caller, RawBody(json): RawBody) -> ApiResult<Vec<Presence>> {
     let user_ids = match body::is_list(&json) {
         true => body::from_json(&json)?,
         false => body::object_from_json::<Users>(&json)?.user_ids,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::envelope::{Answer, ok};
+use super::envelope::{ApiResult, ok};
 use super::input::{Body, Caller, PathParam, PathParams};
 use crate::chat::reactions::{self, EmojiCount, React, Reaction, ReactionResult};
 use crate::error::Result;
@@ -18,7 +18,7 @@ pub(super) async fn add(
     Caller(cx): Caller,
     PathParam(id): PathParam<MessageId>,
     Body(body): Body<Emoji>,
-) -> Answer<ReactionResult> {
+) -> ApiResult<ReactionResult> {
     ok(reactions::react(&cx, id, &body.emoji, React::Add).await?)
 }
 
@@ -26,18 +26,18 @@ pub(super) async fn toggle(
     Caller(cx): Caller,
     PathParam(id): PathParam<MessageId>,
     Body(body): Body<Emoji>,
-) -> Answer<ReactionResult> {
+) -> ApiResult<ReactionResult> {
     ok(reactions::react(&cx, id, &body.emoji, React::Toggle).await?)
 }
 
 pub(super) async fn remove(
     Caller(cx): Caller,
     PathParams(id, emoji): PathParams<MessageId, String>,
-) -> Answer<ReactionResult> {
+) -> ApiResult<ReactionResult> {
     ok(reactions::react(&cx, id, &emoji, React::Remove).await?)
 }
 
-pub(super) async fn list(Caller(cx): Caller, PathParam(id): PathParam<MessageId>) -> Answer<Vec<Reaction>> {
+pub(super) async fn list(Caller(cx): Caller, PathParam(id): PathParam<MessageId>) -> ApiResult<Vec<Reaction>> {
     ok(reactions::of_message(&cx, id).await?)
 }
 
@@ -50,6 +50,6 @@ impl Serialize for Summary {
     }
 }
 
-pub(super) async fn summary(Caller(cx): Caller, PathParam(id): PathParam<MessageId>) -> Answer<Summary> {
+pub(super) async fn summary(Caller(cx): Caller, PathParam(id): PathParam<MessageId>) -> ApiResult<Summary> {
     ok(Summary(reactions::summary(&cx, id).await?))
 }

@@ -169,7 +169,9 @@ async fn heir(batch: &Batch, id: ConversationId) -> Result<participant::Model> {
     let admin = rest.clone().filter(participant::Column::Role.eq(Role::Admin)).one(&batch.tx).await?;
     match admin {
         Some(admin) => Ok(admin),
-        None => rest.one(&batch.tx).await?.ok_or_else(Error::internal),
+        None => {
+            rest.one(&batch.tx).await?.ok_or_else(|| Error::internal_because("a group with members has no successor"))
+        }
     }
 }
 

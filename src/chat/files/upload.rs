@@ -138,7 +138,7 @@ impl Upload {
             row.created_at = Set(batch.now);
             // A row that was swept meanwhile is not there to be updated.
             let row = row.update(&batch.tx).await.map_err(|cause| match cause {
-                sea_orm::DbErr::RecordNotUpdated => Error::unavailable(),
+                sea_orm::DbErr::RecordNotUpdated => Error::unavailable_because("the row of the file was swept"),
                 cause => cause.into(),
             })?;
             Ok(File::of(row, &links, batch.now))

@@ -58,6 +58,6 @@ impl Head {
 /// Reads where the log stands.
 pub(super) async fn read_head(db: &impl ConnectionTrait) -> Result<Head> {
     let state = log_state::Entity::find_by_id(log_state::ONLY).one(db).await?;
-    let state = state.ok_or_else(Error::internal)?;
+    let state = state.ok_or_else(|| Error::internal_because("chat_log has lost its row"))?;
     Ok(Head { epoch: state.epoch, position: state.position, pruned: state.pruned_position })
 }

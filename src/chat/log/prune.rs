@@ -23,7 +23,7 @@ pub(crate) async fn prune(chat: &Chat) -> Result<()> {
         let pruned: bool = chat
             .write(async move |batch: &mut Batch| {
                 let state = log_state::Entity::find_by_id(log_state::ONLY).one(&batch.tx).await?;
-                let from = state.ok_or_else(Error::internal)?.pruned_position;
+                let from = state.ok_or_else(|| Error::internal_because("chat_log has lost its row"))?.pruned_position;
                 let old = row::Entity::find()
                     .filter(row::Column::Position.gt(from))
                     .filter(row::Column::Position.lte(from + PORTION))

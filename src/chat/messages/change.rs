@@ -84,7 +84,7 @@ async fn deletable(db: &impl ConnectionTrait, id: MessageId, me: UserId) -> Resu
 
 async fn tombstone(db: &impl ConnectionTrait, links: &UrlSigner, row: message::Model, me: UserId) -> Result<Message> {
     let complete = load(db, links, vec![row]).await?.pop();
-    Ok(complete.ok_or_else(Error::internal)?.for_viewer(me))
+    Ok(complete.ok_or_else(|| Error::internal_because("a message that was changed is not there"))?.for_viewer(me))
 }
 
 /// A tombstone has neither reactions nor files; a file that was only here is unreadable from now on.
@@ -102,7 +102,10 @@ fn must_be_mine(row: &message::Model, me: UserId, sentence: &'static str) -> Res
 async fn announce(batch: &mut Batch, row: message::Model, me: UserId, kind: EventType) -> Result<Message> {
     // The triggers may have touched the row after it was returned: it is read as it stands now.
     let row = message::Entity::find_by_id(row.id).one(&batch.tx).await?.ok_or_else(super::not_found)?;
-    let complete = load(&batch.tx, &batch.tools.signer, vec![row]).await?.pop().ok_or_else(Error::internal)?;
+    let complete = load(&batch.tx, &batch.tools.signer, vec![row])
+        .await?
+        .pop()
+        .ok_or_else(|| Error::internal_because("a message that was changed is not there"))?;
     let fact = Fact::Message(Box::new(complete.clone()));
     batch.append(kind, complete.conversation_id, me, fact);
     Ok(complete.for_viewer(me))

@@ -59,7 +59,7 @@ pub(super) async fn read(cx: &Cx, rows: Select<message::Entity>, window: Window,
 pub async fn get(cx: &Cx, id: MessageId) -> Result<Message> {
     let (row, _) = find(&cx.reader(), cx.me(), id).await?;
     let message = load(&cx.reader(), &cx.chat.signer, vec![row]).await?.pop();
-    Ok(message.ok_or_else(Error::internal)?.for_viewer(cx.me()))
+    Ok(message.ok_or_else(|| Error::internal_because("a message that was found is not there"))?.for_viewer(cx.me()))
 }
 
 /// Makes sure that the message is of this conversation, where a caller names both.

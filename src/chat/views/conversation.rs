@@ -110,7 +110,10 @@ pub(crate) async fn load_one(
     viewer: UserId,
     member: Member,
 ) -> Result<Conversation> {
-    load(db, signer, viewer, vec![member]).await?.pop().ok_or_else(Error::internal)
+    load(db, signer, viewer, vec![member])
+        .await?
+        .pop()
+        .ok_or_else(|| Error::internal_because("a conversation of this member is not there"))
 }
 
 /// Who is in the conversations, longest-serving first: two statements.

@@ -7,7 +7,7 @@ use axum::http::header::{
 use axum::response::{IntoResponse, Response};
 
 use crate::error::Error;
-use crate::http::error::refuse;
+use crate::http::error::error_response;
 
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 const STYLE: &str = "text/css; charset=utf-8";
@@ -39,7 +39,7 @@ pub(super) fn page() -> Response {
 pub(super) async fn file(Path(name): Path<String>) -> Response {
     match FILES.iter().find(|(known, _, _)| *known == name) {
         Some((_, kind, bytes)) => serve(kind, bytes),
-        None => refuse(&Error::not_found("There is no such file")),
+        None => error_response(&Error::not_found("There is no such file")),
     }
 }
 

@@ -1,4 +1,4 @@
-//! The places of a node: how many connections it has at once, and how many of them one address (contract §10, §13).
+//! The slots of a node: how many connections it has at once, and how many of them one address (contract §10, §13).
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,21 +13,21 @@ use super::proxies::{Proxies, is_public};
 use crate::config::{Config, networks};
 use crate::http::peer::{Client, Introduction, Share, Shares};
 
-/// What is left of the places of a node.
-pub(super) struct Places {
+/// What is left of the slots of a node.
+pub(super) struct Slots {
     all: Arc<Semaphore>,
     shares: Shares,
     proxies: Proxies,
 }
 
-/// The place of one connection, until it is dropped.
-pub(super) struct Place {
+/// The slot of one connection, until it is dropped.
+pub(super) struct Slot {
     _one_of_all: OwnedSemaphorePermit,
-    standing: Arc<Standing>,
+    owner: Arc<SlotOwner>,
 }
 
-/// For whom a connection has its place.
-pub(super) struct Standing {
+/// For whom a connection has its slot.
+pub(super) struct SlotOwner {
     shares: Shares,
     /// The proxies that are trusted, if the connection comes from one of them.
     proxies: Option<Proxies>,
@@ -38,7 +38,7 @@ pub(super) struct Standing {
     share: Mutex<Option<Share>>,
 }
 
-impl Places {
+impl Slots {
     pub fn new(config: &Config) -> Self {
         let most = usize::try_from(config.limits.connections).unwrap_or(usize::MAX);
         let most = if most == 0 { Semaphore::MAX_PERMITS } else { most.min(Semaphore::MAX_PERMITS) };
@@ -50,13 +50,13 @@ impl Places {
         }
     }
 
-    /// A place for a connection from this address; `None` if the node or the address has as many as it may.
-    pub fn take(&self, peer: IpAddr) -> Option<Place> {
+    /// A slot for a connection from this address; `None` if the node or the address has as many as it may.
+    pub fn take(&self, peer: IpAddr) -> Option<Slot> {
         let one_of_all = Arc::clone(&self.all).try_acquire_owned().ok()?;
         let is_proxy = self.proxies.trust(peer);
         let is_client = !is_proxy && is_public(peer);
         let share = if is_client { Some(self.shares.take(peer)?) } else { None };
-        let standing = Standing {
+        let owner = SlotOwner {
             shares: self.shares.clone(),
             proxies: is_proxy.then(|| self.proxies.clone()),
             client: is_client.then_some(Client(peer)),
@@ -64,34 +64,34 @@ impl Places {
             is_socket: AtomicBool::new(false),
             share: Mutex::new(share),
         };
-        Some(Place { _one_of_all: one_of_all, standing: Arc::new(standing) })
+        Some(Slot { _one_of_all: one_of_all, owner: Arc::new(owner) })
     }
 }
 
-impl Place {
-    pub fn standing(&self) -> Arc<Standing> {
-        Arc::clone(&self.standing)
+impl Slot {
+    pub fn owner(&self) -> Arc<SlotOwner> {
+        Arc::clone(&self.owner)
     }
 }
 
 /// Somebody has all that their address may have.
-pub(super) struct Full;
+pub(super) struct AddressIsFull;
 
-impl Standing {
+impl SlotOwner {
     /// Whom a request with these headers counts for, and what it holds until it is answered: only a proxied one holds
     /// something of its own.
     ///
     /// # Errors
-    /// [`Full`] for a proxied request too many.
-    pub fn admit(&self, headers: &HeaderMap) -> Result<(Option<Client>, Option<Share>), Full> {
+    /// [`AddressIsFull`] for a proxied request too many.
+    pub fn admit(&self, headers: &HeaderMap) -> Result<(Option<Client>, Option<Share>), AddressIsFull> {
         let Some(proxies) = &self.proxies else { return Ok((self.client, None)) };
         let Some(address) = proxies.client(headers) else { return Ok((None, None)) };
-        let share = self.shares.take(address).ok_or(Full)?;
+        let share = self.shares.take(address).ok_or(AddressIsFull)?;
         Ok((Some(Client(address)), Some(share)))
     }
 
     /// Whether the connection has become a socket and has not said whose it is.
-    pub fn is_strange_socket(&self) -> bool {
+    pub fn is_anonymous_socket(&self) -> bool {
         self.is_socket.load(Ordering::Relaxed) && !self.introduction.is_made()
     }
 
@@ -106,17 +106,17 @@ impl Standing {
             *self.share.lock().unwrap_or_else(PoisonError::into_inner) = Some(share);
             return response;
         }
-        response.map(|body| Body::new(Holding { body, _share: share }))
+        response.map(|body| Body::new(HoldingBody { body, _share: share }))
     }
 }
 
 /// A body that holds a share.
-struct Holding {
+struct HoldingBody {
     body: Body,
     _share: Share,
 }
 
-impl HttpBody for Holding {
+impl HttpBody for HoldingBody {
     type Data = Bytes;
     type Error = axum::Error;
 
@@ -146,14 +146,14 @@ mod tests {
         config.limits.connections = 8;
         config.limits.connections_per_address = 2;
         config.server.trusted_proxies = vec!["9.9.9.9".to_owned()];
-        let places = Places::new(&config);
-        let take = |text: &str| places.take(text.parse().unwrap());
+        let slots = Slots::new(&config);
+        let take = |text: &str| slots.take(text.parse().unwrap());
         let stranger = [take("8.8.8.8"), take("8.8.8.8")];
         assert!(stranger.iter().all(Option::is_some) && take("8.8.8.8").is_none());
         let others = ["8.8.4.4", "10.0.0.1", "10.0.0.1", "10.0.0.1", "9.9.9.9", "9.9.9.9"].map(take);
         assert!(others.iter().all(Option::is_some));
         assert!(take("8.8.4.5").is_none(), "the node is full");
         drop(stranger);
-        assert!(take("8.8.8.8").is_some(), "the places were given back");
+        assert!(take("8.8.8.8").is_some(), "the slots were given back");
     }
 }
