@@ -36,14 +36,14 @@ pub struct App {
 }
 
 /// How often memory and presence are looked after.
-const TIDY: Duration = Duration::from_secs(10);
+const TIDY_INTERVAL: Duration = Duration::from_secs(10);
 /// How often the bytes of deleted files are removed.
-const SWEEP: Duration = Duration::from_secs(5);
+const SWEEP_INTERVAL: Duration = Duration::from_secs(5);
 /// The shortest pause between two portions of what is tidied up.
-const BREATH: Duration = Duration::from_millis(20);
+const TIDY_PAUSE: Duration = Duration::from_millis(20);
 /// How long the last writing may take when the server stops.
-const GOODBYE: Duration = Duration::from_secs(5);
-const PRUNE: Duration = Duration::from_secs(3600);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+const PRUNE_INTERVAL: Duration = Duration::from_secs(3600);
 
 impl App {
     /// Opens the data folder, the keys and the database, and starts what runs beside the doors.
@@ -78,10 +78,13 @@ impl App {
         writer_task.spawn(on_a_thread("writer", writer)?);
         typing::forget_expired(&chat).await.context("The database cannot be written")?;
 
-        let head = log::newest(&chat).await.context("The log cannot be read")?;
+        let head = log::current_head(&chat).await.context("The log cannot be read")?;
         let hub = Hub::new(Arc::clone(&chat), head.position);
-        tasks.spawn(vital(dispatch(Arc::clone(&chat), Arc::clone(&hub), drain, stopping.clone()), stopping.clone()));
-        tasks.spawn(vital(look_after(Arc::clone(&chat), stopping.clone()), stopping.clone()));
+        tasks.spawn(stop_on_panic(
+            dispatch(Arc::clone(&chat), Arc::clone(&hub), drain, stopping.clone()),
+            stopping.clone(),
+        ));
+        tasks.spawn(stop_on_panic(maintain(Arc::clone(&chat), stopping.clone()), stopping.clone()));
         tasks.spawn(sweep_files(Arc::clone(&chat), stopping.clone()));
         tasks.spawn(tidy_closed_groups(Arc::clone(&chat), stopping.clone()));
         Ok(Arc::new(Self { config, chat, hooks, hub, tokens, stopping, store, tasks, writer: writer_task }))
@@ -123,7 +126,7 @@ impl App {
         self.store.stop_reading();
         self.tasks.close();
         self.tasks.wait().await;
-        if !matches!(tokio::time::timeout(GOODBYE, presence::leave(&self.chat)).await, Ok(Ok(()))) {
+        if !matches!(tokio::time::timeout(CLOSE_TIMEOUT, presence::leave(&self.chat)).await, Ok(Ok(()))) {
             tracing::warn!("that everybody is gone could not be written, the next start sees to it");
         }
         match Arc::try_unwrap(self) {
@@ -132,7 +135,7 @@ impl App {
                 drop(hub);
                 drop(chat);
                 writer.close();
-                let _unfinished = tokio::time::timeout(GOODBYE, writer.wait()).await;
+                let _unfinished = tokio::time::timeout(CLOSE_TIMEOUT, writer.wait()).await;
                 store.close().await;
             }
             Err(_) => tracing::debug!("a connection is still open, the database is left to it"),
@@ -160,15 +163,15 @@ where
 }
 
 /// Runs what the server cannot be without: should it panic, the server stops, for somebody to start it anew.
-async fn vital(task: impl Future<Output = ()>, stopping: CancellationToken) {
+async fn stop_on_panic(task: impl Future<Output = ()>, stopping: CancellationToken) {
     if AssertUnwindSafe(task).catch_unwind().await.is_err() {
         tracing::error!("a task panicked without which nothing goes on: the server stops");
         stopping.cancel();
     }
 }
 
-async fn look_after(chat: Arc<Chat>, stopping: CancellationToken) {
-    let mut tick = tokio::time::interval(TIDY);
+async fn maintain(chat: Arc<Chat>, stopping: CancellationToken) {
+    let mut tick = tokio::time::interval(TIDY_INTERVAL);
     let mut swept = Utc::now();
     let mut pruned = None;
     loop {
@@ -176,8 +179,8 @@ async fn look_after(chat: Arc<Chat>, stopping: CancellationToken) {
             _ = tick.tick() => {}
             () = stopping.cancelled() => return,
         }
-        chat.tidy_memory();
-        if pruned.is_none_or(|at: Instant| at.elapsed() > PRUNE) {
+        chat.forget_idle_limits();
+        if pruned.is_none_or(|at: Instant| at.elapsed() > PRUNE_INTERVAL) {
             if let Err(error) = log::prune(&chat).await {
                 tracing::debug!(%error, "the log is pruned later");
             }
@@ -191,7 +194,7 @@ async fn look_after(chat: Arc<Chat>, stopping: CancellationToken) {
 }
 
 async fn sweep_files(chat: Arc<Chat>, stopping: CancellationToken) {
-    let mut tick = tokio::time::interval(SWEEP);
+    let mut tick = tokio::time::interval(SWEEP_INTERVAL);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut judged = None;
     loop {
@@ -208,7 +211,7 @@ async fn sweep_files(chat: Arc<Chat>, stopping: CancellationToken) {
 
 /// Leaves the writer to others for as long as each portion took, so that whoever writes waits for one of them at most.
 async fn tidy_closed_groups(chat: Arc<Chat>, stopping: CancellationToken) {
-    let mut pause = SWEEP;
+    let mut pause = SWEEP_INTERVAL;
     loop {
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
@@ -216,11 +219,11 @@ async fn tidy_closed_groups(chat: Arc<Chat>, stopping: CancellationToken) {
         }
         let started = Instant::now();
         pause = match conversations::tidy(&chat).await {
-            Ok(true) => started.elapsed().clamp(BREATH, SWEEP),
-            Ok(false) => SWEEP,
+            Ok(true) => started.elapsed().clamp(TIDY_PAUSE, SWEEP_INTERVAL),
+            Ok(false) => SWEEP_INTERVAL,
             Err(error) => {
                 tracing::debug!(%error, "closed groups are tidied up again soon");
-                SWEEP
+                SWEEP_INTERVAL
             }
         };
     }

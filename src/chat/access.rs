@@ -25,7 +25,7 @@ pub enum Action {
     SetRole,
 }
 
-/// The table of roles (reference, Authorization; contract §4).
+/// The table of roles (reference, Authorization; protocol §4).
 const MAY: [(Action, &[Role]); 9] = [
     (Action::EditSettings, &[Role::Owner, Role::Admin]),
     (Action::AddParticipants, &[Role::Owner, Role::Admin]),

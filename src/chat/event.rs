@@ -20,7 +20,7 @@ use crate::error::Result;
 use crate::id::{ConversationId, MessageId, UserId};
 
 /// The kinds of event. All but the last two are durable: they stand in the log under the name that
-/// [`EventType::name`] gives (contract §12, event types).
+/// [`EventType::name`] gives (protocol §12, event types).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum EventType {
     MessageSent,
@@ -158,7 +158,7 @@ pub struct Event {
     pub message: Option<MessageId>,
     pub at: DateTime<Utc>,
     /// Whether the next event of the log comes of the same call and changes the same conversation in the same way: who is
-    /// shown the conversation, and not who came, is told of both with the next one. See [`tie`].
+    /// shown the conversation, and not who came, is told of both with the next one. See [`mark_followed`].
     pub followed: bool,
     pub fact: Fact,
     forms: Forms,
@@ -216,12 +216,12 @@ impl Event {
     {
         let cell = {
             let mut forms = self.forms.lock();
-            if forms.len() < MOST_FORMS { Some(forms.entry(key).or_default()) } else { forms.get_mut(&key) }
+            if forms.len() < MAX_FORMS { Some(forms.entry(key).or_default()) } else { forms.get_mut(&key) }
                 .map(|cell| Arc::clone(cell))
         };
         let Some(cell) = cell else { return make.await };
         let made = cell.get_or_try_init(|| make).await?.clone();
-        if made.as_ref().is_some_and(|bytes| bytes.len() > LONGEST_FORM) {
+        if made.as_ref().is_some_and(|bytes| bytes.len() > MAX_FORM_BYTES) {
             self.forms.lock().remove(&key);
         }
         Ok(made)
@@ -229,7 +229,7 @@ impl Event {
 }
 
 /// The one visibility rule of everything that is told, live or from the log: whether `viewer`, for whom
-/// `is_member` answers, sees `event` (contract §5, §8.3, §8.7).
+/// `is_member` answers, sees `event` (protocol §5, §8.3, §8.7).
 pub fn sees(viewer: UserId, event: &Event, is_member: impl Fn(ConversationId) -> bool) -> bool {
     let inside = || event.conversation.is_some_and(&is_member);
     match &event.fact {
@@ -243,7 +243,7 @@ pub fn sees(viewer: UserId, event: &Event, is_member: impl Fn(ConversationId) ->
 
 /// Marks those among events in the order of the log that are told together with the next one: of people who were added
 /// in one call, all but the last.
-pub fn tie(events: &mut [Event]) {
+pub fn mark_followed(events: &mut [Event]) {
     for place in 1..events.len() {
         let next = &events[place];
         let event = &events[place - 1];
@@ -256,8 +256,8 @@ pub fn tie(events: &mut [Event]) {
 }
 
 /// Forms of an event that are kept, and bytes of one of them, at most.
-const MOST_FORMS: usize = 8;
-const LONGEST_FORM: usize = 64 * 1024;
+const MAX_FORMS: usize = 8;
+const MAX_FORM_BYTES: usize = 64 * 1024;
 
 /// Names a form: a door's own choice of 32 bytes.
 pub type FormKey = [u8; 32];
@@ -286,17 +286,17 @@ pub struct Drain {
 }
 
 /// Events between the writer and the hub.
-const WAITING: usize = 4096;
+const MAX_WAITING_EVENTS: usize = 4096;
 
 /// A sink and its drain.
 pub fn sink() -> (Sink, Drain) {
-    let (sender, receiver) = mpsc::channel(WAITING);
+    let (sender, receiver) = mpsc::channel(MAX_WAITING_EVENTS);
     let overflowed = Arc::new(AtomicBool::new(false));
     (Sink { events: sender, overflowed: Arc::clone(&overflowed) }, Drain { events: receiver, overflowed })
 }
 
 impl Sink {
-    pub fn tell(&self, event: Arc<Event>) {
+    pub fn publish(&self, event: Arc<Event>) {
         if self.events.try_send(event).is_err() {
             self.overflowed.store(true, Ordering::Release);
         }
@@ -306,7 +306,7 @@ impl Sink {
 impl Drain {
     /// Waits for events and takes all that are there; false when every sink is gone.
     pub async fn take(&mut self, into: &mut Vec<Arc<Event>>) -> bool {
-        self.events.recv_many(into, WAITING).await > 0
+        self.events.recv_many(into, MAX_WAITING_EVENTS).await > 0
     }
 
     /// Whether events were dropped since the last call.

@@ -176,8 +176,8 @@ impl Chat {
     }
 
     /// Tells what is not durable.
-    pub(crate) fn tell(&self, event: Event) {
-        self.sink.tell(Arc::new(event));
+    pub(crate) fn publish(&self, event: Event) {
+        self.sink.publish(Arc::new(event));
     }
 
     /// Whether the server is fit to serve: its database can be read, and written to.
@@ -194,7 +194,7 @@ impl Chat {
     }
 
     /// What has to be done now and then: forgetting idle rate limits.
-    pub fn tidy_memory(&self) {
+    pub fn forget_idle_limits(&self) {
         self.limits.forget_idle();
     }
 }

@@ -5,9 +5,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::error::{Error, Result};
 
-/// Entries of a page where nothing is said, and at most (contract §4).
-pub const DEFAULT: u64 = 50;
-pub const MOST: u64 = 100;
+/// Entries of a page where nothing is said, and at most (protocol §4).
+pub const DEFAULT_LIMIT: u64 = 50;
+pub const MAX_LIMIT: u64 = 100;
 
 /// How many entries: 1 or more, more than 100 is 100, 50 where nothing is said.
 ///
@@ -15,8 +15,8 @@ pub const MOST: u64 = 100;
 /// `BadRequest` for zero and below.
 pub fn limit(asked: Option<i64>) -> Result<u64> {
     match asked {
-        None => Ok(DEFAULT),
-        Some(asked) if asked >= 1 => Ok(asked.unsigned_abs().min(MOST)),
+        None => Ok(DEFAULT_LIMIT),
+        Some(asked) if asked >= 1 => Ok(asked.unsigned_abs().min(MAX_LIMIT)),
         Some(_) => Err(Error::bad_request("limit must be a whole number from 1 to 100")),
     }
 }
@@ -82,15 +82,15 @@ impl<T> Page<T> {
 }
 
 /// Writes the parts of a cursor so that nobody is tempted to read them.
-pub fn seal(parts: &str) -> String {
+pub fn encode_cursor(parts: &str) -> String {
     URL_SAFE_NO_PAD.encode(parts)
 }
 
-/// Reads what [`seal`] wrote.
+/// Reads what [`encode_cursor`] wrote.
 ///
 /// # Errors
 /// `BadRequest` for anything else.
-pub fn unseal(cursor: &str) -> Result<String> {
+pub fn decode_cursor(cursor: &str) -> Result<String> {
     let text = (cursor.len() <= 200).then(|| URL_SAFE_NO_PAD.decode(cursor).ok()).flatten();
     text.and_then(|bytes| String::from_utf8(bytes).ok()).ok_or_else(bad_cursor)
 }
@@ -115,9 +115,9 @@ mod tests {
 
     #[test]
     fn a_cursor_comes_back_as_it_went_and_nothing_else_does() {
-        assert_eq!(unseal(&seal("1.2.3")).as_deref(), Ok("1.2.3"));
+        assert_eq!(decode_cursor(&encode_cursor("1.2.3")).as_deref(), Ok("1.2.3"));
         for bad in ["*", "a", &"A".repeat(400), "\u{1F44D}"] {
-            assert!(unseal(bad).is_err(), "{bad}");
+            assert!(decode_cursor(bad).is_err(), "{bad}");
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::chat::views::receipt::ReadReceiptMove;
 use crate::chat::views::typing::TypingIndicator;
 use crate::id::{ConversationId, UserId};
 
-/// The payload of an event (contract §3, §4).
+/// The payload of an event (protocol §3, §4).
 #[derive(Serialize)]
 #[serde(untagged)]
 pub enum Payload<'e> {

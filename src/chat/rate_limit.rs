@@ -1,4 +1,4 @@
-//! How often somebody may do something: one place for all doors, counted for each user (contract §10, §13).
+//! How often somebody may do something: one place for all doors, counted for each user (protocol §10, §13).
 //! It knows no door and keeps nothing beyond a restart.
 
 use std::collections::{HashMap, VecDeque};
@@ -48,8 +48,8 @@ struct Burst {
     count: u32,
 }
 
-const MINUTE: u64 = 60_000;
-const BURST: u64 = 100;
+const WINDOW_MS: u64 = 60_000;
+const BURST_MS: u64 = 100;
 
 impl Limits {
     pub fn new(settings: &config::Limits) -> Self {
@@ -110,9 +110,9 @@ impl Minute {
     fn take(&mut self, most: u32, now: u64) -> Result<(), u64> {
         self.forget(now);
         if let Some(oldest) = self.passed.front().filter(|_| self.total >= most) {
-            return Err((oldest.last + MINUTE).saturating_sub(now));
+            return Err((oldest.last + WINDOW_MS).saturating_sub(now));
         }
-        match self.passed.back_mut().filter(|newest| now < newest.first + BURST) {
+        match self.passed.back_mut().filter(|newest| now < newest.first + BURST_MS) {
             Some(newest) => {
                 // Two callers may come here in another order than they looked at the clock.
                 newest.last = newest.last.max(now);
@@ -125,7 +125,7 @@ impl Minute {
     }
 
     fn forget(&mut self, now: u64) {
-        while let Some(gone) = self.passed.pop_front_if(|oldest| oldest.last + MINUTE <= now) {
+        while let Some(gone) = self.passed.pop_front_if(|oldest| oldest.last + WINDOW_MS <= now) {
             self.total -= gone.count;
         }
     }

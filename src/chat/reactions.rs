@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::chat::Cx;
 use crate::chat::event::{EventType, Fact};
-use crate::chat::messages::{find, find_many, must_stand};
+use crate::chat::messages::{find, find_many, must_not_be_deleted};
 use crate::chat::rate_limit::Limited;
 use crate::chat::text;
 use crate::chat::views::reaction::{as_map, load, summaries};
@@ -45,7 +45,7 @@ pub enum React {
 }
 
 /// Different emojis on a message, at most.
-const MOST_EMOJIS: usize = 50;
+const MAX_EMOJIS: usize = 50;
 
 /// Adds, removes or toggles the caller's reaction. To add what is there, or remove what is not, changes nothing.
 ///
@@ -105,7 +105,7 @@ async fn reactable(
     if !member.conversation.allow_reactions {
         return Err(Error::forbidden("Reactions are switched off in this conversation"));
     }
-    must_stand(&row)?;
+    must_not_be_deleted(&row)?;
     let mine = reaction::Entity::find()
         .filter(reaction::Column::MessageId.eq(id))
         .filter(reaction::Column::UserId.eq(me))
@@ -122,8 +122,8 @@ async fn insert(batch: &Batch, id: MessageId, me: UserId, emoji: &str) -> Result
         .into_tuple()
         .all(&batch.tx)
         .await?;
-    if present.len() >= MOST_EMOJIS && !present.iter().any(|other| other == emoji) {
-        return Err(Error::conflict(format!("A message takes at most {MOST_EMOJIS} different emojis")));
+    if present.len() >= MAX_EMOJIS && !present.iter().any(|other| other == emoji) {
+        return Err(Error::conflict(format!("A message takes at most {MAX_EMOJIS} different emojis")));
     }
     let row = reaction::ActiveModel {
         message_id: Set(id),

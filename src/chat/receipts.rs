@@ -1,5 +1,5 @@
 //! Read markers and receipts: a marker only moves forward, each real move is one row, and every message's receipts
-//! can be told exactly from those rows (contract §11).
+//! can be told exactly from those rows (protocol §11).
 
 use std::collections::HashMap;
 
@@ -33,12 +33,12 @@ pub async fn mark_read(cx: &Cx, id: ConversationId, up_to: Option<MessageId>) ->
     if let Some(message) = up_to {
         must_be_in(db, &member, message).await?;
     }
-    if ahead(&member, up_to).is_none() {
+    if marker_target(&member, up_to).is_none() {
         return state(cx, member).await;
     }
     let moved = cx.chat.write(async move |batch: &mut Batch| {
         let member = access::member(&batch.tx, me, id).await?;
-        let Some(target) = ahead(&member, up_to) else { return Ok(()) };
+        let Some(target) = marker_target(&member, up_to) else { return Ok(()) };
         move_marker(batch, member.me, target).await?;
         let moved = ReadReceiptMove {
             conversation_id: id,
@@ -55,7 +55,7 @@ pub async fn mark_read(cx: &Cx, id: ConversationId, up_to: Option<MessageId>) ->
 }
 
 /// Where the marker is to stand, if that is ahead of where it stands.
-fn ahead(member: &Member, up_to: Option<MessageId>) -> Option<MessageId> {
+fn marker_target(member: &Member, up_to: Option<MessageId>) -> Option<MessageId> {
     let target = up_to.or(member.conversation.last_message_id);
     let before = member.me.last_read_message_id;
     target.filter(|target| before.is_none_or(|before| *target > before || fault::is_on("marker-moves-back")))

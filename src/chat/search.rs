@@ -1,5 +1,5 @@
 //! Searching messages: every word must match by its beginning, without regard to case or accents; newest first;
-//! deleted messages never match (contract §4).
+//! deleted messages never match (protocol §4).
 
 use sea_orm::{ConnectionTrait, EntityTrait, Statement, Value};
 

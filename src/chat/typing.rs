@@ -1,6 +1,6 @@
 //! Who is typing: told as it happens, ended by itself after a few seconds or by the typist's next message.
-//! A row is written at the start and removed at the end; refreshes are told but not written (contract §11). That somebody
-//! types is told once a second at most, and each time that it was told its end is told, too (contract §13).
+//! A row is written at the start and removed at the end; refreshes are told but not written (protocol §11). That somebody
+//! types is told once a second at most, and each time that it was told its end is told, too (protocol §13).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,7 +29,7 @@ pub use crate::chat::views::typing::TypingIndicator;
 pub async fn set(cx: &Cx, conversation: ConversationId, typing: bool) -> Result<()> {
     let member = access::member(&cx.reader(), cx.me(), conversation).await?;
     if !typing {
-        ended(&cx.chat, conversation, cx.me()).await;
+        end(&cx.chat, conversation, cx.me()).await;
         return Ok(());
     }
     let quiet =
@@ -44,7 +44,7 @@ pub async fn set(cx: &Cx, conversation: ConversationId, typing: bool) -> Result<
             false
         }
     };
-    begin(&cx.chat, key, cx.viewer.name.clone(), quiet, !again).await
+    announce_start(&cx.chat, key, cx.viewer.name.clone(), quiet, !again).await
 }
 
 fn ttl(chat: &Chat) -> Duration {
@@ -52,21 +52,21 @@ fn ttl(chat: &Chat) -> Duration {
 }
 
 /// Tells that somebody types; `anew` where they did not a moment ago.
-async fn begin(chat: &Chat, key: Key, name: String, quiet: bool, anew: bool) -> Result<()> {
+async fn announce_start(chat: &Chat, key: Key, name: String, quiet: bool, anew: bool) -> Result<()> {
     let expires_at = now() + TimeDelta::from_std(ttl(chat)).unwrap_or(TimeDelta::MAX);
     if !quiet {
-        tell(chat, key.0, key.1, name, Some(expires_at));
+        announce(chat, key.0, key.1, name, Some(expires_at));
     }
-    if anew { write(chat, key, expires_at).await } else { Ok(()) }
+    if anew { upsert_row(chat, key, expires_at).await } else { Ok(()) }
 }
 
 /// Ends it, if it has not ended yet, and says so to those who know of it.
-pub(super) async fn ended(chat: &Arc<Chat>, conversation: ConversationId, user: UserId) {
+pub(super) async fn end(chat: &Arc<Chat>, conversation: ConversationId, user: UserId) {
     let Some((name, quiet)) = chat.typists.end((conversation, user)) else { return };
     if !quiet {
-        tell(chat, conversation, user, name, None);
+        announce(chat, conversation, user, name, None);
     }
-    if let Err(error) = erase(chat, conversation, user).await {
+    if let Err(error) = delete_row(chat, conversation, user).await {
         tracing::debug!(%error, "a row of somebody who typed stays until the next start");
     }
 }
@@ -80,17 +80,17 @@ async fn watch(chat: Arc<Chat>, key: Key) {
                 () = chat.stopping.cancelled() => return,
             },
             Next::Tell { name, quiet } => {
-                if let Err(error) = begin(&chat, key, name, quiet, true).await {
+                if let Err(error) = announce_start(&chat, key, name, quiet, true).await {
                     tracing::debug!(%error, "somebody types of whom there is no row");
                 }
             }
-            Next::End => ended(&chat, key.0, key.1).await,
+            Next::End => end(&chat, key.0, key.1).await,
             Next::Forget => return,
         }
     }
 }
 
-fn tell(
+fn announce(
     chat: &Chat,
     conversation_id: ConversationId,
     user_id: UserId,
@@ -99,10 +99,10 @@ fn tell(
 ) {
     let indicator = TypingIndicator { conversation_id, user_id, user_name, typing: until.is_some(), expires_at: until };
     let fact = Fact::Typing(indicator);
-    chat.tell(Event::new(EventType::Typing, Some(conversation_id), user_id, now(), fact));
+    chat.publish(Event::new(EventType::Typing, Some(conversation_id), user_id, now(), fact));
 }
 
-async fn write(chat: &Chat, key: Key, expires_at: DateTime<Utc>) -> Result<()> {
+async fn upsert_row(chat: &Chat, key: Key, expires_at: DateTime<Utc>) -> Result<()> {
     chat.write(async move |batch: &mut Batch| {
         let row = typing::ActiveModel {
             conversation_id: Set(key.0),
@@ -119,7 +119,7 @@ async fn write(chat: &Chat, key: Key, expires_at: DateTime<Utc>) -> Result<()> {
     .await
 }
 
-async fn erase(chat: &Chat, conversation: ConversationId, user: UserId) -> Result<()> {
+async fn delete_row(chat: &Chat, conversation: ConversationId, user: UserId) -> Result<()> {
     chat.write(async move |batch: &mut Batch| {
         typing::Entity::delete_by_id((conversation, user)).exec(&batch.tx).await?;
         Ok(())

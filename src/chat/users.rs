@@ -1,4 +1,4 @@
-//! Users belong to the host application; a row is kept for each one that was seen (contract §1).
+//! Users belong to the host application; a row is kept for each one that was seen (protocol §1).
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -28,7 +28,7 @@ pub struct UserInput {
     pub avatar_url: Option<String>,
 }
 
-/// Users named in one call, at most (contract §12, statuses).
+/// Users named in one call, at most (protocol §12, statuses).
 pub const MAX_USERS: usize = 256;
 
 /// Who the claims of a valid token speak of. Its row is made or brought up to date first.
@@ -99,7 +99,7 @@ pub async fn upsert(cx: &Cx, inputs: Vec<UserInput>) -> Result<Vec<User>> {
 
 /// As [`upsert`], for the command line.
 pub async fn upsert_as_server(chat: &Chat, inputs: Vec<UserInput>) -> Result<Vec<User>> {
-    at_most(inputs.len())?;
+    check_count(inputs.len())?;
     let users = inputs.into_iter().map(UserInput::check).collect::<Result<Vec<_>>>()?;
     if users.is_empty() {
         return Ok(users);
@@ -123,7 +123,7 @@ impl UserInput {
 
 /// # Errors
 /// `BadRequest` for more users than one call takes.
-pub fn at_most(users: usize) -> Result<()> {
+pub fn check_count(users: usize) -> Result<()> {
     if users > MAX_USERS {
         Err(Error::bad_request(format!("At most {MAX_USERS} users can be named at once")))
     } else {

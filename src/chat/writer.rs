@@ -205,7 +205,7 @@ impl<I, O: Send + 'static> Writer<I, O> {
             Ok(Ok(Ok(events))) => {
                 let sent = events.iter().filter(|event| event.kind == EventType::MessageSent).count();
                 telemetry::committed(taken, sent, started.elapsed());
-                events.into_iter().for_each(|event| self.sink.tell(Arc::new(event)));
+                events.into_iter().for_each(|event| self.sink.publish(Arc::new(event)));
                 None
             }
             Ok(Ok(Err(cause))) => {
@@ -315,7 +315,7 @@ impl<I, O: Send + 'static> Writer<I, O> {
     /// batch without events is committed like any other.
     async fn finish(&self, batch: Batch, head: Head) -> Result<Vec<Event>, DbErr> {
         let Batch { tx, tools, now, mut events, outbox_changed, .. } = batch;
-        event::tie(&mut events);
+        event::mark_followed(&mut events);
         append(&tx, &events).await?;
         let revision = (!outbox_changed).then_some(head.outbox_revision);
         let told = (self.outbox.write)(Closing { tx: &tx, events: &events, tools: &tools, revision, now }).await?;
@@ -329,7 +329,7 @@ impl<I, O: Send + 'static> Writer<I, O> {
             tx.execute_raw(Statement::from_sql_and_values(tx.get_database_backend(), sql, values)).await?;
         }
         if fault::is_on("announce-before-commit") {
-            events.iter().for_each(|event| self.sink.tell(Arc::new(event.copy())));
+            events.iter().for_each(|event| self.sink.publish(Arc::new(event.copy())));
         }
         tx.commit().await?;
         if writes {

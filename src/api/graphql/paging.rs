@@ -28,7 +28,7 @@ impl Paging {
             (Some(_), Some(_)) => Err(Error::bad_request("first and last exclude each other")),
             (Some(first), None) => Ok((ask(first, "first")?, Some(true))),
             (None, Some(last)) => Ok((ask(last, "last")?, Some(false))),
-            (None, None) => Ok((page::DEFAULT, None)),
+            (None, None) => Ok((page::DEFAULT_LIMIT, None)),
         }
     }
 
@@ -93,10 +93,10 @@ fn cursor(given: &Option<String>) -> Result<Option<i64>> {
 }
 
 fn id_of(cursor: &str) -> Result<i64> {
-    page::unseal(cursor)?.parse().map_err(|_| page::bad_cursor())
+    page::decode_cursor(cursor)?.parse().map_err(|_| page::bad_cursor())
 }
 
 /// The cursor of an entry in a list that grows with its ids.
 pub(crate) fn id_cursor(id: impl Into<i64>) -> String {
-    page::seal(&id.into().to_string())
+    page::encode_cursor(&id.into().to_string())
 }

@@ -136,7 +136,7 @@ impl Query {
 
     /// Who is online, of those whom the viewer may see; 100 at most.
     async fn online_users(&self, ctx: &Context<'_>) -> Result<Vec<Presence>> {
-        Ok(presence::online(viewer(ctx)?, None, page::MOST).await?.items)
+        Ok(presence::online(viewer(ctx)?, None, page::MAX_LIMIT).await?.items)
     }
 
     /// What happened after the cursor, as things stand now; without one, nothing but the present cursor.

@@ -14,9 +14,9 @@ pub(crate) struct Described {
 }
 
 /// Patterns of file types in one conversation, at most, and the length of each.
-const MOST_TYPES: usize = 50;
+const MAX_TYPES: usize = 50;
 
-const LONGEST_TYPE: usize = 100;
+const MAX_TYPE_BYTES: usize = 100;
 
 impl Described {
     /// # Errors
@@ -48,10 +48,10 @@ fn check_types(types: Vec<String>) -> Result<Vec<String>> {
         !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$&-^_.+*".contains(&byte))
     };
     let is_pattern = |text: &String| {
-        text.len() <= LONGEST_TYPE
+        text.len() <= MAX_TYPE_BYTES
             && text.split_once('/').is_some_and(|(family, kind)| is_token(family) && is_token(kind))
     };
-    if types.len() <= MOST_TYPES && types.iter().all(is_pattern) {
+    if types.len() <= MAX_TYPES && types.iter().all(is_pattern) {
         Ok(types)
     } else {
         Err(Error::bad_request("allowedFileTypes must be MIME patterns such as image/*"))

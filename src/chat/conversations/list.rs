@@ -14,7 +14,7 @@ use crate::entity::participant;
 use crate::error::{Error, Result};
 use crate::id::ConversationId;
 
-/// Which of the caller's conversations: pinned first, then latest activity first (contract §4).
+/// Which of the caller's conversations: pinned first, then latest activity first (protocol §4).
 #[derive(Debug, Clone, Default)]
 pub struct Listing {
     /// Only archived ones, or only others; all of them where nothing is said.
@@ -112,7 +112,7 @@ pub async fn unread(cx: &Cx) -> Result<Unread> {
 /// The cursor of a conversation in this list.
 pub fn cursor(conversation: &Conversation) -> String {
     let at = conversation.last_message_at.unwrap_or(conversation.created_at).timestamp_millis();
-    page::seal(&format!("{}.{at}.{}", u8::from(conversation.pinned), conversation.id))
+    page::encode_cursor(&format!("{}.{at}.{}", u8::from(conversation.pinned), conversation.id))
 }
 
 fn in_order(rows: Select<participant::Entity>, backwards: bool) -> Select<participant::Entity> {
@@ -128,11 +128,11 @@ async fn read(cx: &Cx, rows: Select<participant::Entity>) -> Result<Vec<Member>>
 }
 
 /// Milliseconds from 1970 to the end of the year 9999.
-const LAST_TIME: i64 = 253_402_300_800_000;
+const END_OF_TIME_MS: i64 = 253_402_300_800_000;
 
 /// What lies beyond the cursor in the order of the list.
 fn beyond(cursor: &str, backwards: bool) -> Result<Condition> {
-    let text = page::unseal(cursor)?;
+    let text = page::decode_cursor(cursor)?;
     let mut parts = text.split('.').map(|part| part.parse::<i64>().ok());
     let (Some(Some(pinned)), Some(Some(at)), Some(Some(id)), None) =
         (parts.next(), parts.next(), parts.next(), parts.next())
@@ -140,7 +140,7 @@ fn beyond(cursor: &str, backwards: bool) -> Result<Condition> {
         return Err(page::bad_cursor());
     };
     // A forged time could lie beyond what the database can compare.
-    let at = Some(at).filter(|at| (0..LAST_TIME).contains(at)).and_then(chrono::DateTime::from_timestamp_millis);
+    let at = Some(at).filter(|at| (0..END_OF_TIME_MS).contains(at)).and_then(chrono::DateTime::from_timestamp_millis);
     let at = at.ok_or_else(page::bad_cursor)?;
     let pinned = pinned != 0;
     let (same_pin, other_pin) = (participant::Column::Pinned.eq(pinned), participant::Column::Pinned.eq(!pinned));

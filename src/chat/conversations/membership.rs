@@ -28,7 +28,7 @@ use crate::id::{ConversationId, UserId};
 /// `Forbidden` unless OWNER or ADMIN, `NotFound` for a user that nobody has seen, `BadRequest` in a direct
 /// conversation or for more than 256, `RateLimited`.
 pub async fn add_participants(cx: &Cx, id: ConversationId, users: Vec<UserId>) -> Result<Conversation> {
-    users::at_most(users.len())?;
+    users::check_count(users.len())?;
     if users.is_empty() {
         return Err(Error::bad_request("Name at least one user to add"));
     }
@@ -132,7 +132,7 @@ pub async fn remove_participant(cx: &Cx, id: ConversationId, user: UserId) -> Re
                 Role::Admin => Action::RemoveAdmin,
                 Role::Member => Action::RemoveMember,
             })?;
-            drop_out(batch, me, row).await
+            remove(batch, me, row).await
         })
         .await
 }
@@ -149,12 +149,12 @@ pub async fn leave(cx: &Cx, id: ConversationId) -> Result<()> {
             let member = access::member(&batch.tx, me, id).await?;
             member.must_be_group("A direct conversation cannot be left, archive it instead")?;
             let was_owner = member.me.role == Role::Owner;
-            drop_out(batch, me, member.me).await?;
+            remove(batch, me, member.me).await?;
             if member.conversation.participant_count <= 1 {
                 return close(batch, me, member.conversation).await;
             }
             match was_owner {
-                true => give_role(batch, me, heir(batch, id).await?, Role::Owner).await,
+                true => change_role(batch, me, successor(batch, id).await?, Role::Owner).await,
                 false => Ok(()),
             }
         })
@@ -162,7 +162,7 @@ pub async fn leave(cx: &Cx, id: ConversationId) -> Result<()> {
 }
 
 /// Who comes after an OWNER that has left.
-async fn heir(batch: &Batch, id: ConversationId) -> Result<participant::Model> {
+async fn successor(batch: &Batch, id: ConversationId) -> Result<participant::Model> {
     let rest = participant::Entity::find()
         .filter(participant::Column::ConversationId.eq(id))
         .order_by_asc(participant::Column::Id);
@@ -201,9 +201,9 @@ pub async fn transfer_ownership(cx: &Cx, id: ConversationId, user: UserId) -> Re
     if user != me {
         let transferred = cx.chat.write(async move |batch: &mut Batch| {
             let member = may_transfer(&batch.tx, me, id).await?;
-            let heir = in_it(&batch.tx, id, user).await?;
-            give_role(batch, me, member.me, Role::Admin).await?;
-            give_role(batch, me, heir, Role::Owner).await
+            let successor = in_it(&batch.tx, id, user).await?;
+            change_role(batch, me, member.me, Role::Admin).await?;
+            change_role(batch, me, successor, Role::Owner).await
         });
         transferred.await?;
     }
@@ -227,7 +227,7 @@ pub async fn set_role(cx: &Cx, id: ConversationId, user: UserId, role: Role) -> 
     if may_set_role(&cx.reader(), me, id, user, role).await?.role != role {
         let set = cx.chat.write(async move |batch: &mut Batch| {
             let row = may_set_role(&batch.tx, me, id, user, role).await?;
-            if row.role == role { Ok(()) } else { give_role(batch, me, row, role).await }
+            if row.role == role { Ok(()) } else { change_role(batch, me, row, role).await }
         });
         set.await?;
     }
@@ -261,7 +261,7 @@ async fn in_it(db: &impl ConnectionTrait, id: ConversationId, user: UserId) -> R
     row.ok_or_else(|| Error::not_found(format!("User {user} is not in this conversation")))
 }
 
-async fn drop_out(batch: &mut Batch, me: UserId, row: participant::Model) -> Result<()> {
+async fn remove(batch: &mut Batch, me: UserId, row: participant::Model) -> Result<()> {
     let id = row.conversation_id;
     let users = named(&batch.tx, std::slice::from_ref(&row)).await?;
     let fact = Fact::Participant(Box::new(Participant::of(&row, &users)));
@@ -270,7 +270,7 @@ async fn drop_out(batch: &mut Batch, me: UserId, row: participant::Model) -> Res
     Ok(())
 }
 
-async fn give_role(batch: &mut Batch, me: UserId, row: participant::Model, role: Role) -> Result<()> {
+async fn change_role(batch: &mut Batch, me: UserId, row: participant::Model, role: Role) -> Result<()> {
     let id = row.conversation_id;
     let mut row: participant::ActiveModel = row.into();
     row.role = Set(role);

@@ -90,7 +90,7 @@ impl Group {
     fn check(cx: &Cx, input: CreateGroup) -> Result<Self> {
         let me = cx.me();
         let asked = input.participant_ids.unwrap_or_default();
-        users::at_most(asked.len())?;
+        users::check_count(asked.len())?;
         let mut others: Vec<UserId> = Vec::with_capacity(asked.len());
         for user in asked {
             if user != me && !others.contains(&user) {

@@ -10,9 +10,9 @@ use crate::entity::{conversation, message};
 use crate::error::Result;
 
 /// Messages that are looked at in one go.
-const PORTION: usize = 500;
+const MAX_MESSAGES: usize = 500;
 /// Characters of words that are forgotten in one go: the indexes have to forget each of them.
-const WORDS: usize = 64 * 1024;
+const MAX_WORD_CHARS: usize = 64 * 1024;
 
 /// Tidies up one portion of one closed group; whether there was any.
 ///
@@ -38,7 +38,7 @@ pub(crate) async fn tidy(chat: &Chat) -> Result<bool> {
         .filter(message::Column::ConversationId.eq(group))
         .filter(message::Column::Id.gt(from))
         .order_by_asc(message::Column::Id)
-        .limit(PORTION as u64)
+        .limit(MAX_MESSAGES as u64)
         .into_tuple()
         .all(db)
         .await?;
@@ -71,11 +71,11 @@ fn portion(rows: &[(i64, i32)]) -> (Option<i64>, bool) {
     let mut words = 0;
     for (place, (id, length)) in rows.iter().enumerate() {
         words += usize::try_from(*length).unwrap_or(0);
-        if words >= WORDS {
-            return (Some(*id), place + 1 == rows.len() && rows.len() < PORTION);
+        if words >= MAX_WORD_CHARS {
+            return (Some(*id), place + 1 == rows.len() && rows.len() < MAX_MESSAGES);
         }
     }
-    (rows.last().map(|(id, _)| *id), rows.len() < PORTION)
+    (rows.last().map(|(id, _)| *id), rows.len() < MAX_MESSAGES)
 }
 
 #[cfg(test)]
@@ -86,8 +86,8 @@ mod tests {
     fn a_portion_ends_with_its_rows_or_with_its_words() {
         assert_eq!(portion(&[]), (None, true));
         assert_eq!(portion(&[(3, 10), (4, 0)]), (Some(4), true));
-        let many: Vec<(i64, i32)> = (1..=PORTION as i64).map(|id| (id, 10)).collect();
-        assert_eq!(portion(&many), (Some(PORTION as i64), false));
+        let many: Vec<(i64, i32)> = (1..=MAX_MESSAGES as i64).map(|id| (id, 10)).collect();
+        assert_eq!(portion(&many), (Some(MAX_MESSAGES as i64), false));
         let long: Vec<(i64, i32)> = (1..=40).map(|id| (id, 10_000)).collect();
         assert_eq!(portion(&long), (Some(7), false));
         assert_eq!(portion(&long[..7]), (Some(7), true));

@@ -2,10 +2,10 @@
 //! is believed, if all of it is UTF-8.
 
 /// As many of the first bytes as are looked at.
-pub(super) const HEAD: usize = 8 * 1024;
+pub(super) const SNIFFED_BYTES: usize = 8 * 1024;
 
-const TEXT: &str = "text/plain";
-const ANYTHING: &str = "application/octet-stream";
+const PLAIN_TEXT: &str = "text/plain";
+const OCTET_STREAM: &str = "application/octet-stream";
 
 /// The type that a file seems to have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,8 +30,8 @@ impl Kind {
     pub fn name(self, text: &Text) -> &'static str {
         match self {
             Kind::Sniffed(name) => name,
-            Kind::Text if text.is_whole() => TEXT,
-            Kind::Text | Kind::Unknown => ANYTHING,
+            Kind::Text if text.is_whole() => PLAIN_TEXT,
+            Kind::Text | Kind::Unknown => OCTET_STREAM,
         }
     }
 
@@ -46,7 +46,7 @@ fn family(kind: &str, wanted: &str) -> bool {
 }
 
 /// What names of text say that a browser, or a system that goes by names, might run.
-const RUN: [&str; 18] = [
+const RUNNABLE_EXTENSIONS: [&str; 18] = [
     "bat", "cmd", "css", "hta", "htm", "html", "js", "mht", "mhtml", "mjs", "ps1", "sh", "shtml", "svg", "vbs", "xht",
     "xhtml", "xml",
 ];
@@ -55,9 +55,9 @@ const RUN: [&str; 18] = [
 /// download: markup runs scripts, and so may a document.
 pub fn is_shown(content_type: &str, file_name: &str) -> bool {
     let shown = ["image", "audio", "video"].iter().any(|wanted| family(content_type, wanted));
-    let runs = |extension: &str| RUN.iter().any(|known| extension.eq_ignore_ascii_case(known));
+    let runs = |extension: &str| RUNNABLE_EXTENSIONS.iter().any(|known| extension.eq_ignore_ascii_case(known));
     match content_type {
-        TEXT => !file_name.rsplit_once('.').is_some_and(|(_, extension)| runs(extension.trim())),
+        PLAIN_TEXT => !file_name.rsplit_once('.').is_some_and(|(_, extension)| runs(extension.trim())),
         _ => shown && !content_type.contains("xml"),
     }
 }
@@ -143,7 +143,7 @@ mod tests {
             assert!(!is_shown(kept, "a.txt"), "{kept}");
         }
         for name in ["a.html", "a.JS", "a.svg ", ".xhtml"] {
-            assert!(!is_shown(TEXT, name), "{name}");
+            assert!(!is_shown(PLAIN_TEXT, name), "{name}");
         }
     }
 

@@ -1,5 +1,5 @@
 //! Who may read a file, and its bytes: the uploader, whoever is in a conversation where it is attached, and, for five
-//! minutes, whoever holds a link. For anybody else it does not exist (contract §12).
+//! minutes, whoever holds a link. For anybody else it does not exist (protocol §12).
 
 use std::ops::Range;
 

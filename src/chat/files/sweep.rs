@@ -13,7 +13,7 @@ use crate::error::Result;
 use crate::id::FileId;
 
 /// Files that are given up, or whose bytes are removed, in one go.
-const BATCH: u64 = 100;
+const SWEEP_SIZE: u64 = 100;
 
 /// Gives up what was uploaded before `files.unattached_hours` and is not attached, then removes what was given up, both
 /// in portions, so that nobody who writes waits for long. `judged` is what the last sweep answered: older files have had
@@ -27,18 +27,18 @@ pub async fn sweep(chat: &Chat, judged: Option<DateTime<Utc>>) -> Result<DateTim
     loop {
         let given_up = give_up(chat, judged, until).await?;
         files += given_up;
-        if given_up < BATCH || chat.stopping.is_cancelled() {
+        if given_up < SWEEP_SIZE || chat.stopping.is_cancelled() {
             break;
         }
     }
     if files > 0 {
         tracing::info!(files, "files that nobody sent are removed");
     }
-    while remove(chat).await? == BATCH && !chat.stopping.is_cancelled() {}
+    while remove(chat).await? == SWEEP_SIZE && !chat.stopping.is_cancelled() {}
     Ok(until)
 }
 
-/// Gives up to [`BATCH`] files up; how many were found.
+/// Gives up to [`SWEEP_SIZE`] files up; how many were found.
 async fn give_up(chat: &Chat, judged: Option<DateTime<Utc>>, until: DateTime<Utc>) -> Result<u64> {
     let mut waiting = Condition::all()
         .add(file::Column::DeletedAt.is_null())
@@ -47,7 +47,7 @@ async fn give_up(chat: &Chat, judged: Option<DateTime<Utc>>, until: DateTime<Utc
     if let Some(judged) = judged {
         waiting = waiting.add(file::Column::CreatedAt.gt(judged));
     }
-    let found = file::Entity::find().select_only().column(file::Column::Id).filter(waiting.clone()).limit(BATCH);
+    let found = file::Entity::find().select_only().column(file::Column::Id).filter(waiting.clone()).limit(SWEEP_SIZE);
     let ids: Vec<FileId> = found.into_tuple().all(&chat.store.reader()).await?;
     let count = ids.len() as u64;
     if ids.is_empty() {
@@ -70,12 +70,12 @@ pub(super) fn unattached() -> Condition {
     Condition::all().add(Expr::exists(attached).not())
 }
 
-/// Removes up to [`BATCH`] files that were given up; how many it were.
+/// Removes up to [`SWEEP_SIZE`] files that were given up; how many it were.
 async fn remove(chat: &Chat) -> Result<u64> {
     let given_up = file::Entity::find()
         .filter(file::Column::DeletedAt.lte(now()))
         .order_by_asc(file::Column::DeletedAt)
-        .limit(BATCH)
+        .limit(SWEEP_SIZE)
         .all(&chat.store.reader())
         .await?;
     if given_up.is_empty() {

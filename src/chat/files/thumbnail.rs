@@ -14,22 +14,22 @@ use tokio::sync::Semaphore;
 use crate::store::blobs::Blobs;
 
 /// One at a time: a decoder may use all the memory that it is allowed.
-static TURN: Semaphore = Semaphore::const_new(1);
+static DECODER: Semaphore = Semaphore::const_new(1);
 /// How long an upload waits for its turn, and how long for the picture.
-const WAIT: Duration = Duration::from_secs(20);
-const DEADLINE: Duration = Duration::from_secs(5);
+const QUEUE_TIMEOUT: Duration = Duration::from_secs(20);
+const DECODE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Bytes of an image, at most.
-const LARGEST: u64 = 32 * 1024 * 1024;
+const MAX_SOURCE_BYTES: u64 = 32 * 1024 * 1024;
 /// Pixels on a side, and bytes that a decoder may say that it takes.
-const SIDE: u32 = 8192;
-const MEMORY: u64 = 96 * 1024 * 1024;
+const MAX_SIDE_PIXELS: u32 = 8192;
+const MAX_DECODER_BYTES: u64 = 96 * 1024 * 1024;
 /// Pixels in all: where a decoder takes little more than it says, and where it keeps all coefficients, planes or frames
 /// unasked, which was seen to be up to 11 bytes a pixel.
-const PIXELS: u64 = 25_000_000;
-const PIXELS_HELD: u64 = 13_000_000;
+const MAX_PIXELS: u64 = 25_000_000;
+const MAX_PIXELS_HELD: u64 = 13_000_000;
 /// Pixels of the longer side of a small picture.
-const BOX: u32 = 320;
-const QUALITY: u8 = 80;
+const THUMBNAIL_SIDE_PIXELS: u32 = 320;
+const JPEG_QUALITY: u8 = 80;
 
 /// What is known of an image.
 pub(super) struct Made {
@@ -43,17 +43,17 @@ pub(super) struct Made {
 /// Makes a small picture of the image under `key` and keeps it under `to`; none where it cannot be decoded within the
 /// limits.
 pub(super) async fn make(blobs: &Blobs, key: &str, size: u64, to: &str) -> Option<Made> {
-    if size > LARGEST {
+    if size > MAX_SOURCE_BYTES {
         return None;
     }
-    let turn = tokio::time::timeout(WAIT, TURN.acquire()).await.ok()?.ok()?;
+    let turn = tokio::time::timeout(QUEUE_TIMEOUT, DECODER.acquire()).await.ok()?.ok()?;
     let bytes = blobs.whole(key).await.ok()?;
     let decoding = tokio::task::spawn_blocking(move || {
         // The turn ends with the thread, not with the one who waits for it.
         let _turn = turn;
         small(bytes.into())
     });
-    let picture = match tokio::time::timeout(DEADLINE, decoding).await {
+    let picture = match tokio::time::timeout(DECODE_TIMEOUT, decoding).await {
         Ok(Ok(Ok(picture))) => picture,
         Ok(Ok(Err(cause))) => {
             tracing::debug!(%cause, "an image is kept as a file");
@@ -81,15 +81,16 @@ struct Picture {
 /// Decodes the first frame, turns it as its camera was held, and makes it small.
 fn small(bytes: Vec<u8>) -> ImageResult<Picture> {
     let bytes = only_pixels(bytes);
-    let most = if is_held(&bytes) { PIXELS_HELD } else { PIXELS };
+    let most = if is_held(&bytes) { MAX_PIXELS_HELD } else { MAX_PIXELS };
     let mut limits = Limits::default();
-    (limits.max_image_width, limits.max_image_height, limits.max_alloc) = (Some(SIDE), Some(SIDE), Some(MEMORY));
+    (limits.max_image_width, limits.max_image_height, limits.max_alloc) =
+        (Some(MAX_SIDE_PIXELS), Some(MAX_SIDE_PIXELS), Some(MAX_DECODER_BYTES));
     let mut reader = ImageReader::new(Cursor::new(&bytes)).with_guessed_format()?;
     reader.limits(limits.clone());
     let mut decoder = reader.into_decoder()?;
     let (width, height) = decoder.dimensions();
     limits.check_dimensions(width, height)?;
-    if u64::from(width) * u64::from(height) > most || decoder.total_bytes() > MEMORY {
+    if u64::from(width) * u64::from(height) > most || decoder.total_bytes() > MAX_DECODER_BYTES {
         return Err(image::ImageError::Limits(image::error::LimitError::from_kind(
             image::error::LimitErrorKind::InsufficientMemory,
         )));
@@ -98,7 +99,11 @@ fn small(bytes: Vec<u8>) -> ImageResult<Picture> {
     decoder.set_limits(limits)?;
     let orientation = decoder.orientation()?;
     let image = DynamicImage::from_decoder(decoder)?;
-    let mut made = if width.max(height) > BOX { image.thumbnail(BOX, BOX) } else { image };
+    let mut made = if width.max(height) > THUMBNAIL_SIDE_PIXELS {
+        image.thumbnail(THUMBNAIL_SIDE_PIXELS, THUMBNAIL_SIDE_PIXELS)
+    } else {
+        image
+    };
     made.apply_orientation(orientation);
     let turned = matches!(
         orientation,
@@ -108,20 +113,20 @@ fn small(bytes: Vec<u8>) -> ImageResult<Picture> {
     Ok(Picture { width, height, bytes: encode(made)? })
 }
 
-const PNG: &[u8] = b"\x89PNG\r\n\x1a\n";
+const PNG_SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
 
 /// A PNG without what is no pixel, which its decoder would keep: texts, profiles and times. Anything else stays as it is.
 fn only_pixels(mut bytes: Vec<u8>) -> Vec<u8> {
-    const KEPT: [&[u8]; 6] = [b"IHDR", b"PLTE", b"tRNS", b"eXIf", b"IDAT", b"IEND"];
-    if !bytes.starts_with(PNG) {
+    const KEPT_CHUNKS: [&[u8]; 6] = [b"IHDR", b"PLTE", b"tRNS", b"eXIf", b"IDAT", b"IEND"];
+    if !bytes.starts_with(PNG_SIGNATURE) {
         return bytes;
     }
-    let (mut to, mut from) = (PNG.len(), PNG.len());
+    let (mut to, mut from) = (PNG_SIGNATURE.len(), PNG_SIGNATURE.len());
     // A length, a name, as many bytes, and a sum.
     while let Some((length, name)) = bytes.get(from..from + 8).and_then(|head| head.split_first_chunk::<4>()) {
         let length = usize::try_from(u32::from_be_bytes(*length)).unwrap_or(usize::MAX);
         let end = from.saturating_add(12).saturating_add(length).min(bytes.len());
-        if KEPT.contains(&name) {
+        if KEPT_CHUNKS.contains(&name) {
             bytes.copy_within(from..end, to);
             to += end - from;
         }
@@ -134,7 +139,7 @@ fn only_pixels(mut bytes: Vec<u8>) -> Vec<u8> {
 /// Whether the decoder of such an image holds much more than the pixels: of a JPEG anything but the plain kind of up to
 /// three colours, of a WebP its planes, of a GIF a frame beside the canvas.
 fn is_held(bytes: &[u8]) -> bool {
-    if bytes.starts_with(PNG) {
+    if bytes.starts_with(PNG_SIGNATURE) {
         return false;
     }
     let mut rest = bytes.strip_prefix(b"\xff\xd8").unwrap_or_default();
@@ -162,7 +167,7 @@ fn encode(image: DynamicImage) -> ImageResult<Vec<u8>> {
     if image.has_alpha() {
         image.into_rgba8().write_with_encoder(PngEncoder::new(&mut bytes))?;
     } else {
-        image.into_rgb8().write_with_encoder(JpegEncoder::new_with_quality(&mut bytes, QUALITY))?;
+        image.into_rgb8().write_with_encoder(JpegEncoder::new_with_quality(&mut bytes, JPEG_QUALITY))?;
     }
     Ok(bytes)
 }
@@ -184,7 +189,7 @@ mod tests {
     #[test]
     fn what_is_no_pixel_is_dropped_before_a_decoder_sees_it() {
         let plain = written(9, 5, image::ImageFormat::Png);
-        let (head, body) = plain.split_at(PNG.len() + 25);
+        let (head, body) = plain.split_at(PNG_SIGNATURE.len() + 25);
         let texts = chunk(b"iTXt", b"k\0\0\0\0\0").repeat(1_000);
         let padded = [head, &texts, &chunk(b"iCCP", b"x"), body].concat();
         assert_eq!(only_pixels(padded.clone()), plain);

@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait};
 use sha2::{Digest, Sha256};
 
-use super::kind::{HEAD, Kind, Text};
+use super::kind::{Kind, SNIFFED_BYTES, Text};
 use super::limits::Limits;
 use super::thumbnail;
 use crate::chat::Cx;
@@ -21,7 +21,7 @@ use crate::id::ConversationId;
 use crate::store::blobs::{self, BlobWriter};
 
 /// How long an upload may take before what came of it is swept.
-const SLOWEST: TimeDelta = TimeDelta::hours(6);
+const MAX_UPLOAD_TIME: TimeDelta = TimeDelta::hours(6);
 
 /// Counts an upload, whatever becomes of it.
 ///
@@ -95,7 +95,7 @@ impl Upload {
             return begun.writing.write(bytes).await;
         }
         self.head.extend_from_slice(bytes);
-        if self.head.len() >= HEAD {
+        if self.head.len() >= SNIFFED_BYTES {
             self.begun = Some(self.begin().await?);
         }
         Ok(())
@@ -162,7 +162,7 @@ impl Upload {
             size: Set(0),
             digest: Set(String::new()),
             created_at: Set(now),
-            deleted_at: Set(Some(now + SLOWEST)),
+            deleted_at: Set(Some(now + MAX_UPLOAD_TIME)),
             ..Default::default()
         };
         let begun = self

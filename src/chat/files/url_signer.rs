@@ -33,8 +33,8 @@ impl Part {
     }
 }
 
-/// How long a link lives (contract §12, files).
-const LINK: TimeDelta = TimeDelta::minutes(5);
+/// How long a link lives (protocol §12, files).
+const URL_LIFETIME: TimeDelta = TimeDelta::minutes(5);
 
 impl UrlSigner {
     /// UrlSigner under the key of this database.
@@ -59,7 +59,7 @@ impl UrlSigner {
     }
 
     pub fn sign(&self, id: FileId, part: Part, now: DateTime<Utc>) -> String {
-        let expires = (now + LINK).timestamp();
+        let expires = (now + URL_LIFETIME).timestamp();
         let signature = URL_SAFE_NO_PAD.encode(self.mac(id, part, expires).finalize().into_bytes());
         format!("/api/files/{id}/{}?expires={expires}&signature={signature}", part.name())
     }
@@ -105,7 +105,8 @@ mod tests {
         for bad in ["", "AAAA", "*", &signature[1..]] {
             assert!(!signer.verify(seven, Part::Content, &expires, bad), "{bad}");
         }
-        let (expires, signature) = values(&signer.sign(seven, Part::Content, now - LINK - TimeDelta::seconds(2)));
+        let (expires, signature) =
+            values(&signer.sign(seven, Part::Content, now - URL_LIFETIME - TimeDelta::seconds(2)));
         assert!(!signer.verify(seven, Part::Content, &expires, &signature));
     }
 }

@@ -7,7 +7,7 @@ use sea_orm::{ConnectionTrait, EntityTrait};
 use crate::entity::log_state;
 use crate::error::{Error, Kind, Result};
 
-/// A place in the log of one database: `epoch.position`, at most 64 bytes, the same on every door (contract §8.3).
+/// A place in the log of one database: `epoch.position`, at most 64 bytes, the same on every door (protocol §8.3).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cursor {
     epoch: String,

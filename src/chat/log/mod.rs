@@ -9,4 +9,4 @@ mod replay;
 pub use cursor::{Cursor, Head};
 pub(crate) use prune::prune;
 pub(crate) use replay::changed_since;
-pub use replay::{LogPage, head, newest, replay, since};
+pub use replay::{LogPage, current_head, head, replay, since};

@@ -27,7 +27,7 @@ pub async fn head(cx: &Cx) -> Result<Head> {
 }
 
 /// The same for the server itself.
-pub async fn newest(chat: &Chat) -> Result<Head> {
+pub async fn current_head(chat: &Chat) -> Result<Head> {
     read_head(&chat.store.reader()).await
 }
 
@@ -60,26 +60,26 @@ pub(crate) async fn changed_since(
 }
 
 /// What `viewer` may see after `after`, judged by where they are a participant now: somebody who was removed gets,
-/// of that conversation, only the removal, and of a deleted one everybody gets only the deletion (contract §8.3).
+/// of that conversation, only the removal, and of a deleted one everybody gets only the deletion (protocol §8.3).
 ///
 /// Somebody to whom little of a long log belongs is not looked for all through it at once: a page may be without
 /// events and not [`complete`](LogPage::complete), and goes on from its position.
 pub async fn replay(chat: &Chat, viewer: UserId, after: i64, limit: u64) -> Result<LogPage> {
-    let mut page = look(chat, viewer, after, limit).await?;
-    for _ in 1..MAX_LOOKS {
+    let mut page = scan(chat, viewer, after, limit).await?;
+    for _ in 1..MAX_SCANS {
         if page.complete || !page.events.is_empty() {
             break;
         }
-        page = look(chat, viewer, page.position, limit).await?;
+        page = scan(chat, viewer, page.position, limit).await?;
     }
     Ok(page)
 }
 
 /// Positions that one statement looks through, and how often that is done before whoever waits is told how far it went.
 const MAX_POSITIONS: i64 = 5_000;
-const MAX_LOOKS: usize = 10;
+const MAX_SCANS: usize = 10;
 
-async fn look(chat: &Chat, viewer: UserId, after: i64, limit: u64) -> Result<LogPage> {
+async fn scan(chat: &Chat, viewer: UserId, after: i64, limit: u64) -> Result<LogPage> {
     let mine = participant::Entity::find()
         .select_only()
         .column(participant::Column::ConversationId)
@@ -181,6 +181,6 @@ async fn hydrate(chat: &Chat, db: &Reader, rows: Vec<row::Model>) -> Result<Vec<
         Some(event)
     });
     let mut events: Vec<Event> = events.collect();
-    event::tie(&mut events);
+    event::mark_followed(&mut events);
     Ok(events)
 }

@@ -13,7 +13,7 @@ use crate::entity::message::{self, Column};
 use crate::error::Result;
 use crate::id::ConversationId;
 
-/// A page of them, always newest first (contract §4).
+/// A page of them, always newest first (protocol §4).
 ///
 /// # Errors
 /// `NotFound`, `Forbidden`.

@@ -2,7 +2,7 @@
 
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
 
-use super::find::{find, must_stand};
+use super::find::{find, must_not_be_deleted};
 use crate::chat::Cx;
 use crate::chat::access::Action;
 use crate::chat::event::{EventType, Fact};
@@ -30,7 +30,7 @@ pub async fn edit(cx: &Cx, id: MessageId, content: String) -> Result<Message> {
     let edited = cx.chat.write(async move |batch: &mut Batch| {
         let (row, _) = find(&batch.tx, me, id).await?;
         must_be_mine(&row, me, "Only its sender can edit a message")?;
-        must_stand(&row)?;
+        must_not_be_deleted(&row)?;
         let attachments = attachment::Entity::find().filter(attachment::Column::MessageId.eq(id));
         let has_attachments = attachments.one(&batch.tx).await?.is_some();
         let content = text::content(&content, longest, has_attachments)?;
@@ -67,7 +67,7 @@ pub async fn delete(cx: &Cx, id: MessageId) -> Result<Message> {
         row.is_deleted = Set(true);
         row.deleted_at = Set(Some(batch.now));
         let row = row.update(&batch.tx).await?;
-        strip(batch, id).await?;
+        clear(batch, id).await?;
         announce(batch, row, me, EventType::MessageDeleted).await
     });
     deleted.await
@@ -88,7 +88,7 @@ async fn tombstone(db: &impl ConnectionTrait, links: &UrlSigner, row: message::M
 }
 
 /// A tombstone has neither reactions nor files; a file that was only here is unreadable from now on.
-async fn strip(batch: &Batch, id: MessageId) -> Result<()> {
+async fn clear(batch: &Batch, id: MessageId) -> Result<()> {
     reaction::Entity::delete_many().filter(reaction::Column::MessageId.eq(id)).exec(&batch.tx).await?;
     let held = attachment::Entity::find().filter(attachment::Column::MessageId.eq(id)).all(&batch.tx).await?;
     attachment::Entity::delete_many().filter(attachment::Column::MessageId.eq(id)).exec(&batch.tx).await?;

@@ -1,4 +1,4 @@
-//! Finding messages for somebody: a message is judged by its conversation (contract §2).
+//! Finding messages for somebody: a message is judged by its conversation (protocol §2).
 
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
 
@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::id::{MessageId, UserId};
 
 /// Reads a message together with the proof that the viewer is in its conversation: a message is judged by its
-/// conversation (contract §2).
+/// conversation (protocol §2).
 ///
 /// # Errors
 /// `NotFound` for a message that does not exist or whose conversation is closed, `Forbidden` outside of it.
@@ -39,6 +39,6 @@ pub(crate) fn not_found() -> Error {
 ///
 /// # Errors
 /// `Conflict` for a deleted message.
-pub(crate) fn must_stand(row: &message::Model) -> Result<()> {
+pub(crate) fn must_not_be_deleted(row: &message::Model) -> Result<()> {
     if row.is_deleted { Err(Error::conflict("This message was deleted")) } else { Ok(()) }
 }

@@ -19,7 +19,7 @@ use crate::entity::message::{self, Column};
 use crate::error::{Error, Result};
 use crate::id::{ConversationId, MessageId};
 
-/// A page of a conversation, always oldest first; replies are in it (contract §4).
+/// A page of a conversation, always oldest first; replies are in it (protocol §4).
 ///
 /// # Errors
 /// `NotFound`, `Forbidden`.

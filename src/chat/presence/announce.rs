@@ -13,7 +13,7 @@ use crate::error::Result;
 use chrono::{DateTime, Utc};
 
 /// What those are told who share a conversation that is not too large for it.
-pub(super) async fn announcement(db: &impl ConnectionTrait, config: &Config, presence: Presence) -> Result<Event> {
+pub(super) async fn presence_event(db: &impl ConnectionTrait, config: &Config, presence: Presence) -> Result<Event> {
     let user = presence.user_id;
     let quiet = i64::try_from(config.chat.quiet_group_size).unwrap_or(i64::MAX);
     let shared = access::memberships(user)
@@ -27,7 +27,7 @@ pub(super) async fn announcement(db: &impl ConnectionTrait, config: &Config, pre
 }
 
 /// Tells how the people of these rows are.
-pub(super) async fn tell_of(
+pub(super) async fn publish_presence_of(
     chat: &Chat,
     db: &impl ConnectionTrait,
     rows: Vec<presence::Model>,
@@ -36,7 +36,7 @@ pub(super) async fn tell_of(
     let users = user::by_ids(db, &rows.iter().map(|row| row.user_id).collect::<Vec<_>>()).await?;
     for row in rows {
         if let Some(user) = users.get(&row.user_id) {
-            chat.tell(announcement(db, &chat.config, Presence::of(user, Some(&row), now)).await?);
+            chat.publish(presence_event(db, &chat.config, Presence::of(user, Some(&row), now)).await?);
         }
     }
     Ok(())

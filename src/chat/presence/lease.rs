@@ -9,9 +9,9 @@ use futures_util::{StreamExt, stream};
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
-use super::announce::tell_of;
-use super::restart::tell_of_the_gone;
-use super::set::{change, stale};
+use super::announce::publish_presence_of;
+use super::restart::publish_departures;
+use super::set::{lease_duration, update_row};
 use crate::chat::clock;
 use crate::chat::views::presence::Presence;
 use crate::chat::{Chat, Cx};
@@ -49,7 +49,7 @@ impl Drop for Lease {
 /// written down together ([`super::leave`]).
 async fn disconnect(cx: Cx, departure: u64) {
     tokio::select! {
-        () = tokio::time::sleep(GRACE) => {}
+        () = tokio::time::sleep(DISCONNECT_GRACE) => {}
         () = cx.chat.stopping.cancelled() => return,
     }
     if cx.chat.connections.forget(cx.me(), departure)
@@ -59,19 +59,19 @@ async fn disconnect(cx: Cx, departure: u64) {
     }
 }
 
-/// How long after the last connection somebody is still here (contract §12).
-const GRACE: Duration = Duration::from_secs(5);
+/// How long after the last connection somebody is still here (protocol §12).
+const DISCONNECT_GRACE: Duration = Duration::from_secs(5);
 /// Leases renewed at the same time.
 const MAX_RENEWALS: usize = 64;
 
 /// Renews the lease of being here, or ends it: what holds when it is the writer's turn, so that a departure cannot
 /// overtake a return.
 async fn renew(cx: &Cx) -> Result<Presence> {
-    let (chat, me, stale) = (Arc::clone(&cx.chat), cx.me(), stale(&cx.chat));
-    change(cx, move |row, now| {
+    let (chat, me, lease_duration) = (Arc::clone(&cx.chat), cx.me(), lease_duration(&cx.chat));
+    update_row(cx, move |row, now| {
         let process = chat.connections.process();
         if chat.connections.is_connected(me) {
-            row.seen_until = Some(now + stale);
+            row.seen_until = Some(now + lease_duration);
             row.held_by = Some(process.to_owned());
         } else if row.held_by.as_deref().is_none_or(|holder| holder == process) {
             row.seen_until = Some(now);
@@ -93,10 +93,10 @@ pub async fn heartbeat(cx: &Cx) -> Result<()> {
     if cx.chat.connections.is_connected(cx.me()) {
         return Ok(());
     }
-    let stale = stale(&cx.chat);
-    change(cx, move |row, now| {
+    let lease_duration = lease_duration(&cx.chat);
+    update_row(cx, move |row, now| {
         if row.seen_until.is_some_and(|until| until > now) {
-            row.seen_until = Some(now + stale);
+            row.seen_until = Some(now + lease_duration);
             row.last_seen_at = Some(now);
         }
     })
@@ -108,7 +108,8 @@ pub async fn heartbeat(cx: &Cx) -> Result<()> {
 /// To be called now and then.
 pub(crate) async fn sweep(chat: &Arc<Chat>, since: DateTime<Utc>) -> Result<DateTime<Utc>> {
     let now = clock::now();
-    let due = chat.connections.due(stale(chat) / 3, now).into_iter().map(|viewer| Cx::new(Arc::clone(chat), viewer));
+    let due =
+        chat.connections.due(lease_duration(chat) / 3, now).into_iter().map(|viewer| Cx::new(Arc::clone(chat), viewer));
     // Together, so that the writer takes many at once.
     let mut renewed = stream::iter(due).map(|cx| async move { renew(&cx).await }).buffer_unordered(MAX_RENEWALS);
     while let Some(renewed) = renewed.next().await {
@@ -125,7 +126,7 @@ pub(crate) async fn sweep(chat: &Arc<Chat>, since: DateTime<Utc>) -> Result<Date
         .filter(Column::Status.ne(PresenceStatus::Offline))
         .all(db)
         .await?;
-    tell_of(chat, db, ended, now).await?;
-    tell_of_the_gone(chat, now).await?;
+    publish_presence_of(chat, db, ended, now).await?;
+    publish_departures(chat, now).await?;
     Ok(now)
 }

@@ -1,4 +1,4 @@
-//! Presence: how somebody is, and what they chose to be, which outlives their connections (contract §4, §12). Who is here
+//! Presence: how somebody is, and what they chose to be, which outlives their connections (protocol §4, §12). Who is here
 //! is a lease ([`lease`]); who may know is said in [`visibility`].
 
 mod announce;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QuerySelect, Statement};
 
-use super::announce::tell_of;
+use super::announce::publish_presence_of;
 use crate::chat::Chat;
 use crate::chat::writer::Batch;
 use crate::cluster::connections::Expected;
@@ -44,7 +44,7 @@ pub(crate) async fn leave(chat: &Chat) -> Result<()> {
 }
 
 /// Takes over from the process before this one: whoever was here when it ended is gone. If that was a moment ago, or
-/// without a goodbye, they are expected back, and that they went is told only when they are not ([`tell_of_the_gone`]).
+/// without a goodbye, they are expected back, and that they went is told only when they are not ([`publish_departures`]).
 /// To be called before the doors open.
 ///
 /// On PostgreSQL others may be running, and who of them is alive is not known: what is held by a process that was killed
@@ -83,7 +83,7 @@ pub(crate) async fn resume(chat: &Chat) -> Result<()> {
 }
 
 /// Tells of those who were expected back and did not come. To be called now and then.
-pub(super) async fn tell_of_the_gone(chat: &Arc<Chat>, now: DateTime<Utc>) -> Result<()> {
+pub(super) async fn publish_departures(chat: &Arc<Chat>, now: DateTime<Utc>) -> Result<()> {
     let Some(expected) = chat.connections.no_longer_expected(now) else { return Ok(()) };
     let db = &chat.store.reader();
     for users in expected.users.chunks(MAX_TOLD_TOGETHER) {
@@ -91,7 +91,7 @@ pub(super) async fn tell_of_the_gone(chat: &Arc<Chat>, now: DateTime<Utc>) -> Re
             .filter(Column::UserId.is_in(users.iter().copied()))
             .filter(Column::SeenUntil.lte(now))
             .filter(Column::Status.ne(PresenceStatus::Offline));
-        tell_of(chat, db, gone.all(db).await?, now).await?;
+        publish_presence_of(chat, db, gone.all(db).await?, now).await?;
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use sea_orm::{ActiveValue::Set, EntityTrait};
 use serde::Deserialize;
 use serde_json::Value as Json;
 
-use super::announce::announcement;
+use super::announce::presence_event;
 use crate::chat::clock::now;
 use crate::chat::text;
 use crate::chat::views::presence::Presence;
@@ -40,7 +40,7 @@ pub struct SetPresence {
 pub async fn set(cx: &Cx, input: SetPresence) -> Result<Presence> {
     let message = input.status_message.as_deref().map(text::status_message).transpose()?;
     let device = input.device_type.as_deref().map(device_type).transpose()?;
-    if input.browser_info.as_ref().is_some_and(|info| !fits(info)) {
+    if input.browser_info.as_ref().is_some_and(|info| !is_small(info)) {
         return Err(Error::bad_request("browserInfo must not be larger than 2 KiB"));
     }
     let chosen = match (input.status, input.online) {
@@ -48,9 +48,9 @@ pub async fn set(cx: &Cx, input: SetPresence) -> Result<Presence> {
         (None, Some(false)) => Some(PresenceStatus::Offline),
         (None, _) => None,
     };
-    let (appears, stale) = (input.online == Some(true), stale(&cx.chat));
+    let (appears, lease_duration) = (input.online == Some(true), lease_duration(&cx.chat));
     let chooses = appears || chosen.is_some();
-    change(cx, move |row, now| {
+    update_row(cx, move |row, now| {
         if let Some(status) = chosen {
             row.status = status;
         } else if appears && row.status == PresenceStatus::Offline {
@@ -67,7 +67,7 @@ pub async fn set(cx: &Cx, input: SetPresence) -> Result<Presence> {
         }
         // Whoever chooses to be seen is here from now until the stale threshold; anything else makes nobody appear.
         if chooses || row.seen_until.is_some_and(|until| until > now) {
-            row.seen_until = Some(now + stale);
+            row.seen_until = Some(now + lease_duration);
         }
         row.last_seen_at = Some(now);
     })
@@ -75,7 +75,7 @@ pub async fn set(cx: &Cx, input: SetPresence) -> Result<Presence> {
 }
 
 /// How long somebody without a sign of life is still here.
-pub(super) fn stale(chat: &Chat) -> TimeDelta {
+pub(super) fn lease_duration(chat: &Chat) -> TimeDelta {
     TimeDelta::minutes(i64::try_from(chat.config.chat.presence_stale_threshold_minutes).unwrap_or(i64::MAX / 60_000))
 }
 
@@ -86,16 +86,16 @@ fn device_type(text: &str) -> Result<String> {
     Ok(text.to_owned())
 }
 
-fn fits(info: &Json) -> bool {
+fn is_small(info: &Json) -> bool {
     info.to_string().len() <= 2048 && !text::holds_nul(info)
 }
 
 /// Signs of life that come sooner than this after one that was written are not written.
-const MIN_INTERVAL: TimeDelta = TimeDelta::seconds(10);
+const MIN_WRITE_INTERVAL: TimeDelta = TimeDelta::seconds(10);
 
 /// Changes the caller's row and says so where others can see a difference. What would only write the same again a few
 /// seconds later does not reach the writer.
-pub(super) async fn change(
+pub(super) async fn update_row(
     cx: &Cx,
     edit: impl Fn(&mut presence::Model, DateTime<Utc>) + Send + 'static,
 ) -> Result<Presence> {
@@ -105,13 +105,13 @@ pub(super) async fn change(
         let now = now();
         let mut row = known.clone();
         edit(&mut row, now);
-        if is_spared(&known, row) {
+        if is_redundant(&known, row) {
             return Ok(Presence::of(&user, Some(&known), now));
         }
     }
     let changed = cx.chat.write(async move |batch: &mut Batch| {
         let old = presence::Entity::find_by_id(user.id).one(&batch.tx).await?;
-        let mut row = old.clone().unwrap_or_else(|| blank(user.id, batch.now));
+        let mut row = old.clone().unwrap_or_else(|| default_row(user.id, batch.now));
         edit(&mut row, batch.now);
         // Somebody invisible gives no sign of life.
         if let Some(old) = old.as_ref().filter(|old| old.status == PresenceStatus::Offline)
@@ -120,13 +120,13 @@ pub(super) async fn change(
             row.last_seen_at = old.last_seen_at;
         }
         row.updated_at = batch.now;
-        put(batch, &row).await?;
+        upsert_row(batch, &row).await?;
         let before = old.map(|old| Presence::of(&user, Some(&old), batch.now));
         let after = Presence::of(&user, Some(&row), batch.now);
         let before = before.unwrap_or_else(|| Presence::of(&user, None, batch.now));
         // Told by the writer, so that of two changes the later one is heard last.
         if !before.looks_like(&after) {
-            let event = announcement(&batch.tx, &batch.tools.config, after.clone()).await?;
+            let event = presence_event(&batch.tx, &batch.tools.config, after.clone()).await?;
             batch.signal(event);
         }
         Ok(after)
@@ -135,9 +135,9 @@ pub(super) async fn change(
 }
 
 /// Whether a row differs from the one that is there in nothing but a few seconds.
-fn is_spared(known: &presence::Model, row: presence::Model) -> bool {
+fn is_redundant(known: &presence::Model, row: presence::Model) -> bool {
     let close = |before: Option<DateTime<Utc>>, after: Option<DateTime<Utc>>| match (before, after) {
-        (Some(before), Some(after)) => (after - before).abs() < MIN_INTERVAL,
+        (Some(before), Some(after)) => (after - before).abs() < MIN_WRITE_INTERVAL,
         (before, after) => before == after,
     };
     let times = close(known.seen_until, row.seen_until) && close(known.last_seen_at, row.last_seen_at);
@@ -150,7 +150,7 @@ fn is_spared(known: &presence::Model, row: presence::Model) -> bool {
     times && row == *known
 }
 
-fn blank(user: UserId, now: DateTime<Utc>) -> presence::Model {
+fn default_row(user: UserId, now: DateTime<Utc>) -> presence::Model {
     presence::Model {
         user_id: user,
         status: PresenceStatus::Online,
@@ -164,7 +164,7 @@ fn blank(user: UserId, now: DateTime<Utc>) -> presence::Model {
     }
 }
 
-async fn put(batch: &Batch, row: &presence::Model) -> Result<()> {
+async fn upsert_row(batch: &Batch, row: &presence::Model) -> Result<()> {
     let row = presence::ActiveModel {
         user_id: Set(row.user_id),
         status: Set(row.status),

@@ -7,7 +7,7 @@ use unicode_segmentation::UnicodeSegmentation;
 use crate::error::{Error, Result};
 
 /// Combining marks on one visible character, at most. Living languages need fewer than ten.
-pub const MOST_MARKS: usize = 32;
+pub const MAX_MARKS: usize = 32;
 
 /// Whether an HTML tokenizer, reading this as text, would see anything but characters: a `<` before an ASCII letter,
 /// `!`, `?`, or before `/` and one more character. So `1 < 2`, `<3` and `<-` are plain, while `a<b` opens a tag.
@@ -64,7 +64,7 @@ pub fn is_control_or_break(c: char) -> bool {
 }
 
 /// Text of several lines: `\n`, `\r` and `\t` are its only control characters, and no character carries more than
-/// [`MOST_MARKS`] marks.
+/// [`MAX_MARKS`] marks.
 ///
 /// # Errors
 /// `BadRequest`, beginning with `what`.
@@ -76,11 +76,11 @@ pub fn refuse_controls(text: &str, what: &str) -> Result<()> {
 }
 
 /// # Errors
-/// `BadRequest`, beginning with `what`, where one visible character carries more than [`MOST_MARKS`] marks.
+/// `BadRequest`, beginning with `what`, where one visible character carries more than [`MAX_MARKS`] marks.
 pub fn refuse_piled_marks(text: &str, what: &str) -> Result<()> {
-    let piled = |grapheme: &str| grapheme.chars().filter(|c| is_combining_mark(*c)).count() > MOST_MARKS;
+    let piled = |grapheme: &str| grapheme.chars().filter(|c| is_combining_mark(*c)).count() > MAX_MARKS;
     if !text.is_ascii() && text.graphemes(true).any(piled) {
-        return Err(Error::bad_request(format!("{what} cannot hold more than {MOST_MARKS} marks on one character")));
+        return Err(Error::bad_request(format!("{what} cannot hold more than {MAX_MARKS} marks on one character")));
     }
     Ok(())
 }

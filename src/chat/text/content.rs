@@ -10,16 +10,16 @@ use ammonia::{Builder, UrlRelative};
 use super::characters::{has_markup, is_blank, opens_markup, refuse_controls, refuse_longer};
 use crate::error::{Error, Result};
 
-const WHAT: &str = "A message";
+const A_MESSAGE: &str = "A message";
 
 /// Tags that cleaning leaves, without attributes but the `href` and the `rel` of `a`.
-const TAGS: [&str; 15] =
+const ALLOWED_TAGS: [&str; 15] =
     ["a", "b", "blockquote", "br", "code", "em", "i", "li", "ol", "p", "pre", "s", "strong", "u", "ul"];
 /// Of these, the ones inside a line: taken away, they leave no gap between words.
-const INLINE: [&str; 8] = ["a", "b", "code", "em", "i", "s", "strong", "u"];
+const INLINE_TAGS: [&str; 8] = ["a", "b", "code", "em", "i", "s", "strong", "u"];
 
 /// The elements of HTML, those of old included: a parser may treat each of them in its own way.
-const HTML: [&str; 147] = [
+const HTML_TAGS: [&str; 147] = [
     "a",
     "abbr",
     "acronym",
@@ -171,13 +171,13 @@ const HTML: [&str; 147] = [
 
 /// Tags in a message, opening and closing ones, before and after cleaning. An HTML parser repeats open formatting in
 /// every paragraph, so its work and its output can grow with the square of this.
-const MOST_TAGS: usize = 256;
+const MAX_TAGS: usize = 256;
 /// Cleaning twice is enough for nearly everything; what moves on after this is shown as text.
-const ROUNDS: usize = 4;
+const MAX_ROUNDS: usize = 4;
 /// Bytes of stored content for each character that a message may hold: `&` becomes `&amp;`, a link gets its `rel`.
-const BYTES_A_CHARACTER: usize = 8;
+const MAX_BYTES_PER_CHAR: usize = 8;
 
-/// The content to store, or `None` where there is none and attachments stand for it (contract §7).
+/// The content to store, or `None` where there is none and attachments stand for it (protocol §7).
 ///
 /// `limit` counts Unicode scalar values of `raw`. Text without markup comes back unchanged. Text with markup keeps the
 /// tags `b`, `strong`, `i`, `em`, `u`, `s`, `code`, `pre`, `blockquote`, `p`, `br`, `ul`, `ol`, `li` and `a` with an
@@ -191,11 +191,11 @@ const BYTES_A_CHARACTER: usize = 8;
 /// `&#27;` within markup), for more than 32 combining marks on one character, and for content in which nothing can be
 /// seen, without attachments.
 pub fn content(raw: &str, limit: usize, has_attachments: bool) -> Result<Option<String>> {
-    refuse_longer(raw, limit, WHAT)?;
-    refuse_controls(raw, WHAT)?;
+    refuse_longer(raw, limit, A_MESSAGE)?;
+    refuse_controls(raw, A_MESSAGE)?;
     let kept = if has_markup(raw) {
-        let cleaned = clean(raw, limit.saturating_mul(BYTES_A_CHARACTER));
-        refuse_controls(&cleaned, WHAT)?;
+        let cleaned = clean(raw, limit.saturating_mul(MAX_BYTES_PER_CHAR));
+        refuse_controls(&cleaned, A_MESSAGE)?;
         cleaned
     } else {
         raw.to_owned()
@@ -225,7 +225,7 @@ pub(super) fn readable(content: &str) -> Cow<'_, str> {
         }
         let (tag, after) = rest.split_at(tag_length(rest));
         let name = tag.trim_matches(['<', '/', '>']).split_ascii_whitespace().next().unwrap_or_default();
-        if !INLINE.contains(&name) {
+        if !INLINE_TAGS.contains(&name) {
             text.push('\n');
         }
         rest = after;
@@ -252,8 +252,8 @@ fn tag_length(text: &str) -> usize {
 /// Markup made safe, a fixed point of itself, in bounded time and at most `most` bytes.
 fn clean(raw: &str, most: usize) -> String {
     let mut text = rename_foreign(&escape_tail(raw));
-    for _ in 0..ROUNDS {
-        if tags(&text) > MOST_TAGS || text.len() > most {
+    for _ in 0..MAX_ROUNDS {
+        if tags(&text) > MAX_TAGS || text.len() > most {
             break;
         }
         // A parser eats the line break that begins a `pre`, and the writer does not give it back.
@@ -288,7 +288,7 @@ fn rename_foreign(text: &str) -> String {
     let mut renamed = String::with_capacity(text.len());
     let mut from = 0;
     for (at, name) in names {
-        if name.starts_with(|c: char| c.is_ascii_alphabetic()) && !HTML.iter().any(|known| is(name, known)) {
+        if name.starts_with(|c: char| c.is_ascii_alphabetic()) && !HTML_TAGS.iter().any(|known| is(name, known)) {
             renamed.push_str(&text[from..at]);
             renamed.push_str("x-");
             from = at;
@@ -309,7 +309,7 @@ fn tags(text: &str) -> usize {
 static CLEANER: LazyLock<Builder<'static>> = LazyLock::new(|| {
     let mut builder = Builder::default();
     builder
-        .tags(HashSet::from(TAGS))
+        .tags(HashSet::from(ALLOWED_TAGS))
         .tag_attributes(HashMap::from([("a", HashSet::from(["href"]))]))
         .generic_attributes(HashSet::new())
         .url_schemes(HashSet::from(["http", "https", "mailto"]))

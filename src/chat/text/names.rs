@@ -5,25 +5,25 @@ use unicode_normalization::char::is_combining_mark;
 use unicode_segmentation::UnicodeSegmentation;
 
 use super::characters::{
-    MOST_MARKS, has_markup, is_bidi_control, is_blank, is_control_or_break, is_shapeless, opens_markup,
-    refuse_controls, refuse_longer, refuse_piled_marks,
+    MAX_MARKS, has_markup, is_bidi_control, is_blank, is_control_or_break, is_shapeless, opens_markup, refuse_controls,
+    refuse_longer, refuse_piled_marks,
 };
 use crate::error::{Error, Result};
 
-const NAME: usize = 100;
-const DESCRIPTION: usize = 500;
-const FILE_NAME: usize = 255;
-const STATUS_MESSAGE: usize = 100;
-const TEMP_ID: usize = 64;
-const AVATAR_URL: usize = 2048;
+const MAX_NAME_CHARS: usize = 100;
+const MAX_DESCRIPTION_CHARS: usize = 500;
+const MAX_FILE_NAME_CHARS: usize = 255;
+const MAX_STATUS_MESSAGE_CHARS: usize = 100;
+const MAX_TEMP_ID_CHARS: usize = 64;
+const MAX_AVATAR_URL_CHARS: usize = 2048;
 
 /// A name of one line, 1 to 100 characters, in which something can be seen; `what` begins the sentences: `The name`.
 ///
 /// # Errors
 /// `BadRequest` for a blank or longer one, for markup, control characters, line breaks, bidirectional controls, and
-/// more than 32 combining marks on one character (contract §12).
+/// more than 32 combining marks on one character (protocol §12).
 pub fn name(raw: &str, what: &str) -> Result<String> {
-    named(raw, NAME, what)
+    named(raw, MAX_NAME_CHARS, what)
 }
 
 /// The name of a file, 1 to 255 characters, by the rules of [`name`]. It is only text: `../../etc/passwd` is allowed,
@@ -32,7 +32,7 @@ pub fn name(raw: &str, what: &str) -> Result<String> {
 /// # Errors
 /// As for [`name`].
 pub fn file_name(raw: &str) -> Result<String> {
-    named(raw, FILE_NAME, "The file name")
+    named(raw, MAX_FILE_NAME_CHARS, "The file name")
 }
 
 /// The description of a group, up to 500 characters in any number of lines; it may be empty.
@@ -41,7 +41,7 @@ pub fn file_name(raw: &str) -> Result<String> {
 /// `BadRequest` for a longer one, for markup, control characters but `\n`, `\r` and `\t`, and piled marks.
 pub fn description(raw: &str) -> Result<String> {
     let what = "The description";
-    refuse_longer(raw, DESCRIPTION, what)?;
+    refuse_longer(raw, MAX_DESCRIPTION_CHARS, what)?;
     refuse_controls(raw, what)?;
     refuse_markup(raw, what)?;
     Ok(raw.to_owned())
@@ -53,7 +53,7 @@ pub fn description(raw: &str) -> Result<String> {
 /// `BadRequest` for a longer one, for markup, control characters, line breaks and piled marks.
 pub fn status_message(raw: &str) -> Result<String> {
     let what = "The status message";
-    refuse_longer(raw, STATUS_MESSAGE, what)?;
+    refuse_longer(raw, MAX_STATUS_MESSAGE_CHARS, what)?;
     line(raw, what)?;
     Ok(raw.to_owned())
 }
@@ -66,7 +66,7 @@ pub fn temp_id(raw: &str) -> Result<String> {
     if raw.is_empty() {
         return Err(Error::bad_request("The tempId cannot be empty"));
     }
-    refuse_longer(raw, TEMP_ID, "The tempId")?;
+    refuse_longer(raw, MAX_TEMP_ID_CHARS, "The tempId")?;
     if raw.chars().any(is_control_or_break) {
         return Err(Error::bad_request("The tempId cannot hold control characters"));
     }
@@ -79,7 +79,7 @@ pub fn temp_id(raw: &str) -> Result<String> {
 /// `BadRequest` for anything else, and for blanks, controls, unseen characters, quotes, angle brackets and backslashes,
 /// which no address holds unencoded.
 pub fn avatar_url(raw: &str) -> Result<String> {
-    refuse_longer(raw, AVATAR_URL, "The avatar URL")?;
+    refuse_longer(raw, MAX_AVATAR_URL_CHARS, "The avatar URL")?;
     let stray = |c: char| {
         c.is_whitespace()
             || is_control_or_break(c)
@@ -101,9 +101,10 @@ pub fn avatar_url(raw: &str) -> Result<String> {
 /// [`name`] takes it.
 pub fn token_name(raw: &str) -> Option<String> {
     // Far more than is kept, so that a name of any size costs the same.
-    let raw: String = raw.chars().take(8 * NAME).filter(|c| !is_control_or_break(*c) && !is_bidi_control(*c)).collect();
+    let raw: String =
+        raw.chars().take(8 * MAX_NAME_CHARS).filter(|c| !is_control_or_break(*c) && !is_bidi_control(*c)).collect();
     let bare = without_tags(&raw);
-    let kept: String = bare.graphemes(true).flat_map(few_marks).take(NAME).collect();
+    let kept: String = bare.graphemes(true).flat_map(few_marks).take(MAX_NAME_CHARS).collect();
     (!is_blank(&kept)).then_some(kept)
 }
 
@@ -158,6 +159,6 @@ fn few_marks(grapheme: &str) -> impl Iterator<Item = char> {
     let mut marks = 0;
     grapheme.chars().filter(move |c| {
         marks += usize::from(is_combining_mark(*c));
-        !is_combining_mark(*c) || marks <= MOST_MARKS
+        !is_combining_mark(*c) || marks <= MAX_MARKS
     })
 }

@@ -6,10 +6,10 @@ use super::content::{escape, readable};
 use super::words::{is_kana, split};
 
 /// Characters of text in a snippet, and of those the ones before the first match.
-const LENGTH: usize = 160;
-const BEFORE: usize = 40;
+const MAX_SNIPPET_CHARS: usize = 160;
+const CHARS_BEFORE_MATCH: usize = 40;
 /// Characters looked at in one stretch without a boundary, so that no message makes a page of results slow.
-const LOOKED_AT: usize = 256;
+const MAX_PIECE_CHARS: usize = 256;
 
 /// An extract of stored content around its first match, as HTML: everything is escaped but `<mark>…</mark>` around each
 /// word that begins with one of `words` (as [`super::query_words`] gives them). At most 160 characters of text, marks
@@ -19,14 +19,14 @@ pub fn snippet(content: &str, words: &[String]) -> String {
     let text = readable(content);
     let pieces = pieces(&text);
     let matches = |piece: &str| {
-        let end = piece.char_indices().nth(LOOKED_AT).map_or(piece.len(), |(end, _)| end);
+        let end = piece.char_indices().nth(MAX_PIECE_CHARS).map_or(piece.len(), |(end, _)| end);
         split(&piece[..end]).iter().any(|word| words.iter().any(|asked| word.starts_with(asked)))
     };
     let first = pieces.iter().position(|piece| matches(piece)).unwrap_or(0);
     let start = beginning(&pieces, first);
 
     let mut shown = String::new();
-    let mut left = LENGTH;
+    let mut left = MAX_SNIPPET_CHARS;
     let mut cut = false;
     if start > 0 {
         shown.push('…');
@@ -68,7 +68,7 @@ fn pieces(text: &str) -> Vec<&str> {
 
 /// The first piece to show, so that the one at `first` has some text before it.
 fn beginning(pieces: &[&str], first: usize) -> usize {
-    let mut room = BEFORE;
+    let mut room = CHARS_BEFORE_MATCH;
     let mut start = first;
     while let Some(piece) = start.checked_sub(1).and_then(|at| pieces.get(at)) {
         let length = piece.chars().count();

@@ -13,12 +13,12 @@ use super::emoji::known;
 use crate::error::{Error, Result};
 
 /// Characters of a query after trimming, and words taken from it.
-const QUERY: usize = 200;
-const QUERY_WORDS: usize = 32;
+const MAX_QUERY_CHARS: usize = 200;
+const MAX_QUERY_WORDS: usize = 32;
 /// Characters kept of a word: longer ones are found by their beginning, and no full-text index takes words of any size.
-const WORD: usize = 64;
+const MAX_WORD_CHARS: usize = 64;
 /// Bytes of all words of a text.
-const MOST_BYTES: usize = 64 * 1024;
+const MAX_INDEXED_BYTES: usize = 64 * 1024;
 
 /// The words of stored content (or a name), separated by a blank, each once, in the order of the text, 64 KiB at most.
 ///
@@ -30,7 +30,7 @@ const MOST_BYTES: usize = 64 * 1024;
 pub fn words(text: &str) -> String {
     let mut joined = String::new();
     for word in split(&readable(text)) {
-        if joined.len() + word.len() >= MOST_BYTES {
+        if joined.len() + word.len() >= MAX_INDEXED_BYTES {
             break;
         }
         if !joined.is_empty() {
@@ -48,11 +48,11 @@ pub fn words(text: &str) -> String {
 /// `BadRequest` unless the query has 1 to 200 characters after trimming.
 pub fn query_words(query: &str) -> Result<Vec<String>> {
     let query = query.trim();
-    if query.is_empty() || query.chars().nth(QUERY).is_some() {
-        return Err(Error::bad_request(format!("A search query must have 1 to {QUERY} characters")));
+    if query.is_empty() || query.chars().nth(MAX_QUERY_CHARS).is_some() {
+        return Err(Error::bad_request(format!("A search query must have 1 to {MAX_QUERY_CHARS} characters")));
     }
     let mut words = split(query);
-    words.truncate(QUERY_WORDS);
+    words.truncate(MAX_QUERY_WORDS);
     Ok(words)
 }
 
@@ -81,7 +81,7 @@ struct Words {
 
 impl Words {
     fn push(&mut self, word: &str) {
-        let word: String = word.chars().take(WORD).collect();
+        let word: String = word.chars().take(MAX_WORD_CHARS).collect();
         if !word.is_empty() && self.seen.insert(word.clone()) {
             self.list.push(word);
         }

@@ -132,7 +132,7 @@ pub(crate) async fn participants(
 }
 
 /// What each conversation holds that `viewer` has not read: newer than the marker, not one's own, not deleted
-/// (contract §4). Conversations without any are left out. One statement.
+/// (protocol §4). Conversations without any are left out. One statement.
 pub(crate) async fn unread_counts(
     db: &impl ConnectionTrait,
     viewer: UserId,

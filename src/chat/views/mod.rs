@@ -1,5 +1,5 @@
 //! What people see, and how stored rows become it: completely, and in a constant number of statements. One struct for each
-//! visible thing, with the fields of its payload in their order (contract §3). Views know no rule: who may see one is
+//! visible thing, with the fields of its payload in their order (protocol §3). Views know no rule: who may see one is
 //! decided before.
 
 pub mod announcement;

@@ -23,15 +23,15 @@ use crate::error::Result;
 use crate::id::{ConversationId, UserId};
 
 /// How long a view may be shown: what is not told in the log, such as a new name of a user, is that old at most.
-const FRESH: Duration = Duration::from_secs(2);
+const VIEW_LIFETIME: Duration = Duration::from_secs(2);
 /// Views that are kept, and participants in all of them together, at most; the newest is kept whatever its size.
-const MOST_VIEWS: usize = 256;
-const MOST_PARTICIPANTS: usize = 50_000;
+const MAX_VIEWS: usize = 256;
+const MAX_PARTICIPANTS: usize = 50_000;
 /// Viewers whose unread messages are counted with one statement; a statement has one of these numbers of places, so that
 /// there are few different ones.
-const COUNTED: [usize; 4] = [1, 10, 100, 1_000];
+const COUNT_SIZES: [usize; 4] = [1, 10, 100, 1_000];
 
-/// The views that are shown at present. Bounded by [`MOST_VIEWS`] and [`MOST_PARTICIPANTS`].
+/// The views that are shown at present. Bounded by [`MAX_VIEWS`] and [`MAX_PARTICIPANTS`].
 #[derive(Default)]
 pub struct SharedViews {
     /// The newest position of the log that is known to be committed.
@@ -158,11 +158,11 @@ impl SharedViews {
 fn make_room(slots: &mut HashMap<ConversationId, Slot>) -> &mut HashMap<ConversationId, Slot> {
     let size = |slot: &Slot| slot.present.size.load(Ordering::Relaxed);
     let mut participants: usize = slots.values().map(size).sum();
-    if slots.len() >= MOST_VIEWS || participants > MOST_PARTICIPANTS {
-        slots.retain(|_, slot| slot.present.begun.elapsed() < FRESH);
+    if slots.len() >= MAX_VIEWS || participants > MAX_PARTICIPANTS {
+        slots.retain(|_, slot| slot.present.begun.elapsed() < VIEW_LIFETIME);
         participants = slots.values().map(size).sum();
     }
-    while slots.len() >= MOST_VIEWS || participants > MOST_PARTICIPANTS {
+    while slots.len() >= MAX_VIEWS || participants > MAX_PARTICIPANTS {
         let Some(oldest) = slots.iter().min_by_key(|(_, slot)| slot.present.begun).map(|(id, _)| *id) else { break };
         participants -= slots.remove(&oldest).map_or(0, |slot| size(&slot));
     }
@@ -182,7 +182,7 @@ impl<T> Load<T> {
 
     fn serves(&self, position: i64) -> bool {
         let failed = self.loaded.get().is_some_and(Result::is_err);
-        self.as_of >= position && self.begun.elapsed() < FRESH && !failed
+        self.as_of >= position && self.begun.elapsed() < VIEW_LIFETIME && !failed
     }
 }
 
@@ -319,8 +319,8 @@ pub(in crate::chat) async fn count(
     viewers: &[UserId],
 ) -> Result<HashMap<UserId, i64>> {
     let mut counted = HashMap::new();
-    for viewers in viewers.chunks(COUNTED[COUNTED.len() - 1]) {
-        let size = COUNTED.into_iter().find(|size| *size >= viewers.len()).unwrap_or(viewers.len());
+    for viewers in viewers.chunks(COUNT_SIZES[COUNT_SIZES.len() - 1]) {
+        let size = COUNT_SIZES.into_iter().find(|size| *size >= viewers.len()).unwrap_or(viewers.len());
         let places: Vec<String> = (2..size + 2).map(|place| format!("${place}")).collect();
         let sql = format!(
             "SELECT p.user_id, COUNT(*) AS unread FROM chat_participants p \
@@ -348,13 +348,13 @@ mod tests {
         for number in 1..=1_000 {
             views.present(ConversationId::stored(number), 1).size.store(10, Ordering::Relaxed);
         }
-        assert_eq!(views.lock().len(), MOST_VIEWS);
+        assert_eq!(views.lock().len(), MAX_VIEWS);
         assert!(views.lock().contains_key(&ConversationId::stored(1_000)));
         for number in 2_001..=2_004 {
             views.present(ConversationId::stored(number), 1).size.store(30_000, Ordering::Relaxed);
         }
         let sizes: usize = views.lock().values().map(|slot| slot.present.size.load(Ordering::Relaxed)).sum();
-        assert!(sizes <= MOST_PARTICIPANTS + 30_000, "{sizes}");
+        assert!(sizes <= MAX_PARTICIPANTS + 30_000, "{sizes}");
         assert!(views.lock().contains_key(&ConversationId::stored(2_004)));
     }
 

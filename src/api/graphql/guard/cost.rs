@@ -147,7 +147,7 @@ impl<'a> Counter<'a> {
                 _ => None,
             }
         });
-        asked.map_or(page::DEFAULT, |asked| asked.min(page::MOST))
+        asked.map_or(page::DEFAULT_LIMIT, |asked| asked.min(page::MAX_LIMIT))
     }
 
     /// The value of a variable: the given one, else its default.

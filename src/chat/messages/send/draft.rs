@@ -12,7 +12,7 @@ use crate::entity::message::MessageType;
 use crate::error::{Error, Result};
 use crate::id::{ConversationId, FileId, MessageId, UserId};
 
-/// What somebody wants to send (reference, SendMessageRequest; contract §4). Unknown fields are ignored.
+/// What somebody wants to send (reference, SendMessageRequest; protocol §4). Unknown fields are ignored.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct SendMessage {
@@ -105,7 +105,7 @@ fn check_metadata(metadata: Json) -> Result<Option<Json>> {
     Ok(Some(metadata))
 }
 
-/// What makes two sends the same: content, type, parent and attachments as they came (contract §12, repeats).
+/// What makes two sends the same: content, type, parent and attachments as they came (protocol §12, repeats).
 fn digest(input: &SendMessage, kind: MessageType) -> String {
     let same = serde_json::json!([
         input.content,

@@ -44,7 +44,7 @@ pub async fn send(cx: &Cx, conversation: ConversationId, input: SendMessage) -> 
         .run(|answer| Job::Together(Input { input: Outgoing { conversation, sender, draft }, answer }))
         .await?;
     if !sent.repeated {
-        typing::ended(&cx.chat, conversation, sender).await;
+        typing::end(&cx.chat, conversation, sender).await;
     }
     Ok(sent)
 }

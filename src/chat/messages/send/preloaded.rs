@@ -10,7 +10,7 @@ use super::draft::Outgoing;
 use super::draft::Temp;
 use crate::chat::access;
 use crate::chat::files::stored::{self, Stored};
-use crate::chat::messages::find::must_stand;
+use crate::chat::messages::find::must_not_be_deleted;
 use crate::chat::rate_limit::Limited;
 use crate::chat::rows;
 use crate::chat::views::message::{self as view, Message};
@@ -22,7 +22,7 @@ use crate::error::{Error, Result};
 use crate::id::{ConversationId, FileId, MessageId, UserId};
 
 /// How long a `tempId` is remembered.
-const REMEMBERED: TimeDelta = TimeDelta::hours(24);
+const TEMP_ID_LIFETIME: TimeDelta = TimeDelta::hours(24);
 
 /// What the inputs need to know, read under the writer's lock: nobody who was removed a moment ago slips in.
 pub(super) struct Preloaded {
@@ -66,7 +66,7 @@ impl Preloaded {
         }
         let holders = if temps.is_empty() { Vec::new() } else { message::Entity::find().filter(temps).all(db).await? };
         let young: Vec<message::Model> =
-            holders.iter().filter(|row| row.created_at > batch.now - REMEMBERED).cloned().collect();
+            holders.iter().filter(|row| row.created_at > batch.now - TEMP_ID_LIFETIME).cloned().collect();
         let repeats = view::load(db, &batch.tools.signer, young).await.map_err(sick)?;
         let parents = rows::distinct(inputs.iter().filter_map(|input| input.draft.parent.map(MessageId::get)));
         let parents = match parents.is_empty() {
@@ -130,7 +130,7 @@ impl Preloaded {
             return Err(Error::forbidden("Replies are switched off in this conversation"));
         }
         let row = self.parents.get(&parent).filter(|row| row.conversation_id == conversation.id);
-        must_stand(row.ok_or_else(|| Error::not_found("Parent message not found"))?)
+        must_not_be_deleted(row.ok_or_else(|| Error::not_found("Parent message not found"))?)
     }
 
     fn judge_files(&self, batch: &Batch, conversation: &conversation::Model, input: &Outgoing) -> Result<Vec<Stored>> {
