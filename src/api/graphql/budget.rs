@@ -11,10 +11,10 @@ use tokio::sync::Notify;
 
 use crate::error::Error;
 
-/// Bytes of an answer, at most (contract §13, limits). In memory it takes some times as much.
+/// In memory a response takes several times as much (contract §13, limits).
 const MAX_RESPONSE_BYTES: usize = 8 * 1024 * 1024;
 
-/// What is left for the answers of one request, whose operations share it.
+/// The bytes that the responses of one request may still have; the operations of a batch share them.
 #[derive(Clone, Default)]
 pub(crate) struct Budget(Arc<Spent>);
 
@@ -25,13 +25,13 @@ struct Spent {
 }
 
 impl Budget {
-    /// Waits until more was asked for than there is.
+    /// Waits until the responses have become too large.
     pub async fn exceeded(&self) -> Error {
         self.0.over.notified().await;
         Error::bad_request("The answer would be larger than 8 MiB")
     }
 
-    /// Counts bytes; tells whether there is room for them.
+    /// Counts bytes; says whether they still fit.
     fn spend(&self, bytes: usize) -> bool {
         let spent = self.0.bytes.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
         if spent > MAX_RESPONSE_BYTES {
@@ -65,7 +65,7 @@ impl Extension for Metering {
         let resolved = next.run(ctx, info).await?;
         let below = resolved.as_ref().filter(|_| is_leaf).map_or(2, length);
         if !budget.spend(name + below) {
-            // Whoever waits for the answer is told, and drops all of it.
+            // The door waits for `exceeded` beside the answer, and drops this future.
             std::future::pending::<()>().await;
         }
         Ok(resolved)

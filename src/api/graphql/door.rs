@@ -22,7 +22,7 @@ pub(crate) struct Door {
     pub app: Arc<App>,
     pub schema: Schema,
     pub catalog: Catalog,
-    /// What events came to of late, for those who subscribe alike.
+    /// What the latest events came to, for all connections that subscribe to the same.
     pub answers: Answers,
     limits: guard::Limits,
 }
@@ -67,7 +67,7 @@ impl Door {
             tokio::select! {
                 biased;
                 error = budget.exceeded() => Err(error),
-                response = loads.along(self.schema.execute(request.data(budget.clone()))) => Ok(response),
+                response = loads.run_with(self.schema.execute(request.data(budget.clone()))) => Ok(response),
             }
         };
         match in_time(executed).await {

@@ -79,24 +79,25 @@ pub(crate) struct EventPage {
 }
 
 /// What happened after the cursor; without one, nothing but the present cursor.
-pub(crate) async fn page(cx: &Cx, after: Option<&str>, limit: u64) -> Result<EventPage> {
+pub(crate) async fn events_after(cx: &Cx, after: Option<&str>, limit: u64) -> Result<EventPage> {
     let head = log::head(cx).await?;
     let Some(after) = after else {
         return Ok(EventPage { events: Vec::new(), cursor: head.cursor(head.position).to_string(), has_more: false });
     };
-    let stretch = log::replay(&cx.chat, cx.me(), head.position_of(after)?, limit).await?;
-    let shown = stretch.events.iter().filter(|event| event.fact.shows_conversation());
+    let log_page = log::replay(&cx.chat, cx.me(), head.position_of(after)?, limit).await?;
+    let shown = log_page.events.iter().filter(|event| event.fact.shows_conversation());
     let mut announced = conversations::announcements(cx, shown).await?.into_iter();
-    let events = stretch.events.iter().filter_map(|event| {
+    let events = log_page.events.iter().filter_map(|event| {
         let announced = event.fact.shows_conversation().then(|| announced.next().flatten()).flatten();
-        written(cx, &head, event, announced)
+        event_for(cx, &head, event, announced)
     });
     let events = events.collect();
-    Ok(EventPage { events, cursor: head.cursor(stretch.position).to_string(), has_more: !stretch.complete })
+    Ok(EventPage { events, cursor: head.cursor(log_page.position).to_string(), has_more: !log_page.complete })
 }
 
-/// The event as the viewer sees it, who is told this of the conversation; `None` for what is not durable.
-pub(crate) fn written(
+/// The event as GraphQL shows it to the viewer, with what is `announced` of its conversation; `None` for one that is not
+/// durable, since it has no cursor.
+pub(crate) fn event_for(
     cx: &Cx,
     head: &log::Head,
     event: &event::Event,

@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use async_graphql::Response as Answer;
 use async_graphql::parser::types::OperationType;
 use axum::extract::{FromRequestParts, Request, State, WebSocketUpgrade};
 use axum::http::header::{ACCEPT, ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, UPGRADE, VARY, WWW_AUTHENTICATE};
@@ -23,18 +22,18 @@ use crate::error::{Error, Kind, Result};
 use crate::http::error::status;
 use crate::http::{body, query};
 
-/// What the caller can read.
+/// A media type that the client can read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Media {
     /// `application/graphql-response+json`: the status tells how it went. Also for callers that take anything.
     Response,
-    /// `application/json`, for clients of an older day: 200 for whatever was well formed.
+    /// `application/json`, for older clients: 200 for whatever was well formed.
     Json,
     /// `text/event-stream`, for a single answer only where the caller takes nothing else.
     Events,
 }
 
-/// What the caller accepts.
+/// What the client accepts.
 #[derive(Debug, Clone, Copy)]
 struct Accepted {
     media: Media,
@@ -42,13 +41,13 @@ struct Accepted {
     events: bool,
 }
 
-/// Everything that comes to `/graphql`.
-pub(super) async fn entry(State(door): State<Arc<Door>>, request: Request) -> Response {
-    if wants_socket(request.headers()) {
+/// Handles everything that comes to `/graphql`.
+pub(super) async fn handle(State(door): State<Arc<Door>>, request: Request) -> Response {
+    if is_websocket_handshake(request.headers()) {
         let (mut parts, _) = request.into_parts();
         return match WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
             Ok(upgrade) => websocket::accept(door, &parts, upgrade),
-            Err(_) => refuse(&Error::bad_request("The WebSocket handshake is malformed"), Media::Response),
+            Err(_) => error_response(&Error::bad_request("The WebSocket handshake is malformed"), Media::Response),
         };
     }
     let wants_page = [Method::GET, Method::HEAD].contains(request.method()) && accepts(request.headers(), "text/html");
@@ -58,49 +57,55 @@ pub(super) async fn entry(State(door): State<Arc<Door>>, request: Request) -> Re
     }
     let accepted = match accepted(request.headers()) {
         Ok(accepted) => accepted,
-        Err(error) => return refuse(&error, Media::Response),
+        Err(error) => return error_response(&error, Media::Response),
     };
-    match answer(&door, request, accepted).await {
+    match respond(&door, request, accepted).await {
         Ok(response) => response,
-        Err(error) => refuse(&error, accepted.media),
+        Err(error) => error_response(&error, accepted.media),
     }
 }
 
 /// Whether it is a handshake. Some clients offer other protocols with every request, `h2c` for one.
-fn wants_socket(headers: &HeaderMap) -> bool {
+fn is_websocket_handshake(headers: &HeaderMap) -> bool {
     let offered = headers.get(UPGRADE).and_then(|offered| offered.to_str().ok()).unwrap_or_default();
     offered.split(',').any(|protocol| protocol.trim().eq_ignore_ascii_case("websocket"))
 }
 
-async fn answer(door: &Arc<Door>, request: Request, accepted: Accepted) -> Result<Response> {
+async fn respond(door: &Arc<Door>, request: Request, accepted: Accepted) -> Result<Response> {
     let method = request.method().clone();
     if ![Method::GET, Method::HEAD, Method::POST].contains(&method) {
         return Err(Error::new(Kind::MethodNotAllowed, "GraphQL takes GET and POST"));
     }
-    let cx = viewer(door, request.headers()).await?;
+    let cx = authenticate(door, request.headers()).await?;
     if method != Method::POST {
         let operation = from_query(request.uri().query().unwrap_or_default())?;
-        return one(door, cx, operation, accepted, false).await;
+        return execute_one(door, cx, operation, accepted, false).await;
     }
     let bytes = body::read_json(request).await?;
     if !body::is_list(&bytes) {
-        return one(door, cx, body::from_json(&bytes)?, accepted, true).await;
+        return execute_one(door, cx, body::from_json(&bytes)?, accepted, true).await;
     }
     let operations: Vec<Operation> = body::from_json(&bytes)?;
-    batch(door, cx, operations, accepted.media).await
+    execute_batch(door, cx, operations, accepted.media).await
 }
 
-/// Who calls.
-async fn viewer(door: &Door, headers: &HeaderMap) -> Result<Cx> {
+/// The caller, by the token in the header.
+async fn authenticate(door: &Door, headers: &HeaderMap) -> Result<Cx> {
     let token = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(bearer);
     door.app.authenticate(token.ok_or_else(|| Error::unauthenticated("A token is needed"))?).await
 }
 
-async fn one(door: &Arc<Door>, cx: Cx, operation: Operation, accepted: Accepted, by_post: bool) -> Result<Response> {
+async fn execute_one(
+    door: &Arc<Door>,
+    cx: Cx,
+    operation: Operation,
+    accepted: Accepted,
+    by_post: bool,
+) -> Result<Response> {
     let Accepted { media, events } = accepted;
     let checked = match door.check(operation) {
         Ok(checked) => checked,
-        Err(refused) => return Ok(written(&error::response(&refused), media)),
+        Err(refused) => return Ok(executed_response(&error::response(&refused), media)),
     };
     match checked.kind {
         OperationType::Mutation if !by_post => Err(Error::new(Kind::MethodNotAllowed, "Mutations go by POST")),
@@ -109,12 +114,12 @@ async fn one(door: &Arc<Door>, cx: Cx, operation: Operation, accepted: Accepted,
             Err(Error::new(Kind::NotAcceptable, "Subscriptions go over WebSocket or with Accept: text/event-stream"))
         }
         _ if media == Media::Events => Ok(sse::stream(door, cx, checked).await),
-        _ => Ok(written(&door.execute(&cx, &checked, &Budget::default()).await, media)),
+        _ => Ok(executed_response(&door.execute(&cx, &checked, &Budget::default()).await, media)),
     }
 }
 
 /// A batch is answered in its order; its operations run one after the other, and together ask for no more than one may.
-async fn batch(door: &Arc<Door>, cx: Cx, operations: Vec<Operation>, media: Media) -> Result<Response> {
+async fn execute_batch(door: &Arc<Door>, cx: Cx, operations: Vec<Operation>, media: Media) -> Result<Response> {
     let most = door.app.config.graphql.max_batch;
     if operations.is_empty() || operations.len() > most {
         return Err(Error::bad_request(format!("A batch has 1 to {most} operations")));
@@ -158,9 +163,9 @@ fn parameter<T: DeserializeOwned>(name: &str, value: &str) -> Result<T> {
     serde_json::from_str(value).map_err(|_| Error::bad_request(format!("The parameter {name} is not a JSON object")))
 }
 
-/// What the caller accepts, in our order of liking. Clients that take subscriptions often say so with every request.
+/// What the caller accepts, the first of our preferences. Clients that take subscriptions often say so with every request.
 fn accepted(headers: &HeaderMap) -> Result<Accepted> {
-    const LIKING: [(&str, Media); 5] = [
+    const PREFERENCES: [(&str, Media); 5] = [
         ("application/graphql-response+json", Media::Response),
         ("application/json", Media::Json),
         ("application/*", Media::Response),
@@ -170,9 +175,9 @@ fn accepted(headers: &HeaderMap) -> Result<Accepted> {
     if !headers.contains_key(ACCEPT) {
         return Ok(Accepted { media: Media::Response, events: false });
     }
-    let liked = LIKING.iter().find(|(kind, _)| accepts(headers, kind)).map(|(_, media)| *media);
+    let preferred = PREFERENCES.iter().find(|(kind, _)| accepts(headers, kind)).map(|(_, media)| *media);
     let none = || Error::new(Kind::NotAcceptable, "GraphQL answers with application/graphql-response+json");
-    Ok(Accepted { media: liked.ok_or_else(none)?, events: accepts(headers, "text/event-stream") })
+    Ok(Accepted { media: preferred.ok_or_else(none)?, events: accepts(headers, "text/event-stream") })
 }
 
 /// Whether the caller names this type, and not only to say that it is the last thing wanted.
@@ -186,15 +191,15 @@ fn accepts(headers: &HeaderMap, wanted: &str) -> bool {
     })
 }
 
-/// A response that was executed, or refused before it could be: 200 for callers of an older day either way.
-fn written(answer: &Answer, media: Media) -> Response {
+/// The response to an operation that was executed, or that the guard refused: for `application/json` 200 either way.
+fn executed_response(answer: &async_graphql::Response, media: Media) -> Response {
     let refused = error::is_refusal(answer);
     let status = if refused && media != Media::Json { StatusCode::BAD_REQUEST } else { StatusCode::OK };
     json(status, media, error::bytes(answer))
 }
 
-/// A request that is not a well-formed one of GraphQL.
-fn refuse(error: &Error, media: Media) -> Response {
+/// The response to a request that is not a well-formed one of GraphQL.
+fn error_response(error: &Error, media: Media) -> Response {
     let mut response = json(status(error.kind), media, error::bytes(&error::response(error)));
     let headers = response.headers_mut();
     match error.kind {

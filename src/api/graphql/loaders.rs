@@ -7,7 +7,7 @@ use async_graphql::dataloader::{DataLoader, Loader};
 use async_graphql::{Context, Request};
 use futures_util::future::BoxFuture;
 
-use super::loads::Loads;
+use super::loads::PendingLoads;
 use super::viewer::viewer;
 use crate::chat::Cx;
 use crate::chat::access;
@@ -49,7 +49,7 @@ pub(crate) fn own<'c>(ctx: &Context<'c>) -> async_graphql::Result<&'c OwnLoaders
 }
 
 /// Gives a request its loaders. They keep nothing for another person or another time.
-pub(crate) fn attach(request: Request, cx: &Cx, loads: &Loads) -> Request {
+pub(crate) fn attach(request: Request, cx: &Cx, loads: &PendingLoads) -> Request {
     let users = BatchLoader::new(cx, |cx, ids| Box::pin(async move { users::many(&cx, &ids).await }));
     request.data(Users(loads.loader(users))).data(Attached(OwnLoaders::new(cx, loads)))
 }
@@ -102,7 +102,7 @@ pub(crate) struct OwnLoaders {
 }
 
 impl OwnLoaders {
-    fn new(cx: &Cx, loads: &Loads) -> Self {
+    fn new(cx: &Cx, loads: &PendingLoads) -> Self {
         Self {
             messages: loads
                 .loader(BatchLoader::new(cx, |cx, ids| Box::pin(async move { messages::many(&cx, &ids).await }))),
@@ -133,7 +133,7 @@ pub(crate) struct First<K> {
 
 type Pages<K> = HashMap<K, Page<Message>>;
 
-/// Loads lists length by length: each length takes one call of the chat.
+/// PendingLoads lists length by length: each length takes one call of the chat.
 async fn by_length<K: Copy + Eq + Hash>(
     asked: Vec<First<K>>,
     load: impl AsyncFn(Vec<K>, u64) -> Result<Pages<K>>,

@@ -15,44 +15,44 @@ use futures_util::stream::FuturesUnordered;
 /// The loads of one request, run by the very task that resolves it, and only when nothing more can be resolved without
 /// them: so however busy the machine is, all that is asked for at once is loaded at once.
 #[derive(Clone, Default)]
-pub(crate) struct Loads(Arc<Mutex<Vec<BoxFuture<'static, ()>>>>);
+pub(crate) struct PendingLoads(Arc<Mutex<Vec<BoxFuture<'static, ()>>>>);
 
 /// How often a request is polled before other tasks have their turn.
 const MAX_POLLS: usize = 1_000;
 
-/// Notices that a request asked to be called again while it was being called.
-struct Again {
+/// The waker of a request: it notices that the request asks to be polled again while it is being polled.
+struct RepollWaker {
     asked: AtomicBool,
     task: Waker,
 }
 
-impl Wake for Again {
+impl Wake for RepollWaker {
     fn wake(self: Arc<Self>) {
         self.asked.store(true, Ordering::Release);
         self.task.wake_by_ref();
     }
 }
 
-impl Loads {
+impl PendingLoads {
     /// A loader whose loads run along with the request.
     pub fn loader<T>(&self, loader: T) -> DataLoader<T> {
         let loads = self.clone();
         DataLoader::new(loader, move |load| loads.lock().push(load)).delay(Duration::ZERO)
     }
 
-    /// Runs a request together with its loads.
-    pub async fn along<T>(&self, request: impl Future<Output = T>) -> T {
+    /// Runs a request, and its loads whenever it can go no further without them.
+    pub async fn run_with<T>(&self, request: impl Future<Output = T>) -> T {
         let mut request = pin!(request);
         let mut loading = FuturesUnordered::new();
         poll_fn(|task| {
-            let again = Arc::new(Again { asked: AtomicBool::new(false), task: task.waker().clone() });
-            let waker = Waker::from(Arc::clone(&again));
+            let repoll = Arc::new(RepollWaker { asked: AtomicBool::new(false), task: task.waker().clone() });
+            let waker = Waker::from(Arc::clone(&repoll));
             for _ in 0..MAX_POLLS {
                 if let Poll::Ready(answer) = request.as_mut().poll(&mut Context::from_waker(&waker)) {
                     return Poll::Ready(answer);
                 }
-                // A long list steps back before it has looked at every entry, and asks to be called again.
-                if again.asked.swap(false, Ordering::AcqRel) {
+                // A long list steps back before it has looked at every entry, and asks to be polled again.
+                if repoll.asked.swap(false, Ordering::AcqRel) {
                     continue;
                 }
                 loading.extend(std::mem::take(&mut *self.lock()));

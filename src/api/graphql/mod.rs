@@ -40,7 +40,7 @@ pub use schema::{Schema, schema, schema_text};
 
 /// The routes of this door.
 pub fn router(app: &Arc<App>) -> Router {
-    let router = Router::new().route("/graphql", any(http::entry));
+    let router = Router::new().route("/graphql", any(http::handle));
     let has_page = app.config.graphql.graphiql;
     let router = if has_page { router.route("/graphiql/{file}", get(graphiql::file)) } else { router };
     router.with_state(Arc::new(door::Door::new(app)))

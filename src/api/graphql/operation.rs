@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_graphql::parser::types::{ExecutableDocument, OperationDefinition, OperationType};
 use async_graphql::{Request, Response, Variables};
 
-use super::loads::Loads;
+use super::loads::PendingLoads;
 use super::response_shape::ResponseShape;
 use super::{error, guard, loaders, viewer};
 use crate::chat::Cx;
@@ -35,8 +35,8 @@ pub(crate) struct CheckedOperation {
 
 impl CheckedOperation {
     /// The request that runs it for a viewer, and the loads that have to run along with it.
-    pub fn request(&self, cx: &Cx) -> (Request, Loads) {
-        let loads = Loads::default();
+    pub fn request(&self, cx: &Cx) -> (Request, PendingLoads) {
+        let loads = PendingLoads::default();
         let variables = self.operation.variables.clone().unwrap_or_default();
         let variables = Variables::from_json(serde_json::Value::Object(variables));
         let request = Request::new(self.operation.query.clone()).variables(variables);

@@ -32,16 +32,16 @@ impl Paging {
         }
     }
 
-    /// The stretch of a list that grows with its ids; where nothing is said, its end if `newest`.
+    /// The window of a list that grows with its ids; where nothing is said, its end if `newest`.
     ///
     /// # Errors
     /// `BadRequest` for a cursor that is none, besides those of [`Paging::limit`].
     pub fn window(&self, newest: bool) -> Result<(Window, u64)> {
         let (limit, forward) = self.limit()?;
-        Ok((stretch(cursor(&self.after)?, cursor(&self.before)?, forward, newest), limit))
+        Ok((window_between(cursor(&self.after)?, cursor(&self.before)?, forward, newest), limit))
     }
 
-    /// The stretch, by ids, of a list that has the newest first: what is after an entry has a smaller id. Where nothing
+    /// The window, by ids, of a list that has the newest first: what is after an entry has a smaller id. Where nothing
     /// is said, the start of the list.
     ///
     /// # Errors
@@ -49,7 +49,7 @@ impl Paging {
     pub fn window_newest_first(&self) -> Result<(Window, u64)> {
         let (limit, forward) = self.limit()?;
         let upwards = forward.map(|forward| !forward);
-        Ok((stretch(cursor(&self.before)?, cursor(&self.after)?, upwards, true), limit))
+        Ok((window_between(cursor(&self.before)?, cursor(&self.after)?, upwards, true), limit))
     }
 
     /// Whether there is something before and after a page of this list: beyond a cursor there is at least its entry.
@@ -71,7 +71,7 @@ impl Paging {
     }
 }
 
-fn stretch(after: Option<i64>, before: Option<i64>, upwards: Option<bool>, newest: bool) -> Window {
+fn window_between(after: Option<i64>, before: Option<i64>, upwards: Option<bool>, newest: bool) -> Window {
     let upwards = upwards.unwrap_or(match (after, before) {
         (Some(_), _) => true,
         (None, Some(_)) => false,

@@ -141,6 +141,7 @@ impl Query {
 
     /// What happened after the cursor, as things stand now; without one, nothing but the present cursor.
     async fn sync(&self, ctx: &Context<'_>, after: Option<String>, first: Option<i32>) -> Result<EventPage> {
-        Ok(events::page(viewer(ctx)?, after.as_deref(), Paging { first, ..Paging::default() }.limit()?.0).await?)
+        Ok(events::events_after(viewer(ctx)?, after.as_deref(), Paging { first, ..Paging::default() }.limit()?.0)
+            .await?)
     }
 }

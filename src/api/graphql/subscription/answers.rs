@@ -68,7 +68,7 @@ pub(crate) enum Audience {
     Viewer(UserId, bool),
 }
 
-/// The answers of late.
+/// The answers that were made of late.
 pub(crate) struct Answers {
     shared: Cache<AnswerKey, Answer>,
     own: Cache<AnswerKey, Answer>,

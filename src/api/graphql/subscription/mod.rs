@@ -92,7 +92,7 @@ impl Subscription {
         let started = listener.position();
         let (request, loads) = checked.request(cx);
         let mut responses = door.schema.execute_stream(request.data(Source::Check));
-        if let Some(response) = loads.along(responses.next()).await
+        if let Some(response) = loads.run_with(responses.next()).await
             && !response.errors.is_empty()
         {
             return Err(Box::new(error::add_codes(response)));
@@ -190,7 +190,7 @@ impl Subscription {
         let (request, loads) = self.checked.request(cx);
         let request = request.data(Source::Happened(happened)).data(look.clone());
         let mut responses = door.schema.execute_stream(request);
-        let Some(response) = loads.along(responses.next()).await else {
+        let Some(response) = loads.run_with(responses.next()).await else {
             return Ok(Answer::made(&look, audience, None));
         };
         let mut errors = response.errors.iter().filter_map(|error| error.source::<Error>());

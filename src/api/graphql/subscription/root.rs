@@ -125,7 +125,7 @@ impl SubscriptionRoot {
         let _ = after;
         let cx = viewer_of_own_parts(ctx)?;
         let seen = happened_in(ctx, None).await?.and_then(|Happened { event, head, told }| {
-            events::written(cx, &head, &event, told.map(|told| told.announcement()))
+            events::event_for(cx, &head, &event, told.map(|told| told.announcement()))
         });
         Ok(iter(seen))
     }
