@@ -19,13 +19,13 @@ use crate::error::Result;
 use crate::live::{Hub, dispatch};
 use crate::store::{Blobs, Store};
 use crate::telemetry;
-use crate::webhooks::{self, Hooks};
+use crate::webhooks::{self, EnabledEndpoints};
 
 /// The running server without its doors.
 pub struct App {
     pub config: Arc<Config>,
     pub chat: Arc<Chat>,
-    pub hooks: Arc<Hooks>,
+    pub webhook_endpoints: Arc<EnabledEndpoints>,
     pub hub: Arc<Hub>,
     pub tokens: Tokens,
     /// Ends when the server is told to stop.
@@ -65,7 +65,7 @@ impl App {
         let (sink, drain) = event::sink();
         let signer = UrlSigner::open(&store).await.context("The key of links cannot be read")?;
         let blobs = Blobs::open(&config).await?;
-        let hooks = Arc::<Hooks>::default();
+        let webhook_endpoints = Arc::<EnabledEndpoints>::default();
         let foundation = Foundation {
             store: store.clone(),
             blobs,
@@ -74,7 +74,7 @@ impl App {
             sink,
             stopping: stopping.clone(),
         };
-        let (chat, writer) = Chat::new(foundation, messages::apply, webhooks::outbox(Arc::clone(&hooks)));
+        let (chat, writer) = Chat::new(foundation, messages::apply, webhooks::outbox(Arc::clone(&webhook_endpoints)));
         writer_task.spawn(on_a_thread("writer", writer)?);
         typing::forget_expired(&chat).await.context("The database cannot be written")?;
 
@@ -87,7 +87,7 @@ impl App {
         tasks.spawn(stop_on_panic(maintain(Arc::clone(&chat), stopping.clone()), stopping.clone()));
         tasks.spawn(sweep_files(Arc::clone(&chat), stopping.clone()));
         tasks.spawn(tidy_closed_groups(Arc::clone(&chat), stopping.clone()));
-        Ok(Arc::new(Self { config, chat, hooks, hub, tokens, stopping, store, tasks, writer: writer_task }))
+        Ok(Arc::new(Self { config, chat, webhook_endpoints, hub, tokens, stopping, store, tasks, writer: writer_task }))
     }
 
     /// How many statements the database was asked so far.

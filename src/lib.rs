@@ -66,7 +66,7 @@ pub async fn serve(config: Config, listener: TcpListener, stop: impl Future<Outp
 pub async fn run(app: Arc<App>, listener: TcpListener, stop: impl Future<Output = ()>) {
     app.resume().await;
     let stopping = app.stopping.clone();
-    let webhooks = webhooks::worker::run(Arc::clone(&app.chat), Arc::clone(&app.hooks), stopping.clone());
+    let webhooks = webhooks::worker::run(Arc::clone(&app.chat), Arc::clone(&app.webhook_endpoints), stopping.clone());
     tokio::join!(server::serve(&app, listener), webhooks, async {
         tokio::select! {
             () = stop => stopping.cancel(),

@@ -12,10 +12,10 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Response, StatusCode};
 
+use super::egress::{ADDRESS_NOT_ALLOWED, EgressPolicy};
+use super::queue::{Lease, LeasedDelivery, Outcome, Secrets};
+use super::signature;
 use crate::config::fault;
-use crate::webhooks::egress::{ADDRESS_NOT_ALLOWED, EgressPolicy};
-use crate::webhooks::signature;
-use crate::webhooks::{Claim, Due, Outcome, Secrets};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long an attempt may take, until the head of the answer is there.
@@ -64,14 +64,14 @@ impl WebhookClient {
     }
 
     /// Makes an attempt. Any status of 200 to 299 is a success.
-    pub async fn send(&self, claim: &Claim, due: &Due) -> Outcome {
+    pub async fn send(&self, lease: &Lease, delivery: &LeasedDelivery) -> Outcome {
         // A URL with an address in it never comes to the resolver, and the settings may have become stricter.
-        let url = match self.policy.check(&claim.url) {
+        let url = match self.policy.check(&lease.url) {
             Ok(url) => url,
             Err(sentence) => return failed(sentence),
         };
-        let Some(headers) = headers(&claim.secrets, due) else { return failed("The webhook cannot be signed") };
-        let request = self.client.post(url).headers(headers).body(due.payload.clone());
+        let Some(headers) = headers(&lease.secrets, delivery) else { return failed("The webhook cannot be signed") };
+        let request = self.client.post(url).headers(headers).body(delivery.payload.clone());
         match request.send().await {
             Ok(answer) => {
                 let status = answer.status();
@@ -104,16 +104,16 @@ fn failed(why: &str) -> Outcome {
 }
 
 /// The headers of the Standard Webhooks specification, with the time of this attempt. None without a usable secret.
-fn headers(secrets: &Secrets, due: &Due) -> Option<HeaderMap> {
+fn headers(secrets: &Secrets, delivery: &LeasedDelivery) -> Option<HeaderMap> {
     let now = Utc::now().timestamp();
-    let sign = |secret: &String| signature::sign(secret, &due.webhook_id, now, &due.payload);
+    let sign = |secret: &String| signature::sign(secret, &delivery.webhook_id, now, &delivery.payload);
     let signatures: Vec<String> = secrets.0.iter().filter_map(sign).collect();
     if signatures.is_empty() {
         return None;
     }
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(HeaderName::from_static("webhook-id"), due.webhook_id.parse().ok()?);
+    headers.insert(HeaderName::from_static("webhook-id"), delivery.webhook_id.parse().ok()?);
     headers.insert(HeaderName::from_static("webhook-timestamp"), now.into());
     headers.insert(HeaderName::from_static("webhook-signature"), signatures.join(" ").parse().ok()?);
     Some(headers)

@@ -6,7 +6,7 @@ use sea_orm::{
     ActiveValue::Set, ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
 };
 
-use super::outbox;
+use super::retry::lifetime;
 use crate::chat::Cx;
 use crate::chat::page::{Page, Window};
 use crate::chat::writer::Batch;
@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::id::{WebhookDeliveryId, WebhookEndpointId};
 
 /// Deliveries named in one call, at most.
-const MOST: usize = 256;
+const MAX_REPLAYED_IDS: usize = 256;
 
 /// One event on its way to one endpoint. What it says is for the endpoint only.
 #[derive(Debug, Clone, async_graphql::SimpleObject)]
@@ -76,7 +76,7 @@ pub async fn deliveries(
     Ok(page.map(|rows| rows.into_iter().map(Delivery::from).collect()))
 }
 
-/// Puts deliveries into their lines again, under their old ids and with all attempts before them; what is pending stays
+/// Puts deliveries into their queues again, under their old ids and with all attempts before them; what is pending stays
 /// as it is. Answers how many.
 ///
 /// # Errors
@@ -85,8 +85,8 @@ pub async fn replay(cx: &Cx, which: Replay) -> Result<u64> {
     cx.must_be_admin()?;
     let condition = match &which {
         Replay::Ids(ids) => {
-            if ids.len() > MOST {
-                return Err(Error::bad_request(format!("At most {MOST} deliveries can be named at once")));
+            if ids.len() > MAX_REPLAYED_IDS {
+                return Err(Error::bad_request(format!("At most {MAX_REPLAYED_IDS} deliveries can be named at once")));
             }
             must_exist(cx, ids).await?;
             Condition::all().add(Column::Id.is_in(ids.iter().copied()))
@@ -97,7 +97,7 @@ pub async fn replay(cx: &Cx, which: Replay) -> Result<u64> {
             .add_option(from.map(|from| Column::CreatedAt.gte(from)))
             .add_option(to.map(|to| Column::CreatedAt.lt(to))),
     };
-    let lifetime = outbox::lifetime(&cx.chat.config);
+    let lifetime = lifetime(&cx.chat.config);
     let change = cx.chat.write(async move |batch: &mut Batch| {
         let anew = webhook_delivery::ActiveModel {
             state: Set(DeliveryState::Pending),

@@ -9,23 +9,23 @@ use sea_orm::{
 use serde_json::{Value as Json, json};
 
 use super::egress::EgressPolicy;
+use super::enabled_endpoints::endpoints_changed;
 use super::event_names::{TEST_EVENT, all_event_names, is_event_name, stored_event_names};
-use super::{Delivery, changed, outbox};
+use super::retry::lifetime;
+use super::signature;
+use super::{Delivery, body, outbox};
+use crate::chat::Cx;
 use crate::chat::rows;
 use crate::chat::writer::Batch;
-use crate::chat::{Chat, Cx};
 use crate::entity::webhook_delivery::{self, DeliveryState};
 use crate::entity::webhook_endpoint;
 use crate::error::{Error, Result};
 use crate::id::WebhookEndpointId;
-use crate::webhooks::signature;
 
 /// Endpoints of one database, at most.
-const MOST: u64 = 100;
+const MAX_ENDPOINTS: u64 = 100;
 /// How long an old secret signs beside the new one.
-const OVERLAP: TimeDelta = TimeDelta::hours(24);
-/// What is said of an endpoint that the settings no longer hold.
-const NO_LONGER: &str = "It no longer stands in the settings";
+const SECRET_OVERLAP: TimeDelta = TimeDelta::hours(24);
 
 /// Where somebody is told of events.
 #[derive(Debug, Clone, async_graphql::SimpleObject)]
@@ -88,11 +88,11 @@ pub async fn create(cx: &Cx, input: EndpointInput) -> Result<Endpoint> {
     let events = check_events(input.events.unwrap_or_default())?;
     let secret = new_secret()?;
     let change = cx.chat.write(async move |batch: &mut Batch| {
-        if webhook_endpoint::Entity::find().count(&batch.tx).await? >= MOST {
-            return Err(Error::conflict(format!("There can be at most {MOST} webhook endpoints")));
+        if webhook_endpoint::Entity::find().count(&batch.tx).await? >= MAX_ENDPOINTS {
+            return Err(Error::conflict(format!("There can be at most {MAX_ENDPOINTS} webhook endpoints")));
         }
-        let row = blank(batch, url, events, secret).insert(&batch.tx).await?;
-        changed(batch);
+        let row = new_row(batch, url, events, secret).insert(&batch.tx).await?;
+        endpoints_changed(batch);
         Ok(row)
     });
     change.await.map(shown_once)
@@ -112,7 +112,7 @@ pub async fn update(cx: &Cx, id: WebhookEndpointId, input: EndpointChange) -> Re
     let change = cx.chat.write(async move |batch: &mut Batch| {
         let row = find(batch, id).await?;
         if url.is_some() || events.is_some() {
-            must_be_ours(&row)?;
+            must_not_be_configured(&row)?;
         }
         let mut row: webhook_endpoint::ActiveModel = row.into();
         if let Some(url) = url {
@@ -127,8 +127,8 @@ pub async fn update(cx: &Cx, id: WebhookEndpointId, input: EndpointChange) -> Re
         }
         row.updated_at = Set(batch.now);
         let row = row.update(&batch.tx).await?;
-        try_at_once(batch, id).await?;
-        changed(batch);
+        retry_now(batch, id).await?;
+        endpoints_changed(batch);
         Ok(row)
     });
     let row = change.await?;
@@ -143,9 +143,9 @@ pub async fn delete(cx: &Cx, id: WebhookEndpointId) -> Result<()> {
     cx.must_be_admin()?;
     let change = cx.chat.write(async move |batch: &mut Batch| {
         let row = find(batch, id).await?;
-        must_be_ours(&row)?;
+        must_not_be_configured(&row)?;
         row.delete(&batch.tx).await?;
-        changed(batch);
+        endpoints_changed(batch);
         Ok(())
     });
     change.await
@@ -160,12 +160,12 @@ pub async fn rotate(cx: &Cx, id: WebhookEndpointId) -> Result<Endpoint> {
     let secret = new_secret()?;
     let change = cx.chat.write(async move |batch: &mut Batch| {
         let row = find(batch, id).await?;
-        must_be_ours(&row)?;
+        must_not_be_configured(&row)?;
         let old = row.secret.clone();
         let mut row: webhook_endpoint::ActiveModel = row.into();
         row.secret = Set(secret);
         row.previous_secret = Set(Some(old));
-        row.previous_secret_until = Set(Some(batch.now + OVERLAP));
+        row.previous_secret_until = Set(Some(batch.now + SECRET_OVERLAP));
         row.updated_at = Set(batch.now);
         Ok(row.update(&batch.tx).await?)
     });
@@ -178,12 +178,12 @@ pub async fn rotate(cx: &Cx, id: WebhookEndpointId) -> Result<Endpoint> {
 /// `NotFound`, `Conflict` for an endpoint that is switched off.
 pub async fn send_test(cx: &Cx, id: WebhookEndpointId) -> Result<Delivery> {
     cx.must_be_admin()?;
-    let lifetime = outbox::lifetime(&cx.chat.config);
+    let lifetime = lifetime(&cx.chat.config);
     let change = cx.chat.write(async move |batch: &mut Batch| {
         if !find(batch, id).await?.enabled {
             return Err(Error::conflict("This webhook endpoint is switched off"));
         }
-        let payload = outbox::body(TEST_EVENT, batch.now, json!({ "endpointId": id }))
+        let payload = body::around(TEST_EVENT, batch.now, json!({ "endpointId": id }))
             .ok_or_else(|| Error::internal_because("the event of a test cannot be written"))?;
         let expires = batch.now + lifetime;
         let row = outbox::row(id, &outbox::new_id(), TEST_EVENT, &payload, batch.now, expires);
@@ -194,50 +194,8 @@ pub async fn send_test(cx: &Cx, id: WebhookEndpointId) -> Result<Delivery> {
     Ok(row.into())
 }
 
-/// Brings the endpoints of the settings into the database: new ones are made, changed ones changed, and those that no
-/// longer stand there are switched off and become an administrator's. One that was switched off stays so.
-pub async fn configure(chat: &Chat) -> Result<()> {
-    let settings = chat.config.webhooks.endpoints.clone();
-    let kept = webhook_endpoint::Entity::find().filter(webhook_endpoint::Column::Configured.eq(true));
-    if settings.is_empty() && kept.clone().one(&chat.store.reader()).await?.is_none() {
-        return Ok(());
-    }
-    let change = chat.write(async move |batch: &mut Batch| {
-        let mut kept = kept.all(&batch.tx).await?;
-        for endpoint in settings {
-            let events = json!(endpoint.events);
-            let Some(place) = kept.iter().position(|row| row.url == endpoint.url) else {
-                let row = blank(batch, endpoint.url, events, endpoint.secret);
-                webhook_endpoint::ActiveModel { configured: Set(true), ..row }.insert(&batch.tx).await?;
-                changed(batch);
-                continue;
-            };
-            let row = kept.swap_remove(place);
-            if row.secret != endpoint.secret || row.events != events {
-                let mut row: webhook_endpoint::ActiveModel = row.into();
-                row.secret = Set(endpoint.secret);
-                row.events = Set(events);
-                row.updated_at = Set(batch.now);
-                row.update(&batch.tx).await?;
-                changed(batch);
-            }
-        }
-        for row in kept {
-            let mut row: webhook_endpoint::ActiveModel = row.into();
-            row.configured = Set(false);
-            row.enabled = Set(false);
-            row.disabled_reason = Set(Some(NO_LONGER.to_owned()));
-            row.updated_at = Set(batch.now);
-            row.update(&batch.tx).await?;
-            changed(batch);
-        }
-        Ok(())
-    });
-    change.await
-}
-
 /// What waits for an endpoint need not wait for the end of a pause any more.
-async fn try_at_once(batch: &Batch, endpoint: WebhookEndpointId) -> Result<()> {
+async fn retry_now(batch: &Batch, endpoint: WebhookEndpointId) -> Result<()> {
     use webhook_delivery::Column;
     webhook_delivery::Entity::update_many()
         .col_expr(Column::NextAttemptAt, Expr::value(batch.now))
@@ -249,7 +207,8 @@ async fn try_at_once(batch: &Batch, endpoint: WebhookEndpointId) -> Result<()> {
     Ok(())
 }
 
-fn blank(batch: &Batch, url: String, events: Json, secret: String) -> webhook_endpoint::ActiveModel {
+/// An endpoint that is switched on and is an administrator's, as a row.
+pub(super) fn new_row(batch: &Batch, url: String, events: Json, secret: String) -> webhook_endpoint::ActiveModel {
     webhook_endpoint::ActiveModel {
         url: Set(url),
         events: Set(events),
@@ -267,7 +226,7 @@ async fn find(batch: &Batch, id: WebhookEndpointId) -> Result<webhook_endpoint::
     row.ok_or_else(|| Error::not_found("Webhook endpoint not found"))
 }
 
-fn must_be_ours(row: &webhook_endpoint::Model) -> Result<()> {
+fn must_not_be_configured(row: &webhook_endpoint::Model) -> Result<()> {
     match row.configured {
         true => Err(Error::conflict("This webhook endpoint stands in the settings and is changed there")),
         false => Ok(()),

@@ -4,34 +4,30 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use sea_orm::{ActiveValue::Set, ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder};
-use serde::Serialize;
 
+use super::body;
+use super::enabled_endpoints::{EnabledEndpoint, EnabledEndpoints};
 use super::event_names::{event_name, stored_event_names};
-use super::{Hooks, Wanted};
+use super::retry::lifetime;
 use crate::chat::event::{Event, EventType};
-use crate::chat::payload;
 use crate::chat::views::conversation::{self, Conversation};
-use crate::chat::views::message::Message;
-use crate::chat::views::participant::Participant;
 use crate::chat::writer::{Closing, Outbox};
-use crate::config::Config;
-use crate::entity::conversation::ConversationType;
 use crate::entity::{webhook_delivery, webhook_endpoint};
 use crate::error::Result;
-use crate::id::{ConversationId, UserId, WebhookEndpointId};
+use crate::id::{ConversationId, WebhookEndpointId};
 
 /// Rows of one statement, which on SQLite can hold 32,766 values.
-const ROWS: usize = 1_000;
+const MAX_INSERTED_ROWS: usize = 1_000;
 
-/// The outbox for the writer to fill; `hooks` are woken when something waits in it.
-pub fn outbox(hooks: Arc<Hooks>) -> Outbox {
-    let woken = Arc::clone(&hooks);
+/// The outbox for the writer to fill; the worker is woken through `endpoints` when something waits in it.
+pub fn outbox(endpoints: Arc<EnabledEndpoints>) -> Outbox {
+    let woken = Arc::clone(&endpoints);
     Outbox {
         write: Box::new(move |closing| {
-            let hooks = Arc::clone(&hooks);
-            Box::pin(async move { write(&hooks, closing).await })
+            let endpoints = Arc::clone(&endpoints);
+            Box::pin(async move { write(&endpoints, closing).await })
         }),
         wake: Box::new(move || woken.wake()),
     }
@@ -39,39 +35,40 @@ pub fn outbox(hooks: Arc<Hooks>) -> Outbox {
 
 /// Writes what endpoints are to be told of `events`; answers whether there was anything. Without endpoints that costs
 /// no statement, with them two at most, and three more where a conversation was created.
-async fn write(hooks: &Hooks, closing: Closing<'_>) -> Result<bool, DbErr> {
+async fn write(endpoints: &EnabledEndpoints, closing: Closing<'_>) -> Result<bool, DbErr> {
     let events = closing.events;
     if !events.iter().any(|event| event_name(event.kind).is_some()) {
         return Ok(false);
     }
-    let wanted = wanted(hooks, &closing).await?;
-    let is_wanted =
-        |event: &&Event| event_name(event.kind).is_some_and(|name| wanted.iter().any(|endpoint| endpoint.wants(name)));
-    let told: Vec<&Event> = events.iter().filter(is_wanted).collect();
-    if told.is_empty() {
+    let endpoints = enabled(endpoints, &closing).await?;
+    let is_wanted = |event: &&Event| {
+        event_name(event.kind).is_some_and(|name| endpoints.iter().any(|endpoint| endpoint.wants(name)))
+    };
+    let wanted: Vec<&Event> = events.iter().filter(is_wanted).collect();
+    if wanted.is_empty() {
         return Ok(false);
     }
-    let created = created(&closing, &told).await.map_err(|error| DbErr::Custom(error.to_string()))?;
+    let created = created(&closing, &wanted).await.map_err(|error| DbErr::Custom(error.to_string()))?;
     let expires = closing.now + lifetime(&closing.tools.config);
-    let mut rows = Vec::with_capacity(told.len());
-    for event in told {
-        let Some((name, payload)) = event_name(event.kind).zip(payload(event, &created)) else { continue };
+    let mut rows = Vec::with_capacity(wanted.len());
+    for event in wanted {
+        let Some((name, payload)) = event_name(event.kind).zip(body::of(event, &created)) else { continue };
         let id = new_id();
-        for endpoint in wanted.iter().filter(|endpoint| endpoint.wants(name)) {
-            rows.push(row(endpoint.endpoint, &id, name, &payload, closing.now, expires));
+        for endpoint in endpoints.iter().filter(|endpoint| endpoint.wants(name)) {
+            rows.push(row(endpoint.id, &id, name, &payload, closing.now, expires));
         }
     }
     let written = !rows.is_empty();
     while !rows.is_empty() {
-        let some = rows.drain(..rows.len().min(ROWS));
+        let some = rows.drain(..rows.len().min(MAX_INSERTED_ROWS));
         webhook_delivery::Entity::insert_many(some).exec_without_returning(closing.tx).await?;
     }
     Ok(written)
 }
 
 /// The endpoints that are switched on, read anew only after one of them has changed in whatever process.
-async fn wanted(hooks: &Hooks, closing: &Closing<'_>) -> Result<Arc<[Wanted]>, DbErr> {
-    if let Some(known) = closing.revision.and_then(|revision| hooks.known(revision)) {
+async fn enabled(cache: &EnabledEndpoints, closing: &Closing<'_>) -> Result<Arc<[EnabledEndpoint]>, DbErr> {
+    if let Some(known) = closing.revision.and_then(|revision| cache.cached(revision)) {
         return Ok(known);
     }
     let rows = webhook_endpoint::Entity::find()
@@ -79,15 +76,15 @@ async fn wanted(hooks: &Hooks, closing: &Closing<'_>) -> Result<Arc<[Wanted]>, D
         .order_by_asc(webhook_endpoint::Column::Id)
         .all(closing.tx)
         .await?;
-    let wanted: Arc<[Wanted]> =
-        rows.into_iter().map(|row| Wanted { endpoint: row.id, events: stored_event_names(row.events) }).collect();
+    let endpoints: Arc<[EnabledEndpoint]> =
+        rows.into_iter().map(|row| EnabledEndpoint { id: row.id, events: stored_event_names(row.events) }).collect();
     if let Some(revision) = closing.revision {
-        hooks.keep(revision, &wanted);
+        cache.cache(revision, &endpoints);
     }
-    Ok(wanted)
+    Ok(endpoints)
 }
 
-/// A delivery that is still to be made.
+/// A delivery that is still to be made, as a row.
 pub(super) fn row(
     endpoint: WebhookEndpointId,
     id: &str,
@@ -113,84 +110,6 @@ pub(super) fn row(
 /// An id for the receiver to know a repetition by.
 pub(super) fn new_id() -> String {
     format!("msg_{}", uuid::Uuid::now_v7().simple())
-}
-
-/// How long a delivery is tried, its time behind others included: all pauses together, their jitter, and the attempts
-/// themselves. Behind an endpoint that is away for long, the line moves on at the pace at which it grew.
-pub(super) fn lifetime(config: &Config) -> TimeDelta {
-    let pauses = &config.webhooks.retry_seconds;
-    let seconds = pauses.iter().sum::<u64>() * 11 / 10 + 30 * (pauses.len() as u64 + 1);
-    TimeDelta::seconds(i64::try_from(seconds).unwrap_or(i64::MAX / 1_000))
-}
-
-/// The body (Standard Webhooks; contract §9).
-#[derive(Serialize)]
-struct Body<'b, D> {
-    #[serde(rename = "type")]
-    kind: &'b str,
-    timestamp: DateTime<Utc>,
-    data: D,
-}
-
-pub(super) fn body(kind: &str, timestamp: DateTime<Utc>, data: impl Serialize) -> Option<String> {
-    serde_json::to_string(&Body { kind, timestamp, data }).ok()
-}
-
-fn payload(event: &Event, created: &HashMap<ConversationId, Conversation>) -> Option<String> {
-    let kind = event_name(event.kind)?;
-    match payload::payload(event, None) {
-        Some(payload) => body(kind, event.at, payload),
-        None => body(kind, event.at, Neutral::of(created.get(&event.conversation?)?)),
-    }
-}
-
-/// A conversation as nobody in particular sees it. A direct one has no name, since each of the two sees the other's.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Neutral<'c> {
-    id: ConversationId,
-    #[serde(rename = "type")]
-    kind: ConversationType,
-    name: Option<&'c str>,
-    description: Option<&'c str>,
-    avatar_url: Option<&'c str>,
-    created_by_id: UserId,
-    participants: &'c [Participant],
-    participant_count: i32,
-    last_message: Option<Message>,
-    allow_reactions: bool,
-    allow_replies: bool,
-    allow_file_uploads: bool,
-    max_file_size_mb: i32,
-    allowed_file_types: Option<&'c [String]>,
-    last_message_at: Option<DateTime<Utc>>,
-    created_at: DateTime<Utc>,
-    updated_at: DateTime<Utc>,
-}
-
-impl<'c> Neutral<'c> {
-    fn of(seen: &'c Conversation) -> Self {
-        let is_group = seen.kind == ConversationType::Group;
-        Self {
-            id: seen.id,
-            kind: seen.kind,
-            name: seen.name.as_deref().filter(|_| is_group),
-            description: seen.description.as_deref(),
-            avatar_url: seen.avatar_url.as_deref().filter(|_| is_group),
-            created_by_id: seen.created_by_id,
-            participants: &seen.participants,
-            participant_count: seen.participant_count,
-            last_message: seen.last_message.clone().map(|message| Message { temp_id: None, ..message }),
-            allow_reactions: seen.allow_reactions,
-            allow_replies: seen.allow_replies,
-            allow_file_uploads: seen.allow_file_uploads,
-            max_file_size_mb: seen.max_file_size_mb,
-            allowed_file_types: seen.allowed_file_types.as_deref(),
-            last_message_at: seen.last_message_at,
-            created_at: seen.created_at,
-            updated_at: seen.updated_at,
-        }
-    }
 }
 
 /// The conversations that were created, as they are at the end of the transaction.

@@ -1,18 +1,30 @@
-//! Whether the endpoints that stand in the settings make sense. The other settings of webhooks are judged by `config`.
+//! The endpoints that stand in the settings: whether they make sense, and how they come into the database. The other
+//! settings of webhooks are judged by `config`.
+
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
+use serde_json::json;
 
 use super::egress::EgressPolicy;
+use super::enabled_endpoints::endpoints_changed;
+use super::endpoints::new_row;
 use super::event_names::{all_event_names, is_event_name};
 use super::signature;
+use crate::chat::Chat;
+use crate::chat::writer::Batch;
 use crate::config::{ConfigError, Webhooks};
+use crate::entity::webhook_endpoint;
+use crate::error::Result;
 
 const KEY: &str = "webhooks.endpoints";
+/// What is said of an endpoint that the settings no longer hold.
+const NOT_IN_SETTINGS: &str = "It no longer stands in the settings";
 
 /// Refuses an endpoint whose URL may not be connected to, whose events do not exist, whose secret is none, or whose
 /// URL stands in the settings twice.
 ///
 /// # Errors
 /// Names the first such endpoint by its place, and says what it must be.
-pub fn check(settings: &Webhooks) -> Result<(), ConfigError> {
+pub fn check(settings: &Webhooks) -> std::result::Result<(), ConfigError> {
     let policy = EgressPolicy::of(settings);
     for (place, endpoint) in settings.endpoints.iter().enumerate() {
         let refuse = |sentence: &str| Err(ConfigError::new(KEY, format!("{KEY}[{place}].{sentence}")));
@@ -30,6 +42,48 @@ pub fn check(settings: &Webhooks) -> Result<(), ConfigError> {
         }
     }
     Ok(())
+}
+
+/// Brings the endpoints of the settings into the database: new ones are made, changed ones changed, and those that no
+/// longer stand there are switched off and become an administrator's. One that was switched off stays so.
+pub(super) async fn apply_settings(chat: &Chat) -> Result<()> {
+    let settings = chat.config.webhooks.endpoints.clone();
+    let kept = webhook_endpoint::Entity::find().filter(webhook_endpoint::Column::Configured.eq(true));
+    if settings.is_empty() && kept.clone().one(&chat.store.reader()).await?.is_none() {
+        return Ok(());
+    }
+    let change = chat.write(async move |batch: &mut Batch| {
+        let mut kept = kept.all(&batch.tx).await?;
+        for endpoint in settings {
+            let events = json!(endpoint.events);
+            let Some(place) = kept.iter().position(|row| row.url == endpoint.url) else {
+                let row = new_row(batch, endpoint.url, events, endpoint.secret);
+                webhook_endpoint::ActiveModel { configured: Set(true), ..row }.insert(&batch.tx).await?;
+                endpoints_changed(batch);
+                continue;
+            };
+            let row = kept.swap_remove(place);
+            if row.secret != endpoint.secret || row.events != events {
+                let mut row: webhook_endpoint::ActiveModel = row.into();
+                row.secret = Set(endpoint.secret);
+                row.events = Set(events);
+                row.updated_at = Set(batch.now);
+                row.update(&batch.tx).await?;
+                endpoints_changed(batch);
+            }
+        }
+        for row in kept {
+            let mut row: webhook_endpoint::ActiveModel = row.into();
+            row.configured = Set(false);
+            row.enabled = Set(false);
+            row.disabled_reason = Set(Some(NOT_IN_SETTINGS.to_owned()));
+            row.updated_at = Set(batch.now);
+            row.update(&batch.tx).await?;
+            endpoints_changed(batch);
+        }
+        Ok(())
+    });
+    change.await
 }
 
 #[cfg(test)]

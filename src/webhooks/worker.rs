@@ -1,5 +1,5 @@
-//! The webhook worker: one lane for each endpoint that something waits for, so that a slow one delays nobody else. It
-//! is woken by commits of this process and looks by itself for what others left. It knows no SQL and no rule.
+//! The webhook worker: one task for each endpoint that something waits for, so that a slow one delays no other. Commits
+//! of this process wake it, and it looks by itself for what other processes left. It knows no SQL and no rule.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -12,21 +12,24 @@ use tokio_util::sync::CancellationToken;
 
 use super::client::WebhookClient;
 use super::egress::EgressPolicy;
+use super::enabled_endpoints::EnabledEndpoints;
+use super::prune::prune;
+use super::queue::{self, Lease, Outcome, SEND_WINDOW};
+use super::settings::apply_settings;
 use crate::chat::Chat;
 use crate::id::{WebhookDeliveryId, WebhookEndpointId};
-use crate::webhooks::{self, Claim, Hooks, Outcome};
 
-/// How often the lines are looked at even if nothing was announced: what another process left waits no longer.
-const SWEEP: Duration = Duration::from_secs(5);
+/// How often the worker looks at the queues even if no commit woke it: what another process left waits no longer.
+const POLL_INTERVAL: Duration = Duration::from_secs(5);
 /// How often old deliveries are deleted.
-const TIDY: Duration = Duration::from_secs(3_600);
-/// How long an attempt may go on while the server stops. What is cut off then is made again, under the same id.
-const LAST_ATTEMPT: Duration = Duration::from_secs(2);
+const PRUNE_INTERVAL: Duration = Duration::from_secs(3_600);
+/// How long an attempt may go on while the server stops. One that is cut off is made again, under the same id.
+const STOP_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// What the lanes share.
+/// What the tasks share.
 struct Worker {
     chat: Arc<Chat>,
-    hooks: Arc<Hooks>,
+    endpoints: Arc<EnabledEndpoints>,
     client: WebhookClient,
     /// Tells this process from others in the leases.
     name: String,
@@ -34,52 +37,52 @@ struct Worker {
 }
 
 /// Delivers until the server stops, and ends when no attempt is under way any more.
-pub async fn run(chat: Arc<Chat>, hooks: Arc<Hooks>, stopping: CancellationToken) {
+pub async fn run(chat: Arc<Chat>, endpoints: Arc<EnabledEndpoints>, stopping: CancellationToken) {
     let client = match WebhookClient::new(EgressPolicy::of(&chat.config.webhooks)) {
         Ok(client) => client,
         Err(cause) => return tracing::error!(%cause, "webhooks cannot be sent"),
     };
-    let worker = Arc::new(Worker { chat, hooks, client, name: uuid::Uuid::new_v4().to_string(), stopping });
-    let mut lanes = JoinSet::new();
-    let mut busy = HashSet::new();
-    let (mut configured, mut tidied) = (false, None::<Instant>);
+    let worker = Arc::new(Worker { chat, endpoints, client, name: uuid::Uuid::new_v4().to_string(), stopping });
+    let mut senders = JoinSet::new();
+    let mut active = HashSet::new();
+    let (mut configured, mut pruned) = (false, None::<Instant>);
     loop {
         if !configured {
-            configured = worker.succeeds(webhooks::configure(&worker.chat).await).is_some();
+            configured = worker.succeeds(apply_settings(&worker.chat).await).is_some();
         }
-        if tidied.is_none_or(|at| at.elapsed() >= TIDY) {
-            worker.succeeds(webhooks::tidy(&worker.chat).await);
-            tidied = Some(Instant::now());
+        if pruned.is_none_or(|at| at.elapsed() >= PRUNE_INTERVAL) {
+            worker.succeeds(prune(&worker.chat).await);
+            pruned = Some(Instant::now());
         }
-        let pause = worker.open_lanes(&mut lanes, &mut busy).await;
+        let pause = worker.spawn_senders(&mut senders, &mut active).await;
         tokio::select! {
-            () = worker.hooks.woken() => {}
-            Some(done) = lanes.join_next() => { done.ok().map(|endpoint| busy.remove(&endpoint)); }
+            () = worker.endpoints.woken() => {}
+            Some(done) = senders.join_next() => { done.ok().map(|endpoint| active.remove(&endpoint)); }
             () = sleep(pause) => {}
             () = worker.stopping.cancelled() => break,
         }
     }
-    while lanes.join_next().await.is_some() {}
+    while senders.join_next().await.is_some() {}
 }
 
 impl Worker {
-    /// Opens a lane for each line whose first is due and that has none; answers when to look again.
-    async fn open_lanes(
+    /// Starts a task for each queue whose head is due and that has none; answers when to look again.
+    async fn spawn_senders(
         self: &Arc<Self>,
-        lanes: &mut JoinSet<WebhookEndpointId>,
-        busy: &mut HashSet<WebhookEndpointId>,
+        senders: &mut JoinSet<WebhookEndpointId>,
+        active: &mut HashSet<WebhookEndpointId>,
     ) -> Duration {
-        let Some(lines) = self.succeeds(webhooks::next(&self.chat).await) else { return SWEEP };
+        let Some(heads) = self.succeeds(queue::queue_heads(&self.chat).await) else { return POLL_INTERVAL };
         let now = Utc::now();
-        let mut pause = SWEEP;
-        for line in lines {
-            match (line.at - now).to_std() {
+        let mut pause = POLL_INTERVAL;
+        for head in heads {
+            match (head.due_at - now).to_std() {
                 Ok(left) if !left.is_zero() => pause = pause.min(left),
-                _ if busy.insert(line.endpoint) => {
+                _ if active.insert(head.endpoint) => {
                     let worker = Arc::clone(self);
-                    lanes.spawn(async move {
-                        worker.lane(line.endpoint).await;
-                        line.endpoint
+                    senders.spawn(async move {
+                        worker.send_all(head.endpoint).await;
+                        head.endpoint
                     });
                 }
                 _ => {}
@@ -88,47 +91,49 @@ impl Worker {
         pause
     }
 
-    /// Delivers to one endpoint for as long as its line goes on.
-    async fn lane(&self, endpoint: WebhookEndpointId) {
-        let mut turn = webhooks::claim(&self.chat, &self.name, endpoint).await;
-        while let Ok(Some(claim)) = turn {
-            let done = self.take_turn(&claim).await;
+    /// Delivers to one endpoint for as long as something is due in its queue.
+    async fn send_all(&self, endpoint: WebhookEndpointId) {
+        let mut leased = queue::lease(&self.chat, &self.name, endpoint).await;
+        while let Ok(Some(lease)) = leased {
+            let outcomes = self.send_leased(&lease).await;
             let more = !self.stopping.is_cancelled();
             // Where this cannot be written, the lease ends by itself and the attempt is made again.
-            turn = webhooks::settle(&self.chat, &self.name, claim, done, more).await;
+            leased = queue::complete(&self.chat, &self.name, lease, outcomes, more).await;
         }
-        if self.succeeds(turn).is_none() {
+        if self.succeeds(leased).is_none() {
             // What can be read but not written would else be tried again at once, and again.
             tokio::select! {
-                () = sleep(SWEEP) => {}
+                () = sleep(POLL_INTERVAL) => {}
                 () = self.stopping.cancelled() => {}
             }
         }
     }
 
-    /// Makes the deliveries of a turn, one after the other, until one fails or the time is over.
-    async fn take_turn(&self, claim: &Claim) -> Vec<(WebhookDeliveryId, Outcome)> {
+    /// Makes the deliveries of a lease, one after the other, until one fails or the time is over.
+    async fn send_leased(&self, lease: &Lease) -> Vec<(WebhookDeliveryId, Outcome)> {
         let begun = Instant::now();
-        let mut done = Vec::with_capacity(claim.run.len());
-        for due in &claim.run {
+        let mut outcomes = Vec::with_capacity(lease.deliveries.len());
+        for delivery in &lease.deliveries {
             let outcome = tokio::select! {
-                outcome = self.client.send(claim, due) => outcome,
-                () = self.cut_off() => break,
+                outcome = self.client.send(lease, delivery) => outcome,
+                () = self.stop_timeout() => break,
             };
             let accepted = matches!(outcome, Outcome::Delivered(_));
-            done.push((due.id, outcome));
-            if !accepted || begun.elapsed() >= webhooks::TURN || self.stopping.is_cancelled() {
+            outcomes.push((delivery.id, outcome));
+            if !accepted || begun.elapsed() >= SEND_WINDOW || self.stopping.is_cancelled() {
                 break;
             }
         }
-        done
+        outcomes
     }
 
-    async fn cut_off(&self) {
+    /// Ends when an attempt that is under way has to be cut off.
+    async fn stop_timeout(&self) {
         self.stopping.cancelled().await;
-        sleep(LAST_ATTEMPT).await;
+        sleep(STOP_TIMEOUT).await;
     }
 
+    /// The value, if there is one: a failure of the database is tried again later.
     fn succeeds<T>(&self, result: crate::error::Result<T>) -> Option<T> {
         result.inspect_err(|error| tracing::debug!(%error, "webhooks wait for the next sweep")).ok()
     }
