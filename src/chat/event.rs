@@ -3,11 +3,12 @@
 
 use std::collections::HashMap;
 use std::future::Future;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::{OnceCell, mpsc};
 
 use crate::chat::views::message::Message;
@@ -267,7 +268,7 @@ struct Forms(Mutex<HashMap<FormKey, Arc<OnceCell<Option<Bytes>>>>>);
 
 impl Forms {
     fn lock(&self) -> MutexGuard<'_, HashMap<FormKey, Arc<OnceCell<Option<Bytes>>>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

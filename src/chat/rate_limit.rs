@@ -2,8 +2,9 @@
 //! It knows no door and keeps nothing beyond a restart.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
+
+use parking_lot::{Mutex, MutexGuard};
 
 use crate::config;
 use crate::error::{Error, Result};
@@ -100,8 +101,8 @@ impl Limits {
 }
 
 impl Allowance {
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<UserId, Minute>> {
-        self.users.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, HashMap<UserId, Minute>> {
+        self.users.lock()
     }
 }
 

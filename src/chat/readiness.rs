@@ -1,9 +1,9 @@
 //! Whether the server can do what it is there for. Reading is tried each time; writing is proved by a commit of late,
 //! whoever asked for it. Only where there was none does the question itself write, and not more often than each second.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::time::{Instant, timeout};
 
 use crate::error::{Error, Result};
@@ -26,16 +26,16 @@ pub struct Readiness {
 impl Readiness {
     /// A transaction that wrote something was committed.
     pub fn wrote(&self) {
-        *self.proved.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        *self.proved.lock() = Some(Instant::now());
     }
 
     /// A transaction failed as a whole.
     pub fn failed(&self) {
-        *self.proved.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.proved.lock() = None;
     }
 
     fn is_proved(&self) -> bool {
-        let proved = *self.proved.lock().unwrap_or_else(PoisonError::into_inner);
+        let proved = *self.proved.lock();
         proved.is_some_and(|at| at.elapsed() < PROOF_LIFETIME)
     }
 

@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use parking_lot::{Mutex, MutexGuard};
 
 use crate::auth::Viewer;
 use crate::id::UserId;
@@ -112,15 +112,15 @@ impl ConnectionRegistry {
 
     /// Waits for those who were connected to the last process.
     pub fn expect(&self, expected: Expected) {
-        *self.expected.lock().unwrap_or_else(PoisonError::into_inner) = Some(expected);
+        *self.expected.lock() = Some(expected);
     }
 
     /// Those who were expected back, once, when the time for that is over.
     pub fn no_longer_expected(&self, now: DateTime<Utc>) -> Option<Expected> {
-        self.expected.lock().unwrap_or_else(PoisonError::into_inner).take_if(|expected| expected.until <= now)
+        self.expected.lock().take_if(|expected| expected.until <= now)
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<UserId, Connected>> {
-        self.users.lock().unwrap_or_else(PoisonError::into_inner)
+        self.users.lock()
     }
 }

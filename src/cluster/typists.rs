@@ -1,9 +1,9 @@
 //! Who is typing on this node, and who was a moment ago. It tells nobody: it says what is to be told, and when.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::time::Instant;
 
 use crate::id::{ConversationId, UserId};
@@ -112,6 +112,6 @@ impl Typists {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Key, Typist>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }

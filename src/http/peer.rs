@@ -3,10 +3,11 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::http::Extensions;
+use parking_lot::Mutex;
 
 /// The address that a request counts for, in the extensions of a request. There is none where the address says nothing
 /// about the client: loopback and private ones are proxies as a rule.
@@ -60,7 +61,7 @@ impl Shares {
     /// Takes one more for an address; `None` if it has all that it may.
     pub fn take(&self, address: IpAddr) -> Option<Share> {
         let address = counted(address);
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = self.held.lock();
         let holds = held.entry(address).or_default();
         if self.most != 0 && *holds >= self.most {
             return None;
@@ -72,7 +73,7 @@ impl Shares {
 
 impl Drop for Share {
     fn drop(&mut self) {
-        let mut held = self.shares.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = self.shares.held.lock();
         if let Some(holds) = held.get_mut(&self.address) {
             *holds -= 1;
             if *holds == 0 {
@@ -115,6 +116,6 @@ mod tests {
         let shares = Shares::new(0);
         let held: Vec<Share> = (0..5000).map(|_| shares.take(address("203.0.114.7")).unwrap()).collect();
         drop(held);
-        assert!(shares.held.lock().unwrap().is_empty());
+        assert!(shares.held.lock().is_empty());
     }
 }

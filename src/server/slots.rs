@@ -1,12 +1,13 @@
 //! The slots of a node: how many connections it has at once, and how many of them one address (contract §10, §13).
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, Response, StatusCode};
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
+use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::proxies::{Proxies, is_public};
@@ -103,7 +104,7 @@ impl SlotOwner {
         }
         let Some(share) = share else { return response };
         if becomes_socket {
-            *self.share.lock().unwrap_or_else(PoisonError::into_inner) = Some(share);
+            *self.share.lock() = Some(share);
             return response;
         }
         response.map(|body| Body::new(HoldingBody { body, _share: share }))

@@ -2,7 +2,7 @@
 //! moves: so each stream has a clock of its own, and the connection one that runs while there is no stream.
 
 use std::pin::{Pin, pin};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use axum::body::{Body, Bytes};
 use axum::http::Response;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use hyper::rt::Executor;
+use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -121,11 +122,11 @@ async fn until_stalled(stream: impl Future<Output = ()>, pace: &Pace, stall_time
 
 impl Pace {
     fn waiting_since(&self) -> Option<Instant> {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.0.lock()
     }
 
     fn set(&self, waiting_since: Option<Instant>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = waiting_since;
+        *self.0.lock() = waiting_since;
     }
 }
 

@@ -1,8 +1,9 @@
 //! The endpoints that are switched on, as the writer of this process knows them, and the signal that something waits for
 //! one of them.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use crate::chat::writer::Batch;
@@ -44,12 +45,12 @@ impl EnabledEndpoints {
 
     /// The endpoints as of this revision; none where they have to be read.
     pub(super) fn cached(&self, revision: i64) -> Option<Arc<[EnabledEndpoint]>> {
-        let cached = self.cached.lock().unwrap_or_else(PoisonError::into_inner);
+        let cached = self.cached.lock();
         cached.as_ref().filter(|(cached, _)| *cached == revision).map(|(_, endpoints)| Arc::clone(endpoints))
     }
 
     pub(super) fn cache(&self, revision: i64, endpoints: &Arc<[EnabledEndpoint]>) {
-        *self.cached.lock().unwrap_or_else(PoisonError::into_inner) = Some((revision, Arc::clone(endpoints)));
+        *self.cached.lock() = Some((revision, Arc::clone(endpoints)));
     }
 }
 

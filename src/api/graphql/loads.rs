@@ -2,8 +2,8 @@
 
 use std::future::poll_fn;
 use std::pin::pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use async_graphql::dataloader::DataLoader;
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
+use parking_lot::{Mutex, MutexGuard};
 
 /// The loads of one request, run by the very task that resolves it, and only when nothing more can be resolved without
 /// them: so however busy the machine is, all that is asked for at once is loaded at once.
@@ -68,6 +69,6 @@ impl PendingLoads {
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<BoxFuture<'static, ()>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }

@@ -2,8 +2,9 @@
 //! in turn, and beyond a number are refused, so that a caller can fill nobody's queue but its own.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 
+use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::id::UserId;
@@ -61,7 +62,7 @@ impl Shares {
 
     /// The share of a user, one and the same for all that they read at the same time.
     pub fn of(&self, user: UserId) -> Arc<Share> {
-        let mut users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut users = self.users.lock();
         if let Some(share) = users.shares.get(&user).and_then(Weak::upgrade) {
             return share;
         }
@@ -150,7 +151,7 @@ mod tests {
         for user in 2..10_000 {
             shares.of(UserId::stored(user));
         }
-        assert!(shares.users.lock().unwrap().shares.len() <= MIN_REMEMBERED_USERS);
+        assert!(shares.users.lock().shares.len() <= MIN_REMEMBERED_USERS);
         assert!(Arc::ptr_eq(&kept, &shares.of(UserId::stored(1))));
     }
 }
