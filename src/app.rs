@@ -280,7 +280,7 @@ mod tests {
             listeners.push(listener);
         }
         // One of this user's connections reads: the others wait.
-        let other = listeners[0].turns.clone().acquire_owned().await.unwrap();
+        let other = listeners[0].log_turns.clone().acquire_owned().await.unwrap();
         for _ in 0..20 {
             for listener in &mut listeners {
                 assert!(listener.next().now_or_never().is_none());

@@ -13,14 +13,14 @@ use crate::chat::event::{Drain, Event};
 use crate::chat::log;
 use crate::error::Result;
 
-/// How often the log is looked at even if nothing was announced.
-const SWEEP: Duration = Duration::from_secs(5);
-/// Events read from the log at once.
-const STRETCH: u64 = 500;
+/// How often the log is read even if nothing was announced.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(5);
+/// Events that are read from the log at once.
+const MAX_PAGE_EVENTS: u64 = 500;
 
 /// Routes until the server stops.
 pub async fn dispatch(chat: Arc<Chat>, hub: Arc<Hub>, mut drain: Drain, stopping: CancellationToken) {
-    let mut sweep = interval(SWEEP);
+    let mut sweep = interval(SWEEP_INTERVAL);
     sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut events = Vec::new();
     loop {
@@ -38,19 +38,20 @@ pub async fn dispatch(chat: Arc<Chat>, hub: Arc<Hub>, mut drain: Drain, stopping
                 tracing::debug!(%error, "an event waits in the log for the next sweep");
             }
         }
-        if swept && let Err(error) = fill(&chat, &hub, i64::MAX).await {
+        if swept && let Err(error) = fill_from_log(&chat, &hub, i64::MAX).await {
             tracing::debug!(%error, "the log cannot be read");
         }
     }
 }
 
+/// Delivers an event to the hub in its order, and reads what is missing before it from the log.
 async fn route(chat: &Chat, hub: &Hub, event: Arc<Event>) -> Result<()> {
     let Some(position) = event.position else {
         hub.deliver(&event);
         return Ok(());
     };
     if position > hub.position() + 1 {
-        fill(chat, hub, position - 1).await?;
+        fill_from_log(chat, hub, position - 1).await?;
     }
     if position == hub.position() + 1 {
         hub.deliver(&event);
@@ -58,16 +59,16 @@ async fn route(chat: &Chat, hub: &Hub, event: Arc<Event>) -> Result<()> {
     Ok(())
 }
 
-/// Routes what the log has beyond the hub's position, up to `last` at least.
-async fn fill(chat: &Chat, hub: &Hub, last: i64) -> Result<()> {
+/// Delivers what the log has beyond the hub's position, up to `last` at least.
+async fn fill_from_log(chat: &Chat, hub: &Hub, last: i64) -> Result<()> {
     while hub.position() < last {
-        let stretch = log::since(chat, hub.position(), STRETCH).await?;
-        chat.heard(&stretch.events);
-        for event in stretch.events {
+        let page = log::since(chat, hub.position(), MAX_PAGE_EVENTS).await?;
+        chat.heard(&page.events);
+        for event in page.events {
             hub.deliver(&Arc::new(event));
         }
-        hub.reach(stretch.position);
-        if stretch.complete {
+        hub.advance_to(page.position);
+        if page.complete {
             return Ok(());
         }
     }

@@ -1,5 +1,5 @@
-//! The queue of one connection. It is bounded: when durable events find it full the connection falls behind, and
-//! reads the log from where it stands until it has caught up; passing signals replace older ones of their kind.
+//! The queue of one connection. It is bounded: a connection whose queue is full when a durable event comes falls behind,
+//! and reads the log from its position until it has caught up. Signals replace older ones of their kind.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
@@ -13,9 +13,9 @@ use crate::chat::event::{Event, EventType};
 use crate::config::fault;
 use crate::id::{ConversationId, UserId};
 
-/// Durable events that wait for a connection, and signals, at most.
-const EVENTS: usize = 256;
-const SIGNALS: usize = 256;
+/// Durable events, and signals, that may wait for a connection.
+const MAX_EVENTS: usize = 256;
+const MAX_SIGNALS: usize = 256;
 
 /// What waits for one connection.
 pub struct Feed {
@@ -26,10 +26,10 @@ pub struct Feed {
 
 struct Waiting {
     events: VecDeque<Arc<Event>>,
-    /// In the order in which they came, by a number.
+    /// By a number that grows in the order in which they came.
     signals: BTreeMap<u64, Arc<Event>>,
-    /// The number of the signal that a later one of its kind replaces.
-    places: HashMap<(EventType, Option<ConversationId>, UserId), u64>,
+    /// The number of the signal of each kind: a later one replaces it.
+    signal_numbers: HashMap<(EventType, Option<ConversationId>, UserId), u64>,
     next_signal: u64,
     /// The newest durable event that was queued or read.
     position: i64,
@@ -52,7 +52,7 @@ impl Feed {
         let waiting = Waiting {
             events: VecDeque::new(),
             signals: BTreeMap::new(),
-            places: HashMap::new(),
+            signal_numbers: HashMap::new(),
             next_signal: 0,
             position,
             missed: None,
@@ -60,15 +60,17 @@ impl Feed {
         Self { waiting: Mutex::new(waiting), interest: AtomicU8::new(0), wake: Notify::new() }
     }
 
+    /// Sets the topics whose events are queued from now on.
     pub fn set_interest(&self, interest: Interest) {
         self.interest.store(interest.0, Ordering::Release);
     }
 
+    /// The topics whose events are queued.
     pub fn interest(&self) -> Interest {
         Interest(self.interest.load(Ordering::Acquire))
     }
 
-    /// Queues an event, unless nobody here wants its topic or the connection has had it.
+    /// Queues an event, unless the connection does not want its topic or has had it.
     pub fn push(&self, event: &Arc<Event>) {
         if !self.interest().covers(event.kind.topic()) {
             return;
@@ -94,7 +96,7 @@ impl Feed {
         }
         let mut taken: Vec<Arc<Event>> = waiting.events.drain(..).collect();
         taken.extend(std::mem::take(&mut waiting.signals).into_values());
-        waiting.places = HashMap::new();
+        waiting.signal_numbers = HashMap::new();
         Taken::Events(taken)
     }
 
@@ -134,7 +136,7 @@ impl Feed {
 
 impl Waiting {
     fn push_event(&mut self, position: i64, event: &Arc<Event>) {
-        if self.missed.is_some() || (self.events.len() >= EVENTS && !fault::is_on("feed-without-bound")) {
+        if self.missed.is_some() || (self.events.len() >= MAX_EVENTS && !fault::is_on("feed-without-bound")) {
             self.missed = Some(position);
         } else {
             self.position = position;
@@ -143,14 +145,14 @@ impl Waiting {
     }
 
     fn push_signal(&mut self, event: &Arc<Event>) {
-        let what = |event: &Event| (event.kind, event.conversation, event.actor);
+        let kind = |event: &Event| (event.kind, event.conversation, event.actor);
         self.next_signal += 1;
-        if let Some(place) = self.places.insert(what(event), self.next_signal) {
-            self.signals.remove(&place);
-        } else if self.signals.len() >= SIGNALS
+        if let Some(replaced) = self.signal_numbers.insert(kind(event), self.next_signal) {
+            self.signals.remove(&replaced);
+        } else if self.signals.len() >= MAX_SIGNALS
             && let Some((_, oldest)) = self.signals.pop_first()
         {
-            self.places.remove(&what(&oldest));
+            self.signal_numbers.remove(&kind(&oldest));
         }
         self.signals.insert(self.next_signal, Arc::clone(event));
     }

@@ -14,14 +14,15 @@ use crate::config::fault;
 use crate::error::{Error, Kind, Result};
 use crate::id::{ConversationId, UserId};
 
-/// Memberships that changed of late; somebody whose memberships were read before those reads them again.
-const REMEMBERED: usize = 1024;
-/// Rooms through which presence is told before others have their turn with the hub.
-const ROOMS: usize = 64;
-/// Connections of one user that read the log at the same time: the others wait for their turn.
-const READING: usize = 1;
+/// Changes of memberships that are remembered. A connection whose memberships were read before the oldest of them reads
+/// them again.
+const MAX_MEMBERSHIP_CHANGES: usize = 1024;
+/// Rooms to which presence is delivered before the lock of the hub is given up for others.
+const ROOMS_PER_LOCK: usize = 64;
+/// Connections of one user that may read the log at the same time.
+const MAX_LOG_READERS: usize = 1;
 
-/// Everybody who is connected to this node.
+/// The users who are connected to this node, and their feeds.
 pub struct Hub {
     pub(super) chat: Arc<Chat>,
     state: Mutex<State>,
@@ -29,24 +30,25 @@ pub struct Hub {
 
 #[derive(Default)]
 struct State {
-    /// The newest durable event that was routed.
+    /// That of the newest durable event that was routed.
     position: i64,
     people: HashMap<UserId, Person>,
+    /// The connected users in each conversation.
     rooms: HashMap<ConversationId, HashSet<UserId>>,
     changes: VecDeque<MembershipChange>,
-    next: u64,
+    last_id: u64,
 }
 
 struct Person {
     feeds: Vec<(u64, Arc<Feed>)>,
     conversations: HashSet<ConversationId>,
-    reading: Arc<Semaphore>,
+    log_turns: Arc<Semaphore>,
 }
 
 impl Default for Person {
     fn default() -> Self {
-        let reading = Arc::new(Semaphore::new(READING));
-        Self { feeds: Vec::new(), conversations: HashSet::new(), reading }
+        let log_turns = Arc::new(Semaphore::new(MAX_LOG_READERS));
+        Self { feeds: Vec::new(), conversations: HashSet::new(), log_turns }
     }
 }
 
@@ -54,7 +56,8 @@ impl Default for Person {
 pub(super) struct Joined {
     pub id: u64,
     pub feed: Arc<Feed>,
-    pub reading: Arc<Semaphore>,
+    /// The turns of its user's connections to read the log.
+    pub log_turns: Arc<Semaphore>,
 }
 
 struct MembershipChange {
@@ -84,18 +87,18 @@ impl Hub {
         Ok(state.join(user, read))
     }
 
-    /// A connection has gone.
-    pub(super) fn part(&self, user: UserId, id: u64) {
-        self.lock().part(user, id);
+    /// Removes a connection.
+    pub(super) fn leave(&self, user: UserId, id: u64) {
+        self.lock().leave(user, id);
     }
 
-    /// Does something short with the position of the newest durable event that was routed, while nothing is.
-    pub(super) fn at_rest(&self, work: impl FnOnce(i64)) {
+    /// Does something short with the position of the newest durable event that was routed; meanwhile no event is.
+    pub(super) fn with_position(&self, work: impl FnOnce(i64)) {
         let state = self.lock();
         work(state.position);
     }
 
-    /// The newest durable event that was routed.
+    /// The position of the newest durable event that was routed.
     pub fn position(&self) -> i64 {
         self.lock().position
     }
@@ -106,8 +109,8 @@ impl Hub {
             Fact::Presence { shared, .. } => {
                 let mut reached = HashSet::new();
                 self.lock().reach_person(event, event.actor, &mut reached);
-                // Somebody may be in thousands of conversations; others want the lock, too.
-                for rooms in shared.chunks(ROOMS) {
+                // A user may be in thousands of conversations; others want the lock, too.
+                for rooms in shared.chunks(ROOMS_PER_LOCK) {
                     self.lock().reach_rooms(event, rooms, &mut reached);
                 }
             }
@@ -115,13 +118,13 @@ impl Hub {
         }
     }
 
-    /// Everything up to `position` was routed or cannot be: what nothing can be made of is passed over.
-    pub fn reach(&self, position: i64) {
+    /// Passes over everything up to `position` that was not routed: rows of the log of which no event can be made.
+    pub fn advance_to(&self, position: i64) {
         let mut state = self.lock();
         state.position = state.position.max(position);
     }
 
-    /// Those in the conversation of an event who listen here and are shown it as their own.
+    /// The connected users in the conversation of an event to whom it is shown as their own.
     pub fn audience(&self, event: &Event) -> Vec<UserId> {
         let state = self.lock();
         let inside = event.conversation.and_then(|id| state.rooms.get(&id)).into_iter().flatten().copied();
@@ -132,7 +135,7 @@ impl Hub {
         inside.filter(is_shown).collect()
     }
 
-    /// Connections that listen now.
+    /// The number of connections.
     pub fn listeners(&self) -> usize {
         self.lock().people.values().map(|person| person.feeds.len()).sum()
     }
@@ -149,7 +152,7 @@ impl State {
         if !self.people.contains_key(&user) {
             let (position, memberships) = read?;
             let oldest = self.changes.front().map_or(0, |change| change.position);
-            if self.changes.len() >= REMEMBERED && position < oldest {
+            if self.changes.len() >= MAX_MEMBERSHIP_CHANGES && position < oldest {
                 return None;
             }
             self.people.entry(user).or_default();
@@ -164,14 +167,14 @@ impl State {
                 if joined { self.enter(conversation, user) } else { self.exit(conversation, user) }
             }
         }
-        self.next += 1;
+        self.last_id += 1;
         let feed = Arc::new(Feed::new(self.position));
         let person = self.people.entry(user).or_default();
-        person.feeds.push((self.next, Arc::clone(&feed)));
-        Some(Joined { id: self.next, feed, reading: Arc::clone(&person.reading) })
+        person.feeds.push((self.last_id, Arc::clone(&feed)));
+        Some(Joined { id: self.last_id, feed, log_turns: Arc::clone(&person.log_turns) })
     }
 
-    fn part(&mut self, user: UserId, id: u64) {
+    fn leave(&mut self, user: UserId, id: u64) {
         let Some(person) = self.people.get_mut(&user) else { return };
         person.feeds.retain(|(other, _)| *other != id);
         if person.feeds.is_empty() {
@@ -207,7 +210,7 @@ impl State {
     fn deliver(&mut self, event: &Arc<Event>) {
         let joins = joins(event);
         for (conversation, user) in joins.clone() {
-            self.changed(event, conversation, user, true);
+            self.remember_change(event, conversation, user, true);
             self.enter(conversation, user);
         }
         for user in self.candidates(event) {
@@ -217,7 +220,7 @@ impl State {
             }
         }
         for (conversation, user) in self.exits(event) {
-            self.changed(event, conversation, user, false);
+            self.remember_change(event, conversation, user, false);
             self.exit(conversation, user);
         }
         self.position = event.position.unwrap_or(self.position);
@@ -270,9 +273,9 @@ impl State {
         }
     }
 
-    fn changed(&mut self, event: &Event, conversation: ConversationId, user: UserId, joined: bool) {
+    fn remember_change(&mut self, event: &Event, conversation: ConversationId, user: UserId, joined: bool) {
         let Some(position) = event.position else { return };
-        if self.changes.len() >= REMEMBERED {
+        if self.changes.len() >= MAX_MEMBERSHIP_CHANGES {
             self.changes.pop_front();
         }
         self.changes.push_back(MembershipChange { position, conversation, user, joined });
@@ -334,7 +337,7 @@ mod tests {
         let event = presence(UserId::stored(5_000), conversations.clone());
         let mut reached = HashSet::new();
         let looks: usize =
-            conversations.chunks(ROOMS).map(|rooms| state.reach_rooms(&event, rooms, &mut reached)).sum();
+            conversations.chunks(ROOMS_PER_LOCK).map(|rooms| state.reach_rooms(&event, rooms, &mut reached)).sum();
         assert_eq!((looks, reached.len()), (3_000, 1_000));
         for feed in feeds {
             assert!(matches!(feed.take(), Taken::Events(events) if events.len() == 1));

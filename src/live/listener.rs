@@ -1,4 +1,4 @@
-//! A connection that listens: it takes what the hub routed to it, and reads the log where it has fallen behind.
+//! A connection of the hub: it takes the events that the hub routed to it, and reads the log where it has fallen behind.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -18,32 +18,31 @@ use crate::id::UserId;
 use crate::telemetry::Connected;
 
 /// Events that a connection which is behind reads from the log at once.
-const STRETCH: u64 = 100;
+const MAX_PAGE_EVENTS: u64 = 100;
 
-/// One connection that listens. Dropping it ends that.
+/// One connection of the hub. Dropping it removes it from the hub.
 pub struct Listener {
     hub: Arc<Hub>,
     cx: Cx,
     id: u64,
     feed: Arc<Feed>,
-    /// The turns of its user's connections at the log.
-    pub(crate) turns: Arc<Semaphore>,
-    /// What is read of the log after this position. It goes on by itself, so that a reader of the database waits for
-    /// nobody who takes slowly, and that nobody who is asked something has to begin anew.
+    /// The turns of its user's connections to read the log.
+    pub(crate) log_turns: Arc<Semaphore>,
+    /// The page of the log after this position, while it is read. A task of its own reads it, so that a reader of the
+    /// database does not wait for a slow connection, and that a connection which is interrupted need not begin anew.
     reading: Option<(i64, AbortOnDropHandle<Result<LogPage>>)>,
     connected: Connected,
-    _attendance: presence::Lease,
+    _presence: presence::Lease,
 }
 
 impl Hub {
-    /// Listens for the viewer from now on, at the door of this name: everything that is committed after this returns
-    /// is heard.
+    /// Adds a connection of the viewer, at the door of this name. It gets everything that is committed after this returns.
     ///
     /// # Errors
     /// `Unavailable` without the database, `RateLimited` for more connections than one user may have.
     pub async fn listen(self: &Arc<Self>, cx: &Cx, door: &'static str) -> Result<Listener> {
-        let attendance = presence::connect(cx).await?;
-        let Joined { id, feed, reading: turns } = loop {
+        let lease = presence::connect(cx).await?;
+        let Joined { id, feed, log_turns } = loop {
             if let Some(joined) = self.join(cx.me(), None)? {
                 break joined;
             }
@@ -56,12 +55,12 @@ impl Hub {
         };
         let connected = Connected::to(door);
         let hub = Arc::clone(self);
-        Ok(Listener { hub, cx: cx.clone(), id, feed, turns, reading: None, connected, _attendance: attendance })
+        Ok(Listener { hub, cx: cx.clone(), id, feed, log_turns, reading: None, connected, _presence: lease })
     }
 }
 
 impl Listener {
-    /// Says which topics are wanted from now on; before the first call, none.
+    /// Sets the topics that are wanted from now on; before the first call, none is.
     pub fn set_interest(&self, interest: Interest) {
         self.feed.set_interest(interest);
     }
@@ -72,8 +71,8 @@ impl Listener {
         let untold = taken.iter().find_map(|event| event.position);
         taken.retain(|event| event.position.is_none());
         let position = untold.map_or(position, |untold| position.min(untold - 1));
-        // Beyond it nothing was routed: what comes there has still to be heard by whoever else listens here.
-        self.hub.at_rest(|routed| self.feed.rewind(position.min(routed)));
+        // Beyond it nothing was routed: what comes there is still new for the other subscriptions of this connection.
+        self.hub.with_position(|routed| self.feed.rewind(position.min(routed)));
     }
 
     /// As [`Hub::audience`].
@@ -81,7 +80,7 @@ impl Listener {
         self.hub.audience(event)
     }
 
-    /// Where the listening starts: what is routed later has a higher position.
+    /// The position of the newest event that was routed: what is routed later has a higher one.
     pub fn position(&self) -> i64 {
         self.hub.position()
     }
@@ -93,29 +92,30 @@ impl Listener {
     pub async fn next(&mut self) -> Result<Vec<Arc<Event>>> {
         loop {
             match self.feed.take() {
-                Taken::Events(events) => return Ok(self.handed(events)),
+                Taken::Events(events) => return Ok(self.count_delivered(events)),
                 Taken::Nothing => self.feed.woken().await,
                 Taken::Behind(position) => {
-                    let stretch = self.read(position).await?;
-                    self.feed.caught_up(stretch.position, stretch.complete);
-                    if !stretch.events.is_empty() {
-                        return Ok(self.handed(stretch.events.into_iter().map(Arc::new).collect()));
+                    let page = self.read(position).await?;
+                    self.feed.caught_up(page.position, page.complete);
+                    if !page.events.is_empty() {
+                        return Ok(self.count_delivered(page.events.into_iter().map(Arc::new).collect()));
                     }
                 }
             }
         }
     }
 
-    /// The log after `position`, when it is this connection's turn. Cancelling it loses nothing: it goes on.
+    /// The page of the log after `position`, when it is this connection's turn. Cancelling it loses nothing: the task
+    /// reads on.
     async fn read(&mut self, position: i64) -> Result<LogPage> {
         let reading = match &mut self.reading {
             Some((from, reading)) if *from == position => reading,
-            // Of somewhere else, if there is one: that is given up.
+            // Another page, if one is being read, is given up.
             _ => {
-                let (hub, me, turns) = (Arc::clone(&self.hub), self.cx.me(), Arc::clone(&self.turns));
+                let (hub, me, log_turns) = (Arc::clone(&self.hub), self.cx.me(), Arc::clone(&self.log_turns));
                 let read = async move {
-                    let _mine = turns.acquire_owned().await.map_err(Error::unavailable_because)?;
-                    log::replay(&hub.chat, me, position, STRETCH).await
+                    let _turn = log_turns.acquire_owned().await.map_err(Error::unavailable_because)?;
+                    log::replay(&hub.chat, me, position, MAX_PAGE_EVENTS).await
                 };
                 &mut self.reading.insert((position, AbortOnDropHandle::new(tokio::spawn(read.in_current_span())))).1
             }
@@ -125,7 +125,7 @@ impl Listener {
         read
     }
 
-    fn handed(&self, events: Vec<Arc<Event>>) -> Vec<Arc<Event>> {
+    fn count_delivered(&self, events: Vec<Arc<Event>>) -> Vec<Arc<Event>> {
         self.connected.delivered(events.len());
         events
     }
@@ -133,6 +133,6 @@ impl Listener {
 
 impl Drop for Listener {
     fn drop(&mut self) {
-        self.hub.part(self.cx.me(), self.id);
+        self.hub.leave(self.cx.me(), self.id);
     }
 }

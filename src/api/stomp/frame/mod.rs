@@ -8,13 +8,13 @@ use std::num::IntErrorKind;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
-/// Bytes that the head and the body of one frame may have together, line ends counted, the closing NUL not.
-pub const MAX_FRAME: usize = 131_072;
-/// Bytes of one line of the head, its end not counted. A token in a header may take several thousand.
-pub const MAX_LINE: usize = 16_384;
+/// The head and the body of one frame together, line ends counted, the closing NUL not.
+pub const MAX_FRAME_BYTES: usize = 131_072;
+/// One line of the head, its end not counted. A token in a header may take several thousand.
+pub const MAX_LINE_BYTES: usize = 16_384;
 /// Headers of one frame, repeated ones counted.
 pub const MAX_HEADERS: usize = 64;
-/// What either side sends when it has nothing to say.
+/// What either side sends when it has no frame to send.
 pub const HEARTBEAT: &[u8] = b"\n";
 
 /// What a frame is for. Clients send the first eleven, servers the last four; the decoder takes all of them.
@@ -199,11 +199,11 @@ impl BadFrame {
     }
 
     fn too_long() -> Self {
-        Self::new(format!("A line of a frame's head may have {MAX_LINE} bytes at most"))
+        Self::new(format!("A line of a frame's head may have {MAX_LINE_BYTES} bytes at most"))
     }
 
     fn too_big() -> Self {
-        Self::new(format!("The configured STOMP buffer size limit of {MAX_FRAME} bytes has been exceeded"))
+        Self::new(format!("The configured STOMP buffer size limit of {MAX_FRAME_BYTES} bytes has been exceeded"))
     }
 }
 
@@ -226,7 +226,7 @@ pub enum Item {
 /// Takes frames out of a stream of bytes, however the stream is cut into messages: what comes out depends on the bytes
 /// alone. The work is linear in the bytes, and a body is copied once, when it is pushed.
 ///
-/// Memory: the bytes of one unfinished frame, [`MAX_FRAME`] at most, and those of the last push that are not pulled yet.
+/// Memory: the bytes of one unfinished frame, [`MAX_FRAME_BYTES`] at most, and those of the last push that are not pulled yet.
 /// So pull until there is nothing before pushing again. A decoder that waits between frames keeps nothing.
 #[derive(Debug, Default)]
 pub struct Decoder {
@@ -345,12 +345,12 @@ impl Decoder {
 
     /// The next line of the head, if all of it is there.
     fn line(&mut self) -> Result<Option<Line>, BadFrame> {
-        let room = MAX_FRAME - self.used;
+        let room = MAX_FRAME_BYTES - self.used;
         let end = self.buffer[self.searched..].iter().position(|byte| matches!(byte, b'\n' | b'\r' | 0));
         self.searched = end.map_or(self.buffer.len(), |end| self.searched + end);
         // The lower limit is the one that is met first when the bytes come singly.
-        if self.searched > room.min(MAX_LINE) {
-            return Err(if room < MAX_LINE { BadFrame::too_big() } else { BadFrame::too_long() });
+        if self.searched > room.min(MAX_LINE_BYTES) {
+            return Err(if room < MAX_LINE_BYTES { BadFrame::too_big() } else { BadFrame::too_long() });
         }
         let line = match &self.buffer[self.searched..] {
             [] | [b'\r'] => return Ok(None),
@@ -381,11 +381,11 @@ impl Decoder {
             Err(_) => None,
         };
         match length {
-            Some(length) if length > MAX_FRAME => Err(BadFrame::new(format!(
-                "STOMP 'content-length' header value {}  exceeds configured buffer size limit {MAX_FRAME}",
+            Some(length) if length > MAX_FRAME_BYTES => Err(BadFrame::new(format!(
+                "STOMP 'content-length' header value {}  exceeds configured buffer size limit {MAX_FRAME_BYTES}",
                 clipped(announced)
             ))),
-            Some(length) if length > MAX_FRAME - self.used => Err(BadFrame::too_big()),
+            Some(length) if length > MAX_FRAME_BYTES - self.used => Err(BadFrame::too_big()),
             length => Ok(length),
         }
     }
@@ -401,7 +401,7 @@ impl Decoder {
             None => {
                 let end = self.buffer[self.searched..].iter().position(|byte| *byte == 0);
                 self.searched = end.map_or(self.buffer.len(), |end| self.searched + end);
-                if self.searched > MAX_FRAME - self.used {
+                if self.searched > MAX_FRAME_BYTES - self.used {
                     return Err(BadFrame::too_big());
                 }
                 if end.is_none() {

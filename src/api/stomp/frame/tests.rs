@@ -19,7 +19,7 @@ fn decode_pieces<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> (Vec<Item>, 
                 Err(bad) => return (items, Some(bad)),
             }
         }
-        assert!(decoder.buffer.len() <= MAX_FRAME);
+        assert!(decoder.buffer.len() <= MAX_FRAME_BYTES);
         assert!(decoder.is_inside_frame() || decoder.buffer.capacity() == 0);
     }
     (items, None)
@@ -159,26 +159,26 @@ fn a_frame_of_128_kib_is_taken_and_a_byte_more_is_not() {
     let sentence = "The configured STOMP buffer size limit of 131072 bytes has been exceeded";
     let frame = |head: &str, size: usize| format!("{head}{}\0", "x".repeat(size - head.len()));
     for head in ["SEND\n\n", "SEND\r\na:b\r\n\r\n", "SEND\ncontent-length:131044\n\n"] {
-        assert_eq!(one(frame(head, MAX_FRAME)).body.len(), MAX_FRAME - head.len(), "{head:?}");
+        assert_eq!(one(frame(head, MAX_FRAME_BYTES)).body.len(), MAX_FRAME_BYTES - head.len(), "{head:?}");
     }
-    assert_eq!(fault(frame("SEND\n\n", MAX_FRAME + 1)), sentence);
-    assert_eq!(fault(frame("SEND\ncontent-length:131045\n\n", MAX_FRAME + 1)), sentence);
-    assert_eq!(fault(frame("SEND\n\n", MAX_FRAME + 1).trim_end_matches('\0')), sentence, "without an end");
-    let pipelined = frame("SEND\n\n", MAX_FRAME).repeat(3);
+    assert_eq!(fault(frame("SEND\n\n", MAX_FRAME_BYTES + 1)), sentence);
+    assert_eq!(fault(frame("SEND\ncontent-length:131045\n\n", MAX_FRAME_BYTES + 1)), sentence);
+    assert_eq!(fault(frame("SEND\n\n", MAX_FRAME_BYTES + 1).trim_end_matches('\0')), sentence, "without an end");
+    let pipelined = frame("SEND\n\n", MAX_FRAME_BYTES).repeat(3);
     assert_eq!(decode(&pipelined).0.len(), 3, "the limit is that of one frame");
-    let head = format!("SEND\n{}", format!("a:{}\n", "x".repeat(MAX_LINE - 2)).repeat(9));
+    let head = format!("SEND\n{}", format!("a:{}\n", "x".repeat(MAX_LINE_BYTES - 2)).repeat(9));
     assert_eq!(fault(head), sentence, "a head counts too");
 }
 
 #[test]
 fn lines_and_headers_are_limited() {
-    let value = "x".repeat(MAX_LINE - 2);
+    let value = "x".repeat(MAX_LINE_BYTES - 2);
     assert_eq!(one(format!("SEND\na:{value}\n\n\0")).header("a").unwrap().len(), value.len());
     let too_long = "A line of a frame's head may have 16384 bytes at most";
     assert_eq!(fault(format!("SEND\na:{value}x\n\n\0")), too_long);
     assert_eq!(fault(format!("SEND\na:{value}x")), too_long);
-    assert_eq!(fault("x".repeat(MAX_LINE + 1)), too_long);
-    assert_eq!(fault("x".repeat(2 * MAX_FRAME)), too_long, "of two limits the lower");
+    assert_eq!(fault("x".repeat(MAX_LINE_BYTES + 1)), too_long);
+    assert_eq!(fault("x".repeat(2 * MAX_FRAME_BYTES)), too_long, "of two limits the lower");
     assert_eq!(one(format!("SEND\n{}\n\0", "a:b\n".repeat(64))).headers.len(), 64);
     assert_eq!(fault(format!("SEND\n{}", "a:b\n".repeat(65))), "A frame may have 64 headers at most");
 }
@@ -346,7 +346,7 @@ fn streams() -> impl Strategy<Value = Vec<u8>> {
     ];
     let piece = prop_oneof![
         20 => prop::sample::select(pieces).prop_map(<[u8]>::to_vec),
-        1 => prop_oneof![Just(MAX_LINE), Just(MAX_LINE + 1), Just(70_000), Just(MAX_FRAME)].prop_map(|size| vec![b'z'; size]),
+        1 => prop_oneof![Just(MAX_LINE_BYTES), Just(MAX_LINE_BYTES + 1), Just(70_000), Just(MAX_FRAME_BYTES)].prop_map(|size| vec![b'z'; size]),
     ];
     prop::collection::vec(piece, 0..30).prop_map(|pieces| pieces.concat())
 }
@@ -416,7 +416,7 @@ proptest! {
             frame.encode(&mut out);
             let (items, bad) = decode(&out);
             // The encoder's own `content-length` may be what takes a frame of nearly 128 KiB over the limit.
-            if out.len() <= MAX_FRAME {
+            if out.len() <= MAX_FRAME_BYTES {
                 let without = |mut frame: Frame| {
                     frame.headers.retain(|(name, _)| name != CONTENT_LENGTH);
                     frame
@@ -441,12 +441,12 @@ proptest! {
         for piece in &pieces {
             decoder.push(piece);
             while let Ok(Some(_)) = decoder.pull() {}
-            prop_assert!(decoder.buffer.len() <= MAX_FRAME + 1);
-            prop_assert!(decoder.buffer.capacity() <= 2 * (MAX_FRAME + piece.len()));
+            prop_assert!(decoder.buffer.len() <= MAX_FRAME_BYTES + 1);
+            prop_assert!(decoder.buffer.capacity() <= 2 * (MAX_FRAME_BYTES + piece.len()));
             if let State::Headers(frame) | State::Body(frame, _) = &decoder.state {
                 prop_assert!(frame.headers.len() <= MAX_HEADERS);
                 let held: usize = frame.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
-                prop_assert!(held + decoder.buffer.len() <= MAX_FRAME + 1);
+                prop_assert!(held + decoder.buffer.len() <= MAX_FRAME_BYTES + 1);
             }
         }
     }
