@@ -3,10 +3,10 @@
 use super::{Config, ConfigError, must, networks};
 
 /// The shortest secret that HS256 may be signed with, in bytes.
-const SECRET_BYTES: usize = 32;
+const MIN_SECRET_BYTES: usize = 32;
 /// The pauses between attempts of a webhook: how many there may be, and how many seconds each.
-const MOST_PAUSES: usize = 30;
-const LONGEST_PAUSE: u64 = 604_800;
+const MAX_PAUSES: usize = 30;
+const MAX_PAUSE_SECONDS: u64 = 604_800;
 
 impl Config {
     /// Whether all values make sense, alone and together.
@@ -81,8 +81,8 @@ impl Config {
 
     fn check_auth(&self) -> Result<(), ConfigError> {
         let auth = &self.auth;
-        if auth.jwt_secret.as_ref().is_some_and(|secret| secret.len() < SECRET_BYTES) {
-            return Err(must("auth.jwt_secret", &format!("{SECRET_BYTES} bytes or longer")));
+        if auth.jwt_secret.as_ref().is_some_and(|secret| secret.len() < MIN_SECRET_BYTES) {
+            return Err(must("auth.jwt_secret", &format!("{MIN_SECRET_BYTES} bytes or longer")));
         }
         if auth.jwt_secret.is_some() && auth.jwks.is_some() {
             let sentence = "auth.jwks and auth.jwt_secret exclude each other, set one of them";
@@ -122,8 +122,8 @@ impl Config {
     fn check_webhooks(&self) -> Result<(), ConfigError> {
         let key = "webhooks.retry_seconds";
         let pauses = &self.webhooks.retry_seconds;
-        if pauses.len() > MOST_PAUSES || pauses.iter().any(|pause| *pause > LONGEST_PAUSE) {
-            return Err(must(key, &format!("at most {MOST_PAUSES} pauses of at most {LONGEST_PAUSE} seconds")));
+        if pauses.len() > MAX_PAUSES || pauses.iter().any(|pause| *pause > MAX_PAUSE_SECONDS) {
+            return Err(must(key, &format!("at most {MAX_PAUSES} pauses of at most {MAX_PAUSE_SECONDS} seconds")));
         }
         Ok(())
     }

@@ -11,13 +11,13 @@ use serde_json::Value;
 use super::{Config, ConfigError, WebhookEndpoint, must, tree};
 
 /// The file that is read when none is named, looked for in the working folder.
-const FILE: &str = "confab.toml";
+const DEFAULT_FILE: &str = "confab.toml";
 /// What every environment variable that is a setting begins with.
-const PREFIX: &str = "CONFAB_";
+const ENV_PREFIX: &str = "CONFAB_";
 /// The one setting that is a list of tables.
 const ENDPOINTS: &str = "webhooks.endpoints";
 /// Variables of the tests and scripts of this project, which mean nothing to the server.
-const NO_SETTINGS: [&str; 7] = [
+const OTHER_VARIABLES: [&str; 7] = [
     "CONFAB_BIN",
     "CONFAB_CHROMIUM",
     "CONFAB_FAULT",
@@ -72,7 +72,7 @@ impl Config {
 
 /// The settings that a file holds.
 fn from_file(named: Option<&Path>) -> Result<Vec<Given>, ConfigError> {
-    let path = named.unwrap_or(Path::new(FILE));
+    let path = named.unwrap_or(Path::new(DEFAULT_FILE));
     let name = path.display().to_string();
     let text = match fs::read_to_string(path) {
         Ok(text) => text,
@@ -104,7 +104,9 @@ fn from_file(named: Option<&Path>) -> Result<Vec<Given>, ConfigError> {
 fn from_env(env: impl Iterator<Item = (String, String)>) -> Result<Vec<Given>, ConfigError> {
     let mut given = Vec::new();
     for (name, value) in env {
-        let Some(rest) = name.strip_prefix(PREFIX).filter(|_| !NO_SETTINGS.contains(&name.as_str())) else { continue };
+        let Some(rest) = name.strip_prefix(ENV_PREFIX).filter(|_| !OTHER_VARIABLES.contains(&name.as_str())) else {
+            continue;
+        };
         if !rest.contains("__") {
             if is_service_link(rest) {
                 continue;
@@ -235,10 +237,11 @@ fn split(text: &str) -> Vec<Value> {
 fn unknown(said: &str, key: &str) -> ConfigError {
     let plain = |key: &str| key.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase();
     let wanted = plain(key);
-    let meant = keys().into_iter().find(|known| plain(known) == wanted).map(|known| match said.strip_prefix(PREFIX) {
-        Some(_) => format!("{PREFIX}{}", known.to_uppercase().replace('.', "__")),
-        None => known,
-    });
+    let meant =
+        keys().into_iter().find(|known| plain(known) == wanted).map(|known| match said.strip_prefix(ENV_PREFIX) {
+            Some(_) => format!("{ENV_PREFIX}{}", known.to_uppercase().replace('.', "__")),
+            None => known,
+        });
     let hint = meant.map(|meant| format!(", did you mean {meant}")).unwrap_or_default();
     ConfigError::new(said, format!("Unknown setting: {said}{hint}"))
 }

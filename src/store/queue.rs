@@ -8,9 +8,9 @@ use crate::error::{Error, Result};
 use crate::telemetry;
 
 /// Changes taken together into one transaction, at most.
-const BATCH: usize = 64;
+const MAX_BATCH_JOBS: usize = 64;
 /// Changes that may wait; a caller beyond that waits for room, which is the back-pressure of the whole server.
-const WAITING: usize = 1024;
+const MAX_WAITING_JOBS: usize = 1024;
 
 /// Where changes of kind `J` are queued.
 pub struct Queue<J> {
@@ -51,10 +51,10 @@ pub fn queue<J: Send, C>(mut commit: C) -> (Queue<J>, impl AsyncFnOnce() + Send)
 where
     C: AsyncFnMut(Vec<Queued<J>>) + Send,
 {
-    let (jobs, mut waiting) = mpsc::channel(WAITING);
+    let (jobs, mut waiting) = mpsc::channel(MAX_WAITING_JOBS);
     let writer = async move || {
-        let mut batch = Vec::with_capacity(BATCH);
-        while waiting.recv_many(&mut batch, BATCH).await > 0 {
+        let mut batch = Vec::with_capacity(MAX_BATCH_JOBS);
+        while waiting.recv_many(&mut batch, MAX_BATCH_JOBS).await > 0 {
             telemetry::waiting(waiting.len());
             commit(std::mem::take(&mut batch)).await;
         }
