@@ -28,27 +28,33 @@
 //!
 //! To follow a message: [`chat::messages::send`](fn@chat::messages::send) → `chat::writer` → [`live`] → a door.
 
-pub mod api;
+// The map is for those who read the sources.
+#![allow(rustdoc::private_intra_doc_links)]
+
+mod api;
 pub mod app;
-pub mod auth;
-pub mod chat;
+mod auth;
+mod chat;
 pub mod cli;
-pub mod cluster;
+mod cluster;
 pub mod config;
-pub mod connection;
-pub mod entity;
+mod connection;
+mod entity;
 pub mod error;
-pub mod http;
+mod http;
 pub mod id;
-pub mod live;
-pub mod server;
+mod live;
+mod server;
 pub mod store;
-pub mod telemetry;
-pub mod webhooks;
+mod telemetry;
+mod webhooks;
 
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
+
+pub use api::graphql::schema_text;
+pub use chat::doctor;
 
 use app::App;
 use config::Config;

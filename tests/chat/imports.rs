@@ -145,9 +145,7 @@ fn read_folder(root: &Path, folder: &Path, modules: &mut BTreeMap<Names, Module>
             }
             let text = fs::read_to_string(&entry).expect("UTF-8");
             let module = Module::parse(inside, &text);
-            if !modules.contains_key(&names) {
-                modules.insert(names, module);
-            }
+            modules.entry(names).or_insert(module);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use confab::chat::doctor;
+use confab::doctor;
 use confab::store::Store;
 use sea_orm::{ConnectionTrait, Database, TransactionTrait};
 use serde_json::json;

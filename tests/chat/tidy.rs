@@ -133,7 +133,7 @@ fn the_doors_know_no_sql() {
 #[test]
 fn the_schema_in_the_repository_is_the_one_in_the_code() {
     let kept = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("schema.graphql")).unwrap_or_default();
-    assert!(kept == confab::api::graphql::schema_text(), "print it anew: cargo run -- schema > schema.graphql");
+    assert!(kept == confab::schema_text(), "print it anew: cargo run -- schema > schema.graphql");
 }
 
 #[test]

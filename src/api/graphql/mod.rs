@@ -36,7 +36,7 @@ use axum::routing::{any, get};
 
 use crate::app::App;
 
-pub use schema::{Schema, schema, schema_text};
+pub use schema::schema_text;
 
 /// The routes of this door.
 pub fn router(app: &Arc<App>) -> Router {

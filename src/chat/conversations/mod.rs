@@ -11,11 +11,11 @@ mod start;
 mod tidy;
 
 pub use announce::{announcements, told};
-pub use list::{Listing, Unread, UnreadCount, cursor, list, unread};
+pub use list::{Listing, Unread, cursor, list, unread};
 pub use lookup::{get, ids_of, many, must_be_in};
 pub use membership::{add_participants, delete, leave, remove_participant, set_role, transfer_ownership};
 pub use settings::{Setting, UpdateConversation, set, update};
-pub use start::{CreateGroup, Opened, create_first_group, create_group, open_direct};
+pub use start::{CreateGroup, create_first_group, create_group, open_direct};
 pub(crate) use tidy::tidy;
 
 pub use crate::chat::views::announcement::{Announcement, Change};

@@ -15,4 +15,4 @@ pub use read::{Bytes, follow, get, open};
 pub use upload::{Place, Upload, may_upload, place};
 pub use url_signer::Part;
 
-pub use crate::chat::views::file::{Attachment, File};
+pub use crate::chat::views::file::File;

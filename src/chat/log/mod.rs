@@ -6,7 +6,7 @@ pub mod cursor;
 mod prune;
 mod replay;
 
-pub use cursor::{Cursor, Head};
+pub use cursor::Head;
 pub(crate) use prune::prune;
 pub(crate) use replay::changed_since;
 pub use replay::{LogPage, current_head, head, replay, since};

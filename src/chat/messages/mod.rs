@@ -10,7 +10,7 @@ pub use attached::with_files;
 pub use change::{delete, edit};
 pub(crate) use find::{find, find_many, must_not_be_deleted, not_found};
 pub use read::{get, latest, many, must_be_of, page, replies, thread};
-pub use send::draft::{SendMessage, Sent};
+pub use send::draft::SendMessage;
 pub use send::{apply, send};
 
 pub use crate::chat::views::message::Message;
