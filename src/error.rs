@@ -8,7 +8,7 @@ use std::time::Duration;
 /// The answer of every function that a door may call.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What a caller can do about a failure (contract §2).
+/// What a caller can do about a failure (protocol §2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// Malformed input, or a broken rule of form: change the request.

@@ -9,7 +9,7 @@ use sea_orm::sea_query::{ArrayType, Nullable, ValueType, ValueTypeErr};
 use sea_orm::{ColIdx, ColumnType, DbErr, QueryResult, TryFromU64, TryGetError, TryGetable, Value};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-/// The id of a `K`: at least 1 and below 2^53, so that JavaScript keeps it exact (contract §1).
+/// The id of a `K`: at least 1 and below 2^53, so that JavaScript keeps it exact (protocol §1).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Id<K>(i64, PhantomData<K>);
 
@@ -138,7 +138,7 @@ impl<K> Serialize for Id<K> {
     }
 }
 
-/// A JSON number; a string is refused (contract §12, paging).
+/// A JSON number; a string is refused (protocol §12, paging).
 impl<'de, K> Deserialize<'de> for Id<K> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Number<K>(PhantomData<K>);

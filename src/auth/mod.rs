@@ -1,4 +1,4 @@
-//! Tokens: who somebody is, by the word of a JWT (contract §1). The only reader of tokens; a token is never logged.
+//! Tokens: who somebody is, by the word of a JWT (protocol §1). The only reader of tokens; a token is never logged.
 //! It knows keys and claims, and neither users nor where on the wire a token stood.
 
 mod bearer;

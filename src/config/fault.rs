@@ -1,4 +1,4 @@
-//! Deliberate faults, each the breach of one promise of the contract's §8: with the feature `faults`, which only
+//! Deliberate faults, each the breach of one promise of the protocol's §8: with the feature `faults`, which only
 //! `scripts/faults --prove` builds with, the variable `CONFAB_FAULT` switches one on, and a test has to notice. Without
 //! the feature there is nothing here to switch on.
 

@@ -1,4 +1,4 @@
-//! The settings: one struct, read once at the start ([`Config::load`]) and checked as a whole (contract §10).
+//! The settings: one struct, read once at the start ([`Config::load`]) and checked as a whole (protocol §10).
 //! It knows nothing of what the settings drive.
 
 mod check;
@@ -50,7 +50,7 @@ pub struct Config {
 /// How long peers are waited for that do not do their part.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Patience {
-    /// How long a peer may take nothing of what waits for it (contract §8.8).
+    /// How long a peer may take nothing of what waits for it (protocol §8.8).
     pub stall: Duration,
     /// How long an HTTP/2 connection may have no stream.
     pub idle: Duration,

@@ -7,8 +7,8 @@ use sockjs::{Options, Session};
 
 use super::{Gone, Goodbye, Message, Wire};
 
-/// The limits and deadlines of every WebSocket of this server: the defaults of the library (contract §5), without a stall
-/// timer of its own. The server itself ends a connection whose peer takes nothing (contract §8.8).
+/// The limits and deadlines of every WebSocket of this server: the defaults of the library (protocol §5), without a stall
+/// timer of its own. The server itself ends a connection whose peer takes nothing (protocol §8.8).
 pub fn options() -> Options {
     Options { websocket_stall_timeout: None, ..Options::default() }
 }

@@ -10,7 +10,7 @@ pub trait Wire: Send {
     /// Writes all messages and flushes once.
     ///
     /// # Errors
-    /// [`Gone`] once the client is. A client that takes nothing for a minute is gone, too (contract §8.8): the server
+    /// [`Gone`] once the client is. A client that takes nothing for a minute is gone, too (protocol §8.8): the server
     /// sees that where the bytes leave, and there alone.
     fn send(&mut self, messages: Vec<Message>) -> impl Future<Output = Result<(), Gone>> + Send;
 

@@ -12,7 +12,7 @@ pub struct Model {
     /// Taken from `log_state`, so it grows in the order of commit, without holes.
     #[sea_orm(primary_key, auto_increment = false)]
     pub position: i64,
-    /// One of the thirteen names of contract §12, such as `message.sent`.
+    /// One of the thirteen names of protocol §12, such as `message.sent`.
     pub event_type: String,
     pub conversation_id: Option<ConversationId>,
     /// Who did it.

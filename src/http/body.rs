@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 
 use crate::error::{Error, Kind, Result};
 
-/// Bytes of a JSON body, at most (contract §5).
+/// Bytes of a JSON body, at most (protocol §5).
 pub const MAX_JSON_BYTES: usize = 256 * 1024;
 /// How long a body of JSON may take.
 pub const READ_TIMEOUT: Duration = Duration::from_secs(30);

@@ -1,4 +1,4 @@
-//! How failures look from outside: one code and one status for each kind, on every door (contract §2).
+//! How failures look from outside: one code and one status for each kind, on every door (protocol §2).
 
 use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};

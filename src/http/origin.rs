@@ -6,7 +6,7 @@ use sockjs::Origins;
 
 use crate::config::Cors;
 
-/// The origins that the settings allow. `null` is one only where all are allowed (contract §12, origins).
+/// The origins that the settings allow. `null` is one only where all are allowed (protocol §12, origins).
 pub fn allowed(settings: &Cors) -> Origins {
     match settings.allowed_origins.as_slice() {
         [] => Origins::SameOrigin,

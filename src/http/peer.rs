@@ -1,5 +1,5 @@
 //! Whom a connection or a request comes from, as far as that can be believed, and how much of something one address may
-//! hold at once (contract §13). It knows nothing of what is held.
+//! hold at once (protocol §13). It knows nothing of what is held.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};

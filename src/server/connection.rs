@@ -1,5 +1,5 @@
 //! An open connection as every protocol has it: its slot among those of a node, the clock that looks at a peer which has
-//! said nothing yet, and the one that looks at a peer which takes nothing (contract §8.8).
+//! said nothing yet, and the one that looks at a peer which takes nothing (protocol §8.8).
 
 use std::io;
 use std::pin::Pin;

@@ -1,4 +1,4 @@
-//! Whom a proxy speaks for (contract §13): the settings say which proxies are believed, a header says which hops there
+//! Whom a proxy speaks for (protocol §13): the settings say which proxies are believed, a header says which hops there
 //! were.
 
 use std::net::IpAddr;

@@ -1,4 +1,4 @@
-//! The slots of a node: how many connections it has at once, and how many of them one address (contract §10, §13).
+//! The slots of a node: how many connections it has at once, and how many of them one address (protocol §10, §13).
 
 use std::net::IpAddr;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! The body of a webhook (Standard Webhooks; contract §9): what it is, when it happened, and the payload of the event.
+//! The body of a webhook (Standard Webhooks; protocol §9): what it is, when it happened, and the payload of the event.
 
 use std::collections::HashMap;
 

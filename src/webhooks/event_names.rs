@@ -1,4 +1,4 @@
-//! Which events webhooks tell of, and what they are called there (contract §9).
+//! Which events webhooks tell of, and what they are called there (protocol §9).
 
 use serde_json::Value as Json;
 

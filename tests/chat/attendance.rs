@@ -1,5 +1,5 @@
 //! Who is here and who types, over several connections and through all doors: when it is told, to whom, and when it
-//! ends (contract §4, §5, §12).
+//! ends (protocol §4, §5, §12).
 
 use std::time::Duration;
 

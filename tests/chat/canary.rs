@@ -1,5 +1,5 @@
 //! Canaries: private words are planted, every byte that the server sends to those whom they do not concern is kept,
-//! and none of the words may ever be in it (contract §8.7).
+//! and none of the words may ever be in it (protocol §8.7).
 
 mod ear;
 

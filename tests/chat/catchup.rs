@@ -1,5 +1,5 @@
 //! Nothing is lost and nothing comes twice: slow readers, clients that come back with a cursor, and cursors that are
-//! refused (contract §8.2, §8.3, §8.8).
+//! refused (protocol §8.2, §8.3, §8.8).
 
 use futures_util::{StreamExt, stream};
 use sea_orm::{ConnectionTrait, Database};

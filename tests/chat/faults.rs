@@ -1,5 +1,5 @@
 //! Faults under load: the built server as a process, senders and listeners at all doors, and something that breaks in
-//! the middle. Whatever breaks, the checker compares what clients were told with what is stored and heard (contract
+//! the middle. Whatever breaks, the checker compares what clients were told with what is stored and heard (protocol
 //! §8). Each scenario has a short form, which runs with all other tests, and with `CONFAB_FAULTS=long` a long one.
 
 mod disk;

@@ -1,4 +1,4 @@
-//! GraphQL over HTTP: methods, content types, what is accepted, batches, and what is refused how (contract §6).
+//! GraphQL over HTTP: methods, content types, what is accepted, batches, and what is refused how (protocol §6).
 
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value as Json, json};

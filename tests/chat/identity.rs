@@ -1,4 +1,4 @@
-//! Who somebody is: tokens against the running server (contract §1).
+//! Who somebody is: tokens against the running server (protocol §1).
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};

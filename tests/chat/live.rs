@@ -1,4 +1,4 @@
-//! What subscriptions hear, over both protocols of the WebSocket and over events of HTTP (contract §5, §6, §8).
+//! What subscriptions hear, over both protocols of the WebSocket and over events of HTTP (protocol §5, §6, §8).
 
 use serde_json::{Value as Json, json};
 

@@ -1,5 +1,5 @@
 //! What one event costs: what is alike for all who listen is read and written once, and what is a viewer's own for all
-//! of them together (contract §8.8).
+//! of them together (protocol §8.8).
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Who may do what: everybody × every operation × every door against one table (contract §2, §4, §8.7).
+//! Who may do what: everybody × every operation × every door against one table (protocol §2, §4, §8.7).
 
 pub mod doors;
 pub mod operations;

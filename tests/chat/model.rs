@@ -1,5 +1,5 @@
 //! The doors against a model: generated people do generated things through REST, GraphQL and STOMP at random, and
-//! after each step the answer and everything that each of them sees are what plain maps say (contract §2 to §8).
+//! after each step the answer and everything that each of them sees are what plain maps say (protocol §2 to §8).
 //! A failing case is made smaller, and is told with its seed: `CONFAB_MODEL_SEED` runs it again. `CONFAB_MODEL_CASES`
 //! says how many cases there are.
 

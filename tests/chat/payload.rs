@@ -1,4 +1,4 @@
-//! The payloads of the contract as they stand on the wire: the order of their keys, which a parsed value forgets, and
+//! The payloads of the protocol as they stand on the wire: the order of their keys, which a parsed value forgets, and
 //! their values with every time checked and then set aside.
 
 use std::fmt;

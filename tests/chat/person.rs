@@ -39,7 +39,7 @@ impl Answer {
         self.body["data"].clone()
     }
 
-    /// Asserts the status, the code and the sentence of a failure, in the envelope of the contract.
+    /// Asserts the status, the code and the sentence of a failure, in the envelope of the protocol.
     #[track_caller]
     pub fn refused(&self, status: u16, code: &str, sentence: &str) {
         let envelope = json!({ "success": false, "error": sentence, "data": null, "code": code });

@@ -1,5 +1,5 @@
 //! Peers that do not do their part: whoever takes nothing of what waits for them, or sends too little of what they
-//! announced, holds nothing for long (contract §8.8). Here a server has a few seconds' patience
+//! announced, holds nothing for long (protocol §8.8). Here a server has a few seconds' patience
 //! instead of a minute's.
 
 use std::collections::VecDeque;

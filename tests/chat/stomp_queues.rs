@@ -1,4 +1,4 @@
-//! Subscriptions: which are made, which are refused, and how one goes on where it stopped (contract §5, §8.3).
+//! Subscriptions: which are made, which are refused, and how one goes on where it stopped (protocol §5, §8.3).
 
 use std::time::Duration;
 

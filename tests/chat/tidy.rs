@@ -155,3 +155,33 @@ fn each_bound_that_is_written_down_names_a_test_that_there_is() {
         assert!(code.contains(&format!("fn {name}(")), "there is no test {test}");
     }
 }
+
+#[test]
+fn what_comments_lead_to_in_the_protocol_is_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = fs::read_to_string(root.join("docs/protocol.md")).expect("the page of the protocol");
+    let headings: Vec<&str> = page
+        .lines()
+        .filter_map(|line| line.strip_prefix("### ").or_else(|| line.strip_prefix("## ")))
+        .filter_map(|heading| heading.split_whitespace().next())
+        .map(|number| number.trim_end_matches('.'))
+        .collect();
+    let mut files = Vec::new();
+    for folder in ["src", "tests/chat", "migration/src"] {
+        sources(&root.join(folder), &mut files);
+    }
+    let mut looked_for = 0;
+    for file in files {
+        let text = fs::read_to_string(&file).expect("UTF-8");
+        for (place, _) in text.match_indices("protocol §") {
+            let rest = &text[place + "protocol §".len()..];
+            let list: String = rest.chars().take_while(|c| c.is_ascii_digit() || "., §".contains(*c)).collect();
+            for number in list.split([',', ' ', '§']).map(|number| number.trim_end_matches('.')) {
+                let is_there = number.is_empty() || headings.contains(&number);
+                assert!(is_there, "{}: §{number} is not in docs/protocol.md", file.display());
+                looked_for += 1;
+            }
+        }
+    }
+    assert!(looked_for > 50, "{looked_for}");
+}

@@ -68,7 +68,7 @@ fn contents(hooks: &[crate::receiver::Hook]) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn the_six_events_are_told_in_order_and_in_the_form_of_the_contract() {
+async fn the_six_events_are_told_in_order_and_in_the_form_of_the_protocol() {
     let server = server(&[]).await;
     let (admin, alice, bob) =
         (server.administrator("Root").await, server.person("Alice").await, server.person("Bob").await);

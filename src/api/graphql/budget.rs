@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 
 use crate::error::Error;
 
-/// In memory a response takes several times as much (contract §13, limits).
+/// In memory a response takes several times as much (protocol §13, limits).
 const MAX_RESPONSE_BYTES: usize = 8 * 1024 * 1024;
 
 /// The bytes that the responses of one request may still have; the operations of a batch share them.

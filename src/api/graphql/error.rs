@@ -1,4 +1,4 @@
-//! How this door says what went wrong: the sentence in `message`, the code in `extensions.code` (contract §2).
+//! How this door says what went wrong: the sentence in `message`, the code in `extensions.code` (protocol §2).
 
 use async_graphql::{ErrorExtensionValues, Response, ServerError, Value};
 use serde::Serialize;

@@ -1,4 +1,4 @@
-//! Everything that the viewer may see, as a union, each with the cursor to go on from (contract §6, §8.3).
+//! Everything that the viewer may see, as a union, each with the cursor to go on from (protocol §6, §8.3).
 
 use async_graphql::{SimpleObject, Union};
 

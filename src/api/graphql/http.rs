@@ -1,5 +1,5 @@
 //! GraphQL over HTTP, by our own handler: mutations by POST and JSON only, bounded bodies and batches, and the status
-//! that each media type wants (contract §6).
+//! that each media type wants (protocol §6).
 
 use std::sync::Arc;
 

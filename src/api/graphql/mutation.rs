@@ -1,4 +1,4 @@
-//! The mutations: a line a field, each one function of the chat. Results are bare (contract §12).
+//! The mutations: a line a field, each one function of the chat. Results are bare (protocol §12).
 
 use async_graphql::{Context, InputObject, Json, Object, Result};
 

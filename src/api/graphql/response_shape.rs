@@ -1,6 +1,6 @@
 //! The shape of a response: gives it its last form where the engine falls short of the specification or of the other
 //! doors. Fields stand in the order in which they were asked for and not in the one in which they were ready, null stands
-//! where a field has failed and not nothing at all, and times end with `Z` (contract §1).
+//! where a field has failed and not nothing at all, and times end with `Z` (protocol §1).
 
 use async_graphql::indexmap::IndexMap;
 use async_graphql::parser::types::{BaseType, ExecutableDocument, OperationDefinition, Selection, SelectionSet, Type};

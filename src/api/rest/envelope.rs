@@ -1,4 +1,4 @@
-//! The envelope of what succeeded: `success`, `error`, `data`, and beside a list its `page` (contract §2, §4).
+//! The envelope of what succeeded: `success`, `error`, `data`, and beside a list its `page` (protocol §2, §4).
 
 use axum::Json;
 use axum::http::StatusCode;

@@ -1,4 +1,4 @@
-//! The endpoint of the log: what happened after a cursor (contract §8.3, §12).
+//! The endpoint of the log: what happened after a cursor (protocol §8.3, §12).
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};

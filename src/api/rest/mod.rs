@@ -1,4 +1,4 @@
-//! The REST door: the endpoints of the reference, each a few lines over one function of the chat (contract §4).
+//! The REST door: the endpoints of the reference, each a few lines over one function of the chat (protocol §4).
 //! No rule of chat stands here, and no SQL.
 
 mod conversations;

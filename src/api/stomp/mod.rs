@@ -1,5 +1,5 @@
 //! The STOMP door: frames over WebSocket and SockJS, a session that speaks them, and the table of destinations
-//! (contract §5). No rule of chat stands here, and no SQL.
+//! (protocol §5). No rule of chat stands here, and no SQL.
 
 mod agreement;
 mod connected;

@@ -1,5 +1,5 @@
 //! What people write: messages, names, emoji, searches. Each function takes raw text and gives back what may be stored,
-//! or a sentence that says why not. Pure: it knows no request, no table and no clock. Nothing is ever trimmed (contract
+//! or a sentence that says why not. Pure: it knows no request, no table and no clock. Nothing is ever trimmed (protocol
 //! §7, §12).
 
 mod characters;

@@ -1,4 +1,4 @@
-//! What clients were told, and the checker that compares it with what is stored and with what was heard (contract
+//! What clients were told, and the checker that compares it with what is stored and with what was heard (protocol
 //! §8.1 to §8.4). It knows no door and no fault.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};

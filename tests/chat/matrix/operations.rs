@@ -1,5 +1,5 @@
 //! THE TABLE: every operation, what comes of it for whom, and how it is asked for at each door. The outcomes are the
-//! contract's (§2, §4, §6) and the same at every door.
+//! protocol's (§2, §4, §6) and the same at every door.
 
 /// An operation. `{name}` stands for an id of the scene; the variables of GraphQL have the same names.
 pub struct Operation {

@@ -1,4 +1,4 @@
-//! The model: the chat of the contract on plain maps, without a database, a queue or a clock. What it is told of the
+//! The model: the chat of the protocol on plain maps, without a database, a queue or a clock. What it is told of the
 //! server are the ids and the times of what the server made.
 
 use std::collections::BTreeMap;
@@ -71,7 +71,7 @@ pub struct Entry {
     pub message: Option<i64>,
 }
 
-/// Why something is refused: a code of the contract.
+/// Why something is refused: a code of the protocol.
 pub type Code = &'static str;
 
 impl Seat {

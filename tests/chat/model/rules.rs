@@ -1,4 +1,4 @@
-//! The rules of the contract on the model: what an act comes to, or why it is refused.
+//! The rules of the protocol on the model: what an act comes to, or why it is refused.
 
 use serde_json::{Value as Json, json};
 

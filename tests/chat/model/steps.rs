@@ -75,7 +75,7 @@ pub enum Act {
     Open { room: i64 },
 }
 
-/// A text that is sent, what the contract makes of it, and the words that it is found by.
+/// A text that is sent, what the protocol makes of it, and the words that it is found by.
 #[derive(Debug)]
 pub struct Text {
     pub raw: &'static str,
