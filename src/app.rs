@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use chrono::Utc;
 use futures_util::FutureExt;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -15,6 +14,7 @@ use crate::chat::files::url_signer::UrlSigner;
 use crate::chat::{Chat, Cx, conversations, presence, typing, users};
 use crate::chat::{Foundation, event, files, log, messages};
 use crate::config::Config;
+use crate::entity::clock;
 use crate::error::Result;
 use crate::live::{Hub, dispatch};
 use crate::store::{Blobs, Store};
@@ -172,7 +172,7 @@ async fn stop_on_panic(task: impl Future<Output = ()>, stopping: CancellationTok
 
 async fn maintain(chat: Arc<Chat>, stopping: CancellationToken) {
     let mut tick = tokio::time::interval(TIDY_INTERVAL);
-    let mut swept = Utc::now();
+    let mut swept = clock::now();
     let mut pruned = None;
     loop {
         tokio::select! {
@@ -267,7 +267,7 @@ mod tests {
         let app = App::open(config).await.unwrap();
         let (id, name) = (UserId::stored(1), "Alice".to_owned());
         users::upsert_as_server(&app.chat, vec![UserInput { id, name: name.clone(), avatar_url: None }]).await.unwrap();
-        let viewer = Viewer { id, name, admin: false, expires: Utc::now() + TimeDelta::hours(1) };
+        let viewer = Viewer { id, name, admin: false, expires: clock::now() + TimeDelta::hours(1) };
         let cx = Cx::new(Arc::clone(&app.chat), viewer);
         let group = CreateGroup { name: "Team".to_owned(), ..CreateGroup::default() };
         create_group(&cx, group).await.unwrap();

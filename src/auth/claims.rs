@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::{Number, Value};
 
+use crate::entity::clock;
 use crate::error::{Error, Result};
 
 /// How far the clocks of two machines may lie apart, in seconds.
@@ -64,7 +65,7 @@ impl RawClaims {
         let user = user_id(&self.sub).ok_or_else(invalid)?;
         let expires = connection_end(&self.exp).ok_or_else(invalid)?;
         // The library counts whole seconds; here the end is exact, so that no connection begins after its own end.
-        if expires <= Utc::now() {
+        if expires <= clock::now() {
             return Err(expired());
         }
         let admin = self.roles.as_array().is_some_and(|roles| roles.iter().any(|role| role == "admin"));

@@ -13,12 +13,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
-use chrono::Utc;
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode};
 use serde_json::Map;
 
 use crate::config::Auth;
+use crate::entity::clock;
 use crate::error::{Error, Result};
 use claims::{LEEWAY_SECONDS, MAX_EXP_SECONDS, RawClaims, USER_ID_END, expired, invalid};
 use jwks::Jwks;
@@ -100,7 +100,7 @@ impl Tokens {
         };
         let is_id = u64::try_from(user).is_ok_and(|user| (1..USER_ID_END).contains(&user));
         ensure!(is_id, "A user id is a whole number from 1 to {}", USER_ID_END - 1);
-        let now = u64::try_from(Utc::now().timestamp()).context("The clock of this machine is before 1970")?;
+        let now = u64::try_from(clock::now().timestamp()).context("The clock of this machine is before 1970")?;
 
         let mut claims = Map::new();
         claims.insert("sub".to_owned(), user.to_string().into());

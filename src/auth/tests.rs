@@ -13,6 +13,7 @@ use jsonwebtoken::jwk::Jwk;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::entity::clock;
 use crate::error::Kind;
 
 const SECRET: &str = "a secret for these tests and for nothing else";
@@ -24,7 +25,7 @@ const ED: &str = include_str!("../../tests/keys/ed.pem");
 const ED_NEXT: &str = include_str!("../../tests/keys/ed-next.pem");
 
 fn now() -> i64 {
-    Utc::now().timestamp()
+    clock::now().timestamp()
 }
 
 fn folder() -> PathBuf {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use tokio::time::Instant;
 
+use crate::entity::clock;
 use crate::id::UserId;
 
 /// Who calls.
@@ -22,6 +23,6 @@ impl Viewer {
     /// When a connection of theirs has to end.
     pub fn deadline(&self) -> Instant {
         const YEAR: Duration = Duration::from_secs(60 * 60 * 24 * 365);
-        Instant::now() + (self.expires - Utc::now()).to_std().unwrap_or_default().min(YEAR)
+        Instant::now() + (self.expires - clock::now()).to_std().unwrap_or_default().min(YEAR)
     }
 }

@@ -2,7 +2,6 @@
 //! answer with. They know no HTTP, no STOMP and no schema beyond derives, and not that anybody listens.
 
 pub mod access;
-pub mod clock;
 pub mod conversations;
 pub mod doctor;
 pub mod event;

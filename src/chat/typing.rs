@@ -11,11 +11,11 @@ use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
 use tokio::time::Instant;
 
 use crate::chat::access;
-use crate::chat::clock::now;
 use crate::chat::event::{Event, EventType, Fact};
 use crate::chat::writer::Batch;
 use crate::chat::{Chat, Cx};
 use crate::cluster::typists::{Key, Next, Start};
+use crate::entity::clock::now;
 use crate::entity::typing;
 use crate::error::Result;
 use crate::id::{ConversationId, UserId};

@@ -12,13 +12,13 @@ use sea_orm::{ConnectionTrait, DbErr, Statement};
 use tokio::sync::oneshot;
 use tracing::{Instrument, Span};
 
-use crate::chat::clock;
 use crate::chat::event::{self, Event, EventType, Fact, Sink};
 use crate::chat::files::url_signer::UrlSigner;
 use crate::chat::log::append::append;
 use crate::chat::rate_limit::Limits;
 use crate::chat::readiness::Readiness;
 use crate::config::{Config, fault};
+use crate::entity::clock;
 use crate::error::{Error, Result};
 use crate::id::{ConversationId, MessageId, UserId};
 use crate::store::{self, Queue, Queued, Store, Transaction};

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use chrono::{TimeDelta, Utc};
+use chrono::TimeDelta;
 
 use crate::app::App;
 use crate::chat::conversations::{self, CreateGroup};
@@ -11,6 +11,7 @@ use crate::chat::messages::{self, SendMessage};
 use crate::chat::reactions::{self, React};
 use crate::chat::users::{self, UserInput};
 use crate::chat::{Cx, Viewer};
+use crate::entity::clock;
 use crate::error::Result;
 use crate::id::{MessageId, UserId};
 
@@ -56,7 +57,7 @@ pub async fn seed(app: &Arc<App>) -> Result<()> {
 
 fn acting(app: &Arc<App>, person: usize) -> Cx {
     let (id, name) = PEOPLE[person];
-    let expires = Utc::now() + TimeDelta::hours(1);
+    let expires = clock::now() + TimeDelta::hours(1);
     let viewer = Viewer { id: UserId::stored(id), name: name.to_owned(), admin: false, expires };
     Cx::new(Arc::clone(&app.chat), viewer)
 }

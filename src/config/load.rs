@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::{fs, io};
 
-use ::config::{FileFormat, Source, ValueKind};
 use serde_json::Value;
+use toml::Value as Toml;
 
 use super::{Config, ConfigError, WebhookEndpoint, must, tree};
 
@@ -30,7 +30,7 @@ const OTHER_VARIABLES: [&str; 7] = [
 /// One assignment of a layer.
 struct Given {
     key: String,
-    value: ValueKind,
+    value: Toml,
     origin: String,
 }
 
@@ -82,17 +82,16 @@ fn from_file(named: Option<&Path>) -> Result<Vec<Given>, ConfigError> {
         }
         Err(error) => return Err(ConfigError::new("", format!("The settings file {name} cannot be read: {error}"))),
     };
-    let sections = ::config::File::from_str(&text, FileFormat::Toml)
-        .collect()
+    let sections = toml::from_str::<toml::Table>(&text)
         .map_err(|error| ConfigError::new("", format!("{name} is not valid TOML: {}", where_and_what(&error))))?;
     let mut given = Vec::new();
     for (section, value) in sections {
-        let ValueKind::Table(settings) = value.kind else {
-            given.push(Given { key: section, value: value.kind, origin: name.clone() });
+        let Toml::Table(settings) = value else {
+            given.push(Given { key: section, value, origin: name.clone() });
             continue;
         };
         for (setting, value) in settings {
-            given.push(Given { key: format!("{section}.{setting}"), value: value.kind, origin: name.clone() });
+            given.push(Given { key: format!("{section}.{setting}"), value, origin: name.clone() });
         }
     }
     given.sort_by(|one, other| one.key.cmp(&other.key));
@@ -114,7 +113,7 @@ fn from_env(env: impl Iterator<Item = (String, String)>) -> Result<Vec<Given>, C
             return Err(unknown(&name, &rest.to_lowercase()));
         }
         let key = rest.to_lowercase().replace("__", ".");
-        given.push(Given { key, value: ValueKind::String(value), origin: name });
+        given.push(Given { key, value: Toml::String(value), origin: name });
     }
     given.sort_by(|one, other| one.key.cmp(&other.key));
     Ok(given)
@@ -128,7 +127,7 @@ fn from_sets(sets: &[String]) -> Result<Vec<Given>, ConfigError> {
             let key = set.split(|c| !is_name(c)).next().unwrap_or_default();
             return Err(ConfigError::new(key, format!("--set {key} has no value, write --set {key}=value")));
         };
-        let value = ValueKind::String(value.to_owned());
+        let value = Toml::String(value.to_owned());
         Ok(Given { key: key.trim().to_owned(), value, origin: "--set".to_owned() })
     };
     sets.iter().map(given).collect()
@@ -141,7 +140,7 @@ fn is_service_link(rest: &str) -> bool {
 }
 
 /// Puts a value into its place, in the type that the default has there.
-fn place(known: &Value, merged: &mut Value, key: &str, value: ValueKind) -> Result<(), ConfigError> {
+fn place(known: &Value, merged: &mut Value, key: &str, value: Toml) -> Result<(), ConfigError> {
     let (section, name) = key.split_once('.').unwrap_or((key, ""));
     let (Some(default), Some(place)) = (
         known.get(section).and_then(|section| section.get(name)),
@@ -158,50 +157,50 @@ fn place(known: &Value, merged: &mut Value, key: &str, value: ValueKind) -> Resu
 }
 
 /// The endpoints of webhooks: the one setting that is a list of tables, which a line of text cannot hold.
-fn tables(given: ValueKind) -> Result<Value, &'static str> {
+fn tables(given: Toml) -> Result<Value, &'static str> {
     const EXPECTED: &str = "tables [[webhooks.endpoints]] with url, events and secret in the settings file";
     let known = serde_json::to_value(WebhookEndpoint::default()).map_err(|_| EXPECTED)?;
-    let one = |given: ValueKind| {
-        let ValueKind::Table(settings) = given else { return Err(EXPECTED) };
+    let one = |given: Toml| {
+        let Toml::Table(settings) = given else { return Err(EXPECTED) };
         let mut merged = known.clone();
         for (name, value) in settings {
             let place = merged.get_mut(&name).ok_or(EXPECTED)?;
-            *place = fit(place, value.kind).map_err(|_| EXPECTED)?;
+            *place = fit(place, value).map_err(|_| EXPECTED)?;
         }
         Ok(merged)
     };
-    let ValueKind::Array(values) = given else { return Err(EXPECTED) };
-    values.into_iter().map(|value| one(value.kind)).collect::<Result<_, _>>().map(Value::Array)
+    let Toml::Array(values) = given else { return Err(EXPECTED) };
+    values.into_iter().map(one).collect::<Result<_, _>>().map(Value::Array)
 }
 
 /// The value in the type of its default, or what it must be. Only text is converted: in the environment and on the
 /// command line all is text, so a secret of digits stays text and a number is read as one where a number belongs.
-fn fit(default: &Value, given: ValueKind) -> Result<Value, &'static str> {
+fn fit(default: &Value, given: Toml) -> Result<Value, &'static str> {
     match default {
         Value::Bool(_) => match given {
-            ValueKind::Boolean(value) => Some(value),
-            ValueKind::String(text) => text.trim().parse().ok(),
+            Toml::Boolean(value) => Some(value),
+            Toml::String(text) => text.trim().parse().ok(),
             _ => None,
         }
         .map(Value::from)
         .ok_or("true or false"),
         Value::Number(_) => match given {
-            ValueKind::I64(value) => u64::try_from(value).ok(),
-            ValueKind::String(text) => text.trim().parse().ok(),
+            Toml::Integer(value) => u64::try_from(value).ok(),
+            Toml::String(text) => text.trim().parse().ok(),
             _ => None,
         }
         .map(Value::from)
         .ok_or("a whole number, 0 or more"),
         Value::Array(items) if items.first().is_some_and(Value::is_number) => match given {
-            ValueKind::String(text) => split(&text).iter().map(|item| item.as_str()?.parse().ok()).collect(),
-            ValueKind::Array(values) => values.into_iter().map(|value| number_of(value.kind)).collect(),
+            Toml::String(text) => split(&text).iter().map(|item| item.as_str()?.parse().ok()).collect(),
+            Toml::Array(values) => values.into_iter().map(number_of).collect(),
             _ => None,
         }
         .map(|numbers: Vec<u64>| Value::from(numbers))
         .ok_or("a list of whole numbers, 0 or more"),
         Value::Array(_) => match given {
-            ValueKind::String(text) => Ok(split(&text)),
-            ValueKind::Array(values) => values.into_iter().map(|value| text_of(value.kind)).collect(),
+            Toml::String(text) => Ok(split(&text)),
+            Toml::Array(values) => values.into_iter().map(text_of).collect(),
             _ => Err(()),
         }
         .map(Value::Array)
@@ -214,16 +213,16 @@ fn fit(default: &Value, given: ValueKind) -> Result<Value, &'static str> {
     }
 }
 
-fn number_of(given: ValueKind) -> Option<u64> {
+fn number_of(given: Toml) -> Option<u64> {
     match given {
-        ValueKind::I64(value) => u64::try_from(value).ok(),
+        Toml::Integer(value) => u64::try_from(value).ok(),
         _ => None,
     }
 }
 
-fn text_of(given: ValueKind) -> Result<Value, ()> {
+fn text_of(given: Toml) -> Result<Value, ()> {
     match given {
-        ValueKind::String(text) => Ok(Value::String(text)),
+        Toml::String(text) => Ok(Value::String(text)),
         _ => Err(()),
     }
 }
@@ -268,7 +267,7 @@ fn misfit(key: &str, message: &str) -> ConfigError {
 }
 
 /// Position and reason of a TOML error, without the line that it quotes, since that may hold a secret.
-fn where_and_what(error: &::config::ConfigError) -> String {
+fn where_and_what(error: &toml::de::Error) -> String {
     let text = error.to_string();
     let is_told = |line: &&str| !line.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ').starts_with('|');
     let lines: Vec<&str> = text.lines().filter(is_told).map(str::trim).filter(|line| !line.is_empty()).collect();

@@ -2,6 +2,7 @@
 //! keys, checks and triggers stand in the `migration` crate, and what a row means is said in `chat`.
 
 pub mod attachment;
+pub mod clock;
 pub mod conversation;
 pub mod event;
 pub mod file;

@@ -160,7 +160,7 @@ impl Waiting {
 
 #[cfg(test)]
 mod tests {
-    use chrono::Utc;
+    use crate::entity::clock;
 
     use super::*;
     use crate::chat::event::{Fact, Topic};
@@ -169,7 +169,7 @@ mod tests {
     fn durable(position: i64) -> Arc<Event> {
         let conversation = Some(ConversationId::stored(1));
         let fact = Fact::Conversation { participants: Vec::new() };
-        let mut event = Event::new(EventType::ConversationUpdated, conversation, UserId::stored(1), Utc::now(), fact);
+        let mut event = Event::new(EventType::ConversationUpdated, conversation, UserId::stored(1), clock::now(), fact);
         event.position = Some(position);
         Arc::new(event)
     }
@@ -236,7 +236,7 @@ mod tests {
             let indicator =
                 TypingIndicator { conversation_id, user_id, user_name: String::new(), typing, expires_at: None };
             let fact = Fact::Typing(indicator);
-            feed.push(&Arc::new(Event::new(EventType::Typing, Some(conversation_id), user_id, Utc::now(), fact)));
+            feed.push(&Arc::new(Event::new(EventType::Typing, Some(conversation_id), user_id, clock::now(), fact)));
         };
         let taken = || match feed.take() {
             Taken::Events(events) => events.iter().map(|event| event.actor.get()).collect(),

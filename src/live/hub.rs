@@ -295,7 +295,7 @@ fn joins(event: &Event) -> Vec<(ConversationId, UserId)> {
 
 #[cfg(test)]
 mod tests {
-    use chrono::Utc;
+    use crate::entity::clock;
 
     use super::*;
     use crate::chat::event::Topic;
@@ -315,7 +315,7 @@ mod tests {
             last_seen_at: None,
         };
         let fact = Fact::Presence { presence, shared };
-        Arc::new(Event::new(EventType::Presence, None, actor, Utc::now(), fact))
+        Arc::new(Event::new(EventType::Presence, None, actor, clock::now(), fact))
     }
 
     #[test]

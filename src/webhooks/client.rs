@@ -6,7 +6,6 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::Utc;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::redirect::Policy;
@@ -16,6 +15,7 @@ use super::egress::{ADDRESS_NOT_ALLOWED, EgressPolicy};
 use super::queue::{Lease, LeasedDelivery, Outcome, Secrets};
 use super::signature;
 use crate::config::fault;
+use crate::entity::clock;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long an attempt may take, until the head of the answer is there.
@@ -105,7 +105,7 @@ fn failed(why: &str) -> Outcome {
 
 /// The headers of the Standard Webhooks specification, with the time of this attempt. None without a usable secret.
 fn headers(secrets: &Secrets, delivery: &LeasedDelivery) -> Option<HeaderMap> {
-    let now = Utc::now().timestamp();
+    let now = clock::now().timestamp();
     let sign = |secret: &String| signature::sign(secret, &delivery.webhook_id, now, &delivery.payload);
     let signatures: Vec<String> = secrets.0.iter().filter_map(sign).collect();
     if signatures.is_empty() {

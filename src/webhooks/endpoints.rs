@@ -17,6 +17,7 @@ use super::{Delivery, body, outbox};
 use crate::chat::Cx;
 use crate::chat::rows;
 use crate::chat::writer::Batch;
+use crate::entity::clock;
 use crate::entity::webhook_delivery::{self, DeliveryState};
 use crate::entity::webhook_endpoint;
 use crate::error::{Error, Result};
@@ -267,7 +268,7 @@ impl From<webhook_endpoint::Model> for Endpoint {
             disabled_reason: row.disabled_reason,
             configured: row.configured,
             secret: None,
-            previous_secret_until: row.previous_secret_until.filter(|until| *until > Utc::now()),
+            previous_secret_until: row.previous_secret_until.filter(|until| *until > clock::now()),
             created_at: row.created_at,
             updated_at: row.updated_at,
         }

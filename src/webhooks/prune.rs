@@ -4,8 +4,9 @@ use chrono::TimeDelta;
 use sea_orm::sea_query::ExprTrait;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
 
+use crate::chat::Chat;
 use crate::chat::writer::Batch;
-use crate::chat::{Chat, clock};
+use crate::entity::clock;
 use crate::entity::webhook_delivery::{self, Column, DeliveryState};
 use crate::error::Result;
 use crate::id::WebhookDeliveryId;

@@ -5,7 +5,6 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::Utc;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
@@ -17,6 +16,7 @@ use super::prune::prune;
 use super::queue::{self, Lease, Outcome, SEND_WINDOW};
 use super::settings::apply_settings;
 use crate::chat::Chat;
+use crate::entity::clock;
 use crate::id::{WebhookDeliveryId, WebhookEndpointId};
 
 /// How often the worker looks at the queues even if no commit woke it: what another process left waits no longer.
@@ -73,7 +73,7 @@ impl Worker {
         active: &mut HashSet<WebhookEndpointId>,
     ) -> Duration {
         let Some(heads) = self.succeeds(queue::queue_heads(&self.chat).await) else { return POLL_INTERVAL };
-        let now = Utc::now();
+        let now = clock::now();
         let mut pause = POLL_INTERVAL;
         for head in heads {
             match (head.due_at - now).to_std() {

@@ -353,7 +353,7 @@ const RETURN: Duration = Duration::from_secs(15);
 /// How many rows say that somebody is here still.
 async fn here(server: &Server) -> i64 {
     // Both databases compare times: SQLite by their texts, which are alike up to the second.
-    let now = chrono::Utc::now().format("%Y-%m-%d %H:%M:%S");
+    let now = crate::now().format("%Y-%m-%d %H:%M:%S");
     let table = "SELECT count(*) FROM chat_user_presence WHERE";
     let seen = match server.database_url().starts_with("sqlite:") {
         true => format!("replace(substr(seen_until, 1, 19), 'T', ' ') > '{now}'"),
@@ -422,7 +422,7 @@ async fn whoever_a_killed_server_left_online_has_a_few_seconds_to_be_back() {
     bob.put("/presence/status", json!({ "status": "AWAY" })).await.ok();
     server.stop().await;
     drop(session);
-    let later = chrono::Utc::now() + chrono::TimeDelta::minutes(5);
+    let later = crate::now() + chrono::TimeDelta::minutes(5);
     let killed = "UPDATE chat_user_presence SET seen_until = $1 WHERE held_by IS NOT NULL";
     server.meddle(killed, vec![later.into()]).await;
     server.resume().await;

@@ -13,7 +13,7 @@ pub async fn history(server: &Server, conversation: i64, sender: &Person, messag
         (SELECT CAST($1 AS bigint) UNION ALL SELECT number - 1 FROM numbers WHERE number > 1) \
         SELECT (SELECT message_id FROM chat_log) + number, CAST($2 AS bigint), CAST($3 AS bigint), 'TEXT', \
         'number ' || number, 'number ' || number, $4 FROM numbers ORDER BY number";
-    let now: sea_orm::Value = chrono::Utc::now().into();
+    let now: sea_orm::Value = crate::now().into();
     server.meddle(rows, vec![messages.into(), conversation.into(), sender.id.into(), now]).await;
     server.meddle("UPDATE chat_log SET message_id = message_id + $1", vec![messages.into()]).await;
 }

@@ -51,3 +51,9 @@ mod webhooks;
 mod command_line;
 mod identity;
 mod manual;
+
+/// The present, for tests that compare it with what the server says.
+#[expect(clippy::disallowed_methods, reason = "the tests' own clock")]
+fn now() -> chrono::DateTime<chrono::Utc> {
+    chrono::Utc::now()
+}

@@ -29,8 +29,14 @@ fn hasty(config: &mut Config) {
 
 /// A connection whose system takes little for it.
 async fn narrow(address: SocketAddr) -> TcpStream {
+    connect_taking(address, 4096).await
+}
+
+/// A connection whose system takes so many bytes for it, and some more, that nobody has read. Without that a system may
+/// take as many as it likes: 32 MB was seen.
+async fn connect_taking(address: SocketAddr, bytes: u32) -> TcpStream {
     let socket = TcpSocket::new_v4().expect("a socket");
-    socket.set_recv_buffer_size(4096).expect("a small buffer");
+    socket.set_recv_buffer_size(bytes).expect("a buffer of its own");
     socket.connect(address).await.expect("the server listens")
 }
 
@@ -105,7 +111,7 @@ fn kept(server: SocketAddr, client: SocketAddr) -> Option<u64> {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_system_keeps_little_for_a_peer_that_reads_nothing() {
     let server = Server::start().await;
-    let mut stream = TcpStream::connect(server.address).await.expect("the server listens");
+    let mut stream = connect_taking(server.address, 2 << 20).await;
     let address = stream.local_addr().expect("an address");
     // Whoever reads fast at first is taken for somebody with a fast line.
     ask(&mut stream, 400).await;

@@ -101,7 +101,7 @@ async fn the_six_events_are_told_in_order_and_in_the_form_of_the_protocol() {
         assert_eq!(hook.body.as_object().map(|body| body.len()), Some(3), "{}", hook.text);
         let said =
             chrono::DateTime::parse_from_rfc3339(hook.body["timestamp"].as_str().expect("a time")).expect("a time");
-        assert!((chrono::Utc::now() - said.to_utc()).num_seconds() < 60);
+        assert!((crate::now() - said.to_utc()).num_seconds() < 60);
         assert!((crate::server::now() - hook.timestamp.parse::<i64>().expect("seconds")).abs() < 60);
     }
     let ids: HashSet<&str> = hooks.iter().map(|hook| hook.id.as_str()).collect();
@@ -313,7 +313,7 @@ async fn both_secrets_sign_after_a_rotation_and_neither_is_shown_again() {
     let rotated = admin.gql_ok(ROTATE, json!({ "id": to.id })).await;
     let new = rotated["rotateWebhookSecret"]["secret"].as_str().expect("a secret").to_owned();
     let until = rotated["rotateWebhookSecret"]["previousSecretUntil"].as_str().expect("a time");
-    let left = chrono::DateTime::parse_from_rfc3339(until).expect("a time").to_utc() - chrono::Utc::now();
+    let left = chrono::DateTime::parse_from_rfc3339(until).expect("a time").to_utc() - crate::now();
     assert!((1_430..=1_440).contains(&left.num_minutes()), "{left}");
     admin.send(team, "one").await;
     let hook = receiver.wait_for(1).await.remove(0);

@@ -22,7 +22,7 @@ use crate::store::blobs::{Blobs, ByteStream};
 /// `NotFound` for one that does not exist or that the caller may not read.
 pub async fn get(cx: &Cx, id: FileId) -> Result<File> {
     let row = readable(cx, id).await?;
-    Ok(File::of(row, &cx.chat.signer, crate::chat::clock::now()))
+    Ok(File::of(row, &cx.chat.signer, crate::entity::clock::now()))
 }
 
 /// The bytes of a file or of its small picture, for the caller.

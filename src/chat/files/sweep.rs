@@ -6,8 +6,8 @@ use sea_orm::sea_query::{Expr, ExprTrait, Query};
 use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use crate::chat::Chat;
-use crate::chat::clock::now;
 use crate::chat::writer::Batch;
+use crate::entity::clock::now;
 use crate::entity::{attachment, file};
 use crate::error::Result;
 use crate::id::FileId;

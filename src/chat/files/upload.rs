@@ -152,7 +152,7 @@ impl Upload {
         // Text that is none in the end is refused then.
         self.limits.must_take(kind.name(&Text::default()))?;
         let key = blobs::new_key();
-        let now = crate::chat::clock::now();
+        let now = crate::entity::clock::now();
         let row = file::ActiveModel {
             uploader_id: Set(self.cx.me()),
             storage_key: Set(key.clone()),

@@ -8,6 +8,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sea_orm::{ConnectionTrait, DbErr, Statement};
 use sha2::Sha256;
 
+use crate::entity::clock;
 use crate::id::FileId;
 use crate::store::Store;
 
@@ -70,7 +71,7 @@ impl UrlSigner {
             return false;
         };
         let is_ours = self.mac(id, part, expires).verify_slice(&signature).is_ok();
-        is_ours && Utc::now().timestamp() <= expires
+        is_ours && clock::now().timestamp() <= expires
     }
 
     fn mac(&self, id: FileId, part: Part, expires: i64) -> Hmac<Sha256> {
@@ -94,7 +95,7 @@ mod tests {
     #[test]
     fn a_link_opens_its_own_part_of_its_own_file_for_five_minutes() {
         let signer = UrlSigner::new(b"a key");
-        let (seven, now) = (FileId::stored(7), Utc::now());
+        let (seven, now) = (FileId::stored(7), clock::now());
         let (expires, signature) = values(&signer.sign(seven, Part::Content, now));
         assert!(signer.verify(seven, Part::Content, &expires, &signature));
         assert!(!signer.verify(FileId::stored(8), Part::Content, &expires, &signature));

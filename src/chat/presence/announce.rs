@@ -2,12 +2,12 @@
 
 use sea_orm::{ColumnTrait, ConnectionTrait, QueryFilter, QuerySelect};
 
-use crate::chat::clock::now;
 use crate::chat::event::{Event, EventType, Fact};
 use crate::chat::views::presence::Presence;
 use crate::chat::views::user;
 use crate::chat::{Chat, access};
 use crate::config::Config;
+use crate::entity::clock::now;
 use crate::entity::{conversation, participant, presence};
 use crate::error::Result;
 use chrono::{DateTime, Utc};

@@ -12,9 +12,9 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use super::announce::publish_presence_of;
 use super::restart::publish_departures;
 use super::set::{lease_duration, update_row};
-use crate::chat::clock;
 use crate::chat::views::presence::Presence;
 use crate::chat::{Chat, Cx};
+use crate::entity::clock;
 use crate::entity::presence::{self, Column, PresenceStatus};
 use crate::error::Result;
 

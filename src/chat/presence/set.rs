@@ -7,12 +7,12 @@ use serde::Deserialize;
 use serde_json::Value as Json;
 
 use super::announce::presence_event;
-use crate::chat::clock::now;
 use crate::chat::text;
 use crate::chat::views::presence::Presence;
 use crate::chat::views::user::User;
 use crate::chat::writer::Batch;
 use crate::chat::{Chat, Cx};
+use crate::entity::clock::now;
 use crate::entity::presence::{self, Column, PresenceStatus};
 use crate::error::{Error, Result};
 use crate::id::UserId;

@@ -5,12 +5,13 @@ use std::collections::HashMap;
 use sea_orm::sea_query::SelectStatement;
 use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait};
 
+use crate::chat::Cx;
 use crate::chat::access;
 use crate::chat::page;
 use crate::chat::views::presence::Presence;
 use crate::chat::views::user;
-use crate::chat::{Cx, clock};
 use crate::config::Visibility;
+use crate::entity::clock;
 use crate::entity::participant;
 use crate::entity::presence::{self, Column, PresenceStatus};
 use crate::error::{Error, Result};

@@ -6,9 +6,9 @@ use chrono::{DateTime, Utc};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
 use serde::Serialize;
 
-use crate::chat::clock::now;
 use crate::chat::files::url_signer::{Part, UrlSigner};
 use crate::chat::rows::group;
+use crate::entity::clock::now;
 use crate::entity::{attachment, file};
 use crate::error::Result;
 use crate::id::{AttachmentId, FileId, MessageId};

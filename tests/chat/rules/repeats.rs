@@ -1,6 +1,6 @@
 //! `tempId`: a repeated send is the first one's answer, once in the log, and free of charge.
 
-use chrono::{TimeDelta, Utc};
+use chrono::TimeDelta;
 use futures_util::future::join_all;
 use serde_json::{Value as Json, json};
 
@@ -139,7 +139,7 @@ async fn a_temp_id_is_free_again_after_24_hours() {
     let alice = server.person("Alice").await;
     let group = alice.group("Notes", &[]).await;
     let first = send(&alice, group, "one", "t1").await.ok()["id"].clone();
-    let long_ago = Utc::now() - TimeDelta::hours(25);
+    let long_ago = crate::now() - TimeDelta::hours(25);
     server.meddle("UPDATE chat_messages SET created_at = $1", vec![long_ago.into()]).await;
     let later = send(&alice, group, "other", "t1").await;
     assert_eq!(later.status, 201, "{}", later.text);
