@@ -1,6 +1,6 @@
 //! What an event tells by itself: the payload of REST's events, of STOMP's queues and of webhooks, which differ only in what
 //! they put around it. What becomes of a conversation is each viewer's own and is told by
-//! [`told`](crate::chat::conversations::told).
+//! [`notice_for`](crate::chat::conversations::notice_for).
 
 use std::borrow::Cow;
 

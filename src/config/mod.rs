@@ -44,12 +44,12 @@ pub struct Config {
     pub graphql: Graphql,
     /// No setting: nobody but the project's own tests has another.
     #[serde(skip)]
-    pub patience: Patience,
+    pub peer_timeouts: PeerTimeouts,
 }
 
 /// How long peers are waited for that do not do their part.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Patience {
+pub struct PeerTimeouts {
     /// How long a peer may take nothing of what waits for it (protocol §8.8).
     pub stall: Duration,
     /// How long an HTTP/2 connection may have no stream.
@@ -255,7 +255,7 @@ impl Default for Server {
     }
 }
 
-impl Default for Patience {
+impl Default for PeerTimeouts {
     fn default() -> Self {
         Self { stall: Duration::from_secs(60), idle: Duration::from_secs(75), upload: Duration::from_secs(30) }
     }

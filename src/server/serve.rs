@@ -27,7 +27,7 @@ use super::slots::{AddressIsFull, Slot, SlotOwner, Slots};
 use super::streams::{StreamExecutor, Streams, paced};
 use super::{linger, router};
 use crate::app::App;
-use crate::config::Patience;
+use crate::config::PeerTimeouts;
 use crate::error::Error;
 use crate::http::error::error_response;
 use crate::http::request_id::{self, NewId};
@@ -52,9 +52,10 @@ pub async fn serve(app: &Arc<App>, listener: TcpListener) {
     while let Some((stream, peer)) = accept(&listener, &app.stopping).await {
         // Beyond the limit a connection is closed at once: a client that waits in vain is worse.
         let Some(slot) = slots.take(peer.ip()) else { continue };
-        set_options(&stream, &app.config.patience);
-        let (router, patience, stopping) = (router.clone(), app.config.patience.clone(), app.stopping.clone());
-        connections.spawn(serve_connection(stream, slot, router, patience, stopping));
+        set_options(&stream, &app.config.peer_timeouts);
+        let (router, peer_timeouts, stopping) =
+            (router.clone(), app.config.peer_timeouts.clone(), app.stopping.clone());
+        connections.spawn(serve_connection(stream, slot, router, peer_timeouts, stopping));
     }
     // Whoever comes now is refused, and goes to another node.
     drop(listener);
@@ -84,13 +85,13 @@ async fn accept(listener: &TcpListener, stopping: &CancellationToken) -> Option<
 
 /// Asks the system to send at once, since frames are gathered where they are written, to keep little of what is not sent,
 /// and to forget what a peer that is gone never takes. Where it does not know how, it goes on without.
-fn set_options(stream: &TcpStream, patience: &Patience) {
+fn set_options(stream: &TcpStream, peer_timeouts: &PeerTimeouts) {
     let _slower = stream.set_nodelay(true);
     #[cfg(target_os = "linux")]
     {
         let socket = SockRef::from(stream);
         let _more_is_kept = socket.set_tcp_notsent_lowat(MAX_UNSENT_BYTES);
-        let _it_is_kept_longer = socket.set_tcp_user_timeout(Some(patience.stall * 2));
+        let _it_is_kept_longer = socket.set_tcp_user_timeout(Some(peer_timeouts.stall * 2));
     }
 }
 
@@ -100,10 +101,10 @@ async fn serve_connection(
     stream: TcpStream,
     slot: Slot,
     router: Router,
-    patience: Patience,
+    peer_timeouts: PeerTimeouts,
     stopping: CancellationToken,
 ) {
-    let (streams, owner) = (Arc::new(Streams::new(patience.stall)), slot.owner());
+    let (streams, owner) = (Arc::new(Streams::new(peer_timeouts.stall)), slot.owner());
     let service = ServiceBuilder::new()
         .map_request(request_id::remove_if_strange::<Incoming>)
         .layer(SetRequestIdLayer::x_request_id(NewId))
@@ -113,7 +114,7 @@ async fn serve_connection(
             async move { Ok::<_, Infallible>(paced(answer(router, &owner, request).await)) }
         });
     let builder = builder(&streams);
-    let io = TokioIo::new(Connection::new(stream, slot, Arc::clone(&streams), patience.stall));
+    let io = TokioIo::new(Connection::new(stream, slot, Arc::clone(&streams), peer_timeouts.stall));
     let mut connection = pin!(builder.serve_connection_with_upgrades(io, TowerToHyperService::new(service)));
     let mut dropped_at = None;
     let mut is_ending = false;
@@ -121,7 +122,7 @@ async fn serve_connection(
         tokio::select! {
             ended = connection.as_mut() => break ended,
             () = stopping.cancelled(), if !is_ending => {}
-            () = streams.idle_for(patience.idle), if !is_ending => dropped_at = Some(Instant::now() + HEAD_TIMEOUT),
+            () = streams.idle_for(peer_timeouts.idle), if !is_ending => dropped_at = Some(Instant::now() + HEAD_TIMEOUT),
             () = async { sleep_until(dropped_at.unwrap_or_else(Instant::now)).await }, if dropped_at.is_some() => break Ok(()),
         }
         is_ending = true;

@@ -23,8 +23,8 @@ use crate::uploads;
 const SCRIPT: &str = "/ws/sockjs-1.6.1.min.js";
 
 fn hasty(config: &mut Config) {
-    config.patience.stall = Duration::from_secs(1);
-    config.patience.upload = Duration::from_secs(1);
+    config.peer_timeouts.stall = Duration::from_secs(1);
+    config.peer_timeouts.upload = Duration::from_secs(1);
 }
 
 /// A connection whose system takes little for it.
@@ -82,7 +82,7 @@ async fn whoever_reads_slowly_but_all_the_time_gets_all_of_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_reads_slowly_while_much_waits_is_seen_to_read() {
-    let server = Server::start_with(|config| config.patience.stall = Duration::from_secs(6)).await;
+    let server = Server::start_with(|config| config.peer_timeouts.stall = Duration::from_secs(6)).await;
     let mut stream = TcpStream::connect(server.address).await.expect("the server listens");
     ask(&mut stream, 250).await;
     let (began, mut chunk) = (tokio::time::Instant::now(), vec![0; 4096]);
@@ -270,7 +270,7 @@ async fn a_stream_of_http2_that_nobody_reads_is_reset_and_its_neighbours_go_on()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_of_http2_that_is_read_slowly_is_read_to_its_end() {
-    let server = Server::start_with(|config| config.patience.stall = Duration::from_secs(3)).await;
+    let server = Server::start_with(|config| config.peer_timeouts.stall = Duration::from_secs(3)).await;
     let (client, _running) = http2(server.address, 2000).await;
     let mut client = client.ready().await.expect("it is open");
     let mut body = fetch(&mut client, SCRIPT).await;
@@ -286,7 +286,7 @@ async fn a_stream_of_http2_that_is_read_slowly_is_read_to_its_end() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_http2_connection_without_streams_gives_its_place_back_although_it_answers_pings() {
-    let server = Server::start_with(|config| config.patience.idle = Duration::from_secs(1)).await;
+    let server = Server::start_with(|config| config.peer_timeouts.idle = Duration::from_secs(1)).await;
     for asks in [false, true] {
         let (client, running) = http2(server.address, 65_535).await;
         let mut client = client.ready().await.expect("it is open");

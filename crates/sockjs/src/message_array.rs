@@ -1,7 +1,13 @@
 //! The array of messages that a client sends, as strict JSON. It is read without loss: a client may cut its text between
 //! the two surrogates of a character, which JSON can express and UTF-8 cannot.
 
+use std::fmt;
+
 use axum::extract::ws::Utf8Bytes;
+use serde::Deserializer as _;
+use serde::de::{SeqAccess, Visitor};
+use serde_json::Deserializer;
+use serde_json::value::RawValue;
 
 /// The text is no JSON array of strings and numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,53 +18,36 @@ pub(super) struct InvalidArray;
 #[derive(Debug, Clone)]
 pub(super) struct MessageArray {
     text: Utf8Bytes,
+    /// Where the next message begins, or the bracket after the last.
     at: usize,
 }
 
 impl MessageArray {
     /// Checks the whole array, so that no message of an invalid one is delivered.
     pub(super) fn new(text: Utf8Bytes) -> Result<Self, InvalidArray> {
-        let mut scanner = Scanner { text: text.as_str(), at: 0 };
-        scanner.skip_blanks();
-        scanner.expect(b'[')?;
-        scanner.skip_blanks();
-        let first = scanner.at;
-        if scanner.peek() == Some(b']') {
-            scanner.at += 1;
-        } else {
-            loop {
-                scanner.element(&mut |_| ())?;
-                scanner.skip_blanks();
-                match scanner.next() {
-                    Some(b',') => scanner.skip_blanks(),
-                    Some(b']') => break,
-                    _ => return Err(InvalidArray),
-                }
-            }
-        }
-        scanner.skip_blanks();
-        if scanner.at < scanner.text.len() { Err(InvalidArray) } else { Ok(Self { text, at: first }) }
+        let mut json = Deserializer::from_str(&text);
+        json.deserialize_seq(Checked).and_then(|()| json.end()).map_err(|_| InvalidArray)?;
+        let at = text.find('[').ok_or(InvalidArray)? + 1;
+        Ok(Self { text, at })
     }
 
     /// The next message, or `None` after the last. A high surrogate at its end is kept in `pending`.
     pub(super) fn next(&mut self, pending: &mut PendingSurrogate) -> Option<String> {
-        let mut scanner = Scanner { text: self.text.as_str(), at: self.at };
-        if scanner.peek() == Some(b']') {
+        let rest = &self.text[self.at..];
+        let rest = rest.trim_start_matches([',', ' ', '\t', '\n', '\r']);
+        let start = self.text.len() - rest.len();
+        if rest.starts_with(']') {
+            self.at = start;
             return None;
         }
+        let mut values = Deserializer::from_str(rest).into_iter::<&RawValue>();
+        let message = values.next()?.ok()?.get();
+        self.at = start + values.byte_offset();
         let mut out = String::new();
-        scanner
-            .element(&mut |piece| match piece {
-                Piece::Text(text) => pending.push_text(text, &mut out),
-                Piece::Unit(unit) => pending.push_unit(unit, &mut out),
-            })
-            .ok()?;
-        scanner.skip_blanks();
-        if scanner.peek() == Some(b',') {
-            scanner.at += 1;
-            scanner.skip_blanks();
+        match message.starts_with('"') {
+            true => Deserializer::from_str(message).deserialize_bytes(Joined { pending, out: &mut out }).ok()?,
+            false => pending.push_text(message, &mut out),
         }
-        self.at = scanner.at;
         Some(out)
     }
 }
@@ -70,136 +59,74 @@ pub(super) struct PendingSurrogate(Option<u16>);
 
 impl PendingSurrogate {
     fn push_text(&mut self, text: &str, out: &mut String) {
-        if self.0.take().is_some() {
+        if !text.is_empty() && self.0.take().is_some() {
             out.push(char::REPLACEMENT_CHARACTER);
         }
         out.push_str(text);
     }
 
-    fn push_unit(&mut self, unit: u16, out: &mut String) {
-        let joined = self.0.and_then(|high| char::decode_utf16([high, unit]).next()?.ok());
-        if let Some(joined) = joined {
-            self.0 = None;
-            out.push(joined);
-        } else if matches!(unit, 0xd800..0xdc00) {
-            self.push_text("", out);
-            self.0 = Some(unit);
-        } else {
-            let whole = char::from_u32(u32::from(unit)).unwrap_or(char::REPLACEMENT_CHARACTER);
-            self.push_text(whole.encode_utf8(&mut [0; 4]), out);
+    fn push_surrogate(&mut self, surrogate: u16, out: &mut String) {
+        match self.0.take().map(|high| char::decode_utf16([high, surrogate]).next()) {
+            Some(Some(Ok(joined))) => return out.push(joined),
+            Some(_) => out.push(char::REPLACEMENT_CHARACTER),
+            None => {}
+        }
+        match surrogate {
+            0xd800..0xdc00 => self.0 = Some(surrogate),
+            _ => out.push(char::REPLACEMENT_CHARACTER),
         }
     }
 }
 
-/// A part of a JSON string: plain text, or the UTF-16 code unit of an escape.
-enum Piece<'t> {
-    Text(&'t str),
-    Unit(u16),
-}
+/// An array that holds nothing but strings and numbers; a number counts as the string of its digits.
+struct Checked;
 
-/// Reads JSON from a position in a text onwards.
-struct Scanner<'t> {
-    text: &'t str,
-    at: usize,
-}
+impl<'de> Visitor<'de> for Checked {
+    type Value = ();
 
-impl<'t> Scanner<'t> {
-    fn peek(&self) -> Option<u8> {
-        self.text.as_bytes().get(self.at).copied()
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("an array of strings and numbers")
     }
 
-    fn next(&mut self) -> Option<u8> {
-        let byte = self.peek()?;
-        self.at += 1;
-        Some(byte)
-    }
-
-    fn expect(&mut self, byte: u8) -> Result<(), InvalidArray> {
-        if self.next() == Some(byte) { Ok(()) } else { Err(InvalidArray) }
-    }
-
-    fn skip_blanks(&mut self) {
-        while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
-            self.at += 1;
-        }
-    }
-
-    /// A string, or a number, which counts as the string of its digits.
-    fn element(&mut self, sink: &mut dyn FnMut(Piece<'t>)) -> Result<(), InvalidArray> {
-        match self.peek() {
-            Some(b'"') => self.string(sink),
-            Some(b'-' | b'0'..=b'9') => self.number(sink),
-            _ => Err(InvalidArray),
-        }
-    }
-
-    fn string(&mut self, sink: &mut dyn FnMut(Piece<'t>)) -> Result<(), InvalidArray> {
-        self.expect(b'"')?;
-        loop {
-            let start = self.at;
-            while !matches!(self.peek(), None | Some(b'"' | b'\\' | ..0x20)) {
-                self.at += 1;
-            }
-            if self.at > start {
-                sink(Piece::Text(&self.text[start..self.at]));
-            }
-            match self.next() {
-                Some(b'"') => return Ok(()),
-                Some(b'\\') => sink(self.escape()?),
-                _ => return Err(InvalidArray),
+    fn visit_seq<A: SeqAccess<'de>>(self, mut array: A) -> Result<(), A::Error> {
+        while let Some(value) = array.next_element::<&RawValue>()? {
+            if !value.get().starts_with(|c: char| c == '"' || c == '-' || c.is_ascii_digit()) {
+                return Err(serde::de::Error::custom("neither a string nor a number"));
             }
         }
-    }
-
-    fn escape(&mut self) -> Result<Piece<'t>, InvalidArray> {
-        Ok(Piece::Text(match self.next().ok_or(InvalidArray)? {
-            b'"' => "\"",
-            b'\\' => "\\",
-            b'/' => "/",
-            b'b' => "\u{8}",
-            b'f' => "\u{c}",
-            b'n' => "\n",
-            b'r' => "\r",
-            b't' => "\t",
-            b'u' => return self.unit().map(Piece::Unit),
-            _ => return Err(InvalidArray),
-        }))
-    }
-
-    fn unit(&mut self) -> Result<u16, InvalidArray> {
-        (0..4).try_fold(0, |unit, _| {
-            let digit = self.next().and_then(|byte| char::from(byte).to_digit(16)).ok_or(InvalidArray)?;
-            Ok(unit << 4 | u16::try_from(digit).map_err(|_| InvalidArray)?)
-        })
-    }
-
-    fn number(&mut self, sink: &mut dyn FnMut(Piece<'t>)) -> Result<(), InvalidArray> {
-        let start = self.at;
-        self.skip(b"-");
-        if !self.skip(b"0") {
-            self.digits()?;
-        }
-        if self.skip(b".") {
-            self.digits()?;
-        }
-        if self.skip(b"eE") {
-            self.skip(b"+-");
-            self.digits()?;
-        }
-        sink(Piece::Text(&self.text[start..self.at]));
         Ok(())
     }
+}
 
-    fn skip(&mut self, any: &[u8]) -> bool {
-        let found = self.peek().is_some_and(|byte| any.contains(&byte));
-        self.at += usize::from(found);
-        found
+/// A string whose surrogates are joined with those of its neighbours. As bytes, `serde_json` gives a surrogate that is
+/// alone in the form that UTF-8 would have for it: 0xED, and two bytes of which the first is 0xA0 or more.
+struct Joined<'p> {
+    pending: &'p mut PendingSurrogate,
+    out: &'p mut String,
+}
+
+impl Visitor<'_> for Joined<'_> {
+    type Value = ();
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("a string")
     }
 
-    fn digits(&mut self) -> Result<(), InvalidArray> {
-        let start = self.at;
-        while self.skip(b"0123456789") {}
-        if self.at > start { Ok(()) } else { Err(InvalidArray) }
+    fn visit_bytes<E>(self, bytes: &[u8]) -> Result<(), E> {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let valid = rest.utf8_chunks().next().map_or("", |chunk| chunk.valid());
+            self.pending.push_text(valid, self.out);
+            rest = &rest[valid.len()..];
+            if let [0xed, second, third, after @ ..] = rest {
+                let surrogate = 0xd000 | u16::from(second & 0x3f) << 6 | u16::from(third & 0x3f);
+                self.pending.push_surrogate(surrogate, self.out);
+                rest = after;
+            } else {
+                break;
+            }
+        }
+        Ok(())
     }
 }
 

@@ -71,7 +71,7 @@ impl Refused {
 /// `Unavailable` without the database, for an event that each viewer sees in a way of their own.
 pub(super) async fn body(cx: &Cx, event: &Event, audience: impl FnOnce() -> Vec<UserId>) -> Result<Option<Bytes>> {
     if matches!(event.fact, Fact::Conversation { .. } | Fact::Participant(_) | Fact::Settings) {
-        return Ok(conversations::told(cx, event, true, audience).await?.and_then(|told| told.payload()));
+        return Ok(conversations::notice_for(cx, event, true, audience).await?.and_then(|notice| notice.payload()));
     }
     let is_senders =
         matches!(&event.fact, Fact::Message(message) if message.has_two_renderings() && message.sender_id == cx.me());

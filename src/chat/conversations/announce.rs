@@ -11,7 +11,7 @@ use crate::chat::event::Event;
 use crate::chat::rows::distinct;
 use crate::chat::views::announcement::{Announcement, Change, change};
 use crate::chat::views::conversation::Conversation;
-use crate::chat::views::shared::{Shared, Sight, Told, count};
+use crate::chat::views::shared::{ConversationNotice, NoticeContent, SharedView, count};
 use crate::chat::views::user;
 use crate::chat::{Chat, Cx, access, log};
 use crate::entity::conversation;
@@ -25,11 +25,16 @@ use crate::id::{ConversationId, UserId};
 ///
 /// # Errors
 /// `Unavailable` without the database.
-pub async fn told(cx: &Cx, event: &Event, own: bool, audience: impl FnOnce() -> Vec<UserId>) -> Result<Option<Told>> {
+pub async fn notice_for(
+    cx: &Cx,
+    event: &Event,
+    own: bool,
+    audience: impl FnOnce() -> Vec<UserId>,
+) -> Result<Option<ConversationNotice>> {
     let Some((id, change)) = event.conversation.zip(change(event, cx.me())) else { return Ok(None) };
-    let sight = match change {
-        Change::Left => Sight::Gone(Box::new(left(cx, event, id).await?)),
-        Change::Deleted => Sight::Deleted(deleted(cx, event, id).await?),
+    let content = match change {
+        Change::Left => NoticeContent::Gone(Box::new(left(cx, event, id).await?)),
+        Change::Deleted => NoticeContent::Deleted(deleted(cx, event, id).await?),
         Change::Created | Change::Updated => match shared(cx, event, id, audience).await? {
             Some(shared) if shared.own.contains_key(&cx.me()) => {
                 let unread = match shared.unread.get(&cx.me()) {
@@ -37,12 +42,12 @@ pub async fn told(cx: &Cx, event: &Event, own: bool, audience: impl FnOnce() -> 
                     None if !own => 0,
                     None => count(&cx.reader(), id, &[cx.me()]).await?.remove(&cx.me()).unwrap_or(0),
                 };
-                Sight::Member { shared, viewer: cx.me(), unread }
+                NoticeContent::Member { shared, viewer: cx.me(), unread }
             }
-            _ => Sight::Gone(Box::new(left(cx, event, id).await?)),
+            _ => NoticeContent::Gone(Box::new(left(cx, event, id).await?)),
         },
     };
-    Ok(Some(Told { change, sight }))
+    Ok(Some(ConversationNotice { change, content }))
 }
 
 async fn deleted(cx: &Cx, event: &Event, id: ConversationId) -> Result<Arc<Conversation>> {
@@ -55,10 +60,10 @@ async fn shared(
     event: &Event,
     id: ConversationId,
     audience: impl FnOnce() -> Vec<UserId>,
-) -> Result<Option<Arc<Shared>>> {
+) -> Result<Option<Arc<SharedView>>> {
     let load = cx.chat.views.present(id, event.position.unwrap_or(0));
     let loaded = load.loaded.get_or_init(|| async {
-        let shared = Shared::load(&cx.chat.store.reader(), &cx.chat.signer, id, audience).await?;
+        let shared = SharedView::load(&cx.chat.store.reader(), &cx.chat.signer, id, audience).await?;
         load.size.store(shared.as_ref().map_or(0, |shared| shared.own.len()), Ordering::Relaxed);
         Ok(shared.map(Arc::new))
     });
@@ -72,21 +77,22 @@ impl Chat {
     }
 }
 
-/// What one caller is told of each of many events on the conversations queue, as [`super::told`] says: what is there
+/// What one caller is told of each of many events on the conversations queue, as [`notice_for`] says: what is there
 /// still is read together.
 pub async fn announcements<'e>(
     cx: &Cx,
     events: impl IntoIterator<Item = &'e Event>,
 ) -> Result<Vec<Option<Announcement>>> {
-    let told: Vec<_> =
+    let changed: Vec<_> =
         events.into_iter().map(|event| (event, event.conversation.zip(change(event, cx.me())))).collect();
     let is_gone = |change: Change| matches!(change, Change::Left | Change::Deleted);
-    let there = told.iter().filter_map(|(_, told)| told.filter(|(_, change)| !is_gone(*change)).map(|(id, _)| id));
+    let there =
+        changed.iter().filter_map(|(_, changed)| changed.filter(|(_, change)| !is_gone(*change)).map(|(id, _)| id));
     let there = distinct(there);
     let present = if there.is_empty() { HashMap::new() } else { many(cx, &there).await? };
-    let mut announced = Vec::with_capacity(told.len());
-    for (event, told) in told {
-        announced.push(match told {
+    let mut announced = Vec::with_capacity(changed.len());
+    for (event, changed) in changed {
+        announced.push(match changed {
             None => None,
             Some((id, change)) => {
                 let conversation = match present.get(&id).filter(|_| !is_gone(change)) {

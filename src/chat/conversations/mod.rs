@@ -10,7 +10,7 @@ mod settings;
 mod start;
 mod tidy;
 
-pub use announce::{announcements, told};
+pub use announce::{announcements, notice_for};
 pub use list::{Listing, Unread, cursor, list, unread};
 pub use lookup::{get, ids_of, many, must_be_in};
 pub use membership::{add_participants, delete, leave, remove_participant, set_role, transfer_ownership};
@@ -20,4 +20,4 @@ pub(crate) use tidy::tidy;
 
 pub use crate::chat::views::announcement::{Announcement, Change};
 pub use crate::chat::views::conversation::Conversation;
-pub use crate::chat::views::shared::Told;
+pub use crate::chat::views::shared::ConversationNotice;

@@ -82,11 +82,19 @@ pub(crate) async fn resume(chat: &Chat) -> Result<()> {
     Ok(())
 }
 
-/// Tells of those who were expected back and did not come. To be called now and then.
+/// Tells of those who were expected back and did not come. To be called now and then; what fails is told the next time.
 pub(super) async fn publish_departures(chat: &Arc<Chat>, now: DateTime<Utc>) -> Result<()> {
     let Some(expected) = chat.connections.no_longer_expected(now) else { return Ok(()) };
+    let published = publish_those_gone(chat, &expected.users, now).await;
+    if published.is_err() {
+        chat.connections.expect(expected);
+    }
+    published
+}
+
+async fn publish_those_gone(chat: &Chat, users: &[UserId], now: DateTime<Utc>) -> Result<()> {
     let db = &chat.store.reader();
-    for users in expected.users.chunks(MAX_TOLD_TOGETHER) {
+    for users in users.chunks(MAX_TOLD_TOGETHER) {
         let gone = presence::Entity::find()
             .filter(Column::UserId.is_in(users.iter().copied()))
             .filter(Column::SeenUntil.lte(now))

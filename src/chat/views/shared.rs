@@ -44,13 +44,13 @@ pub struct SharedViews {
 struct Slot {
     /// The position of the newest event of this conversation.
     newest: i64,
-    present: Arc<Load<Option<Arc<Shared>>>>,
+    present: Arc<Loading<Option<Arc<SharedView>>>>,
     /// What is told of its deletion, and at which position that stands.
-    deleted: Option<(i64, Arc<Load<Arc<Conversation>>>)>,
+    deleted: Option<(i64, Arc<Loading<Arc<Conversation>>>)>,
 }
 
 /// Something that is loaded once for all who want it now; when that fails, it fails for all of those.
-pub(in crate::chat) struct Load<T> {
+pub(in crate::chat) struct Loading<T> {
     /// It shows everything up to this position, and maybe more.
     as_of: i64,
     begun: Instant,
@@ -59,14 +59,14 @@ pub(in crate::chat) struct Load<T> {
 }
 
 /// What is alike for all who are in an open conversation, and what is their own.
-pub(in crate::chat) struct Shared {
+pub(in crate::chat) struct SharedView {
     /// Told of no other view of this process.
     id: u64,
     alike: Conversation,
     pub own: HashMap<UserId, Settings>,
     /// What those have not read whose messages were counted.
     pub unread: HashMap<UserId, i64>,
-    written: OnceLock<Option<Written>>,
+    written: OnceLock<Option<EncodedAroundOwn>>,
 }
 
 pub(in crate::chat) struct Settings {
@@ -76,7 +76,7 @@ pub(in crate::chat) struct Settings {
 }
 
 /// The payload of everybody, around the place of a viewer's own.
-struct Written {
+struct EncodedAroundOwn {
     before: Vec<u8>,
     after: Vec<u8>,
 }
@@ -84,7 +84,7 @@ struct Written {
 /// A viewer's own part of the payload, in its order.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Own {
+struct OwnPart {
     unread_count: i64,
     muted: bool,
     pinned: bool,
@@ -92,14 +92,14 @@ struct Own {
 }
 
 /// What one viewer is told of an event about a conversation.
-pub struct Told {
+pub struct ConversationNotice {
     pub(in crate::chat) change: Change,
-    pub(in crate::chat) sight: Sight,
+    pub(in crate::chat) content: NoticeContent,
 }
 
-pub(in crate::chat) enum Sight {
+pub(in crate::chat) enum NoticeContent {
     Member {
-        shared: Arc<Shared>,
+        shared: Arc<SharedView>,
         viewer: UserId,
         unread: i64,
     },
@@ -124,12 +124,12 @@ impl SharedViews {
     }
 
     /// The view of a conversation that shows everything up to `position` and all that is known to have happened since.
-    pub(in crate::chat) fn present(&self, id: ConversationId, position: i64) -> Arc<Load<Option<Arc<Shared>>>> {
+    pub(in crate::chat) fn present(&self, id: ConversationId, position: i64) -> Arc<Loading<Option<Arc<SharedView>>>> {
         let mut slots = self.lock();
         let as_of = position.max(self.heard.load(Ordering::Acquire));
         if let Some(slot) = slots.get_mut(&id) {
             if !slot.present.serves(position.max(slot.newest)) {
-                slot.present = Arc::new(Load::new(as_of));
+                slot.present = Arc::new(Loading::new(as_of));
             }
             return Arc::clone(&slot.present);
         }
@@ -137,13 +137,13 @@ impl SharedViews {
     }
 
     /// What is told of a deletion at `position`.
-    pub(in crate::chat) fn deleted(&self, id: ConversationId, position: i64) -> Arc<Load<Arc<Conversation>>> {
+    pub(in crate::chat) fn deleted(&self, id: ConversationId, position: i64) -> Arc<Loading<Arc<Conversation>>> {
         let mut slots = self.lock();
         let slot = make_room(&mut slots).entry(id).or_insert(Slot::new(position));
         match &slot.deleted {
             Some((at, load)) if *at == position && load.serves(position) => Arc::clone(load),
             _ => {
-                let load = Arc::new(Load::new(position));
+                let load = Arc::new(Loading::new(position));
                 slot.deleted = Some((position, Arc::clone(&load)));
                 load
             }
@@ -172,11 +172,11 @@ fn make_room(slots: &mut HashMap<ConversationId, Slot>) -> &mut HashMap<Conversa
 
 impl Slot {
     fn new(as_of: i64) -> Self {
-        Self { newest: 0, present: Arc::new(Load::new(as_of)), deleted: None }
+        Self { newest: 0, present: Arc::new(Loading::new(as_of)), deleted: None }
     }
 }
 
-impl<T> Load<T> {
+impl<T> Loading<T> {
     fn new(as_of: i64) -> Self {
         Self { as_of, begun: Instant::now(), size: AtomicUsize::new(0), loaded: OnceCell::new() }
     }
@@ -187,7 +187,7 @@ impl<T> Load<T> {
     }
 }
 
-impl Shared {
+impl SharedView {
     /// Reads an open conversation. Who is in it is read last: whoever is still in it then may see what was read before.
     pub async fn load(
         db: &impl ConnectionTrait,
@@ -252,26 +252,26 @@ impl Shared {
             split(&serde_json::to_vec(&everybodys).ok()?)
         });
         let (written, own) = (written.as_ref()?, self.own.get(&viewer)?);
-        let own = Own { unread_count, muted: own.muted, pinned: own.pinned, archived: own.archived };
+        let own = OwnPart { unread_count, muted: own.muted, pinned: own.pinned, archived: own.archived };
         Some([written.before.as_slice(), &inside(&own)?, &written.after].concat())
     }
 }
 
 /// Parts the payload of nobody in particular around its viewer's part. That stands behind everything that users write
 /// but names of types, in which there are no quotation marks: so the last place that looks like it is it.
-fn split(payload: &[u8]) -> Option<Written> {
-    let own = inside(&Own { unread_count: 0, muted: false, pinned: false, archived: false })?;
+fn split(payload: &[u8]) -> Option<EncodedAroundOwn> {
+    let own = inside(&OwnPart { unread_count: 0, muted: false, pinned: false, archived: false })?;
     let place = payload.windows(own.len()).rposition(|window| window == own)?;
-    Some(Written { before: payload[..place].to_vec(), after: payload[place + own.len()..].to_vec() })
+    Some(EncodedAroundOwn { before: payload[..place].to_vec(), after: payload[place + own.len()..].to_vec() })
 }
 
 /// A value's JSON without its braces.
-fn inside(own: &Own) -> Option<Vec<u8>> {
+fn inside(own: &OwnPart) -> Option<Vec<u8>> {
     let json = serde_json::to_vec(own).ok()?;
     Some(json.get(1..json.len().checked_sub(1)?)?.to_vec())
 }
 
-impl Told {
+impl ConversationNotice {
     pub fn change(&self) -> Change {
         self.change
     }
@@ -279,26 +279,26 @@ impl Told {
     /// What all are told alike for whom this is the same, apart from the viewer's own part; none where a viewer is told
     /// something apart.
     pub fn alike(&self) -> Option<u64> {
-        match &self.sight {
-            Sight::Member { shared, viewer, .. } => (!shared.differs_for(*viewer)).then_some(shared.id),
-            Sight::Deleted(_) => Some(u64::MAX),
-            Sight::Gone(_) => None,
+        match &self.content {
+            NoticeContent::Member { shared, viewer, .. } => (!shared.differs_for(*viewer)).then_some(shared.id),
+            NoticeContent::Deleted(_) => Some(u64::MAX),
+            NoticeContent::Gone(_) => None,
         }
     }
 
     /// The conversation, as the viewer sees it, and what became of it.
     pub fn announcement(&self) -> Announcement {
-        let conversation = match &self.sight {
-            Sight::Member { shared, viewer, unread } => shared.seen_by(*viewer, *unread),
-            Sight::Deleted(conversation) => Conversation::clone(conversation),
-            Sight::Gone(conversation) => Conversation::clone(conversation),
+        let conversation = match &self.content {
+            NoticeContent::Member { shared, viewer, unread } => shared.seen_by(*viewer, *unread),
+            NoticeContent::Deleted(conversation) => Conversation::clone(conversation),
+            NoticeContent::Gone(conversation) => Conversation::clone(conversation),
         };
         Announcement { conversation, change: self.change }
     }
 
     /// The announcement as JSON: the payload of the conversations queue.
     pub fn payload(&self) -> Option<Bytes> {
-        if let Sight::Member { shared, viewer, unread } = &self.sight
+        if let NoticeContent::Member { shared, viewer, unread } = &self.content
             && !shared.differs_for(*viewer)
         {
             let mut payload = shared.write(*viewer, *unread)?;

@@ -170,18 +170,18 @@ impl Subscription {
             Shows::Neither => false,
         };
         let listeners = || door.app.hub.audience(event);
-        let told = match shows_conversation {
-            true => conversations::told(cx, event, !self.is_shared, listeners).await?.map(Arc::new),
+        let notice = match shows_conversation {
+            true => conversations::notice_for(cx, event, !self.is_shared, listeners).await?.map(Arc::new),
             false => None,
         };
         let own = Audience::Viewer(cx.me(), cx.viewer.admin);
-        let audience = match &told {
+        let audience = match &notice {
             _ if !self.is_shared => own,
             None => Audience::Everybody,
-            Some(told) => told.alike().map_or(own, |view| Audience::View(view, told.change())),
+            Some(notice) => notice.alike().map_or(own, |view| Audience::View(view, notice.change())),
         };
         let key = AnswerKey { event: event.id, query: self.query, audience };
-        let happened = Happened { event: Arc::clone(event), head: Arc::clone(&self.head), told };
+        let happened = Happened { event: Arc::clone(event), head: Arc::clone(&self.head), notice };
         door.answers.get(key, self.execute(door, cx, audience, happened)).await
     }
 

@@ -9,7 +9,7 @@ use tokio_stream::{Iter, iter};
 use crate::api::graphql::events;
 use crate::api::graphql::viewer::viewer_of_own_parts;
 use crate::chat::Cx;
-use crate::chat::conversations::{self, Announcement, Told};
+use crate::chat::conversations::{self, Announcement, ConversationNotice};
 use crate::chat::event::{Event, Fact, Topic};
 use crate::chat::log::Head;
 use crate::chat::messages::Message;
@@ -33,7 +33,7 @@ pub(crate) enum Source {
 pub(crate) struct Happened {
     pub event: Arc<Event>,
     pub head: Arc<Head>,
-    pub told: Option<Arc<Told>>,
+    pub notice: Option<Arc<ConversationNotice>>,
 }
 
 /// None or one: what an event comes to for a subscription.
@@ -109,8 +109,8 @@ impl SubscriptionRoot {
         ctx: &Context<'_>,
         conversation_id: Option<ConversationId>,
     ) -> Result<Answer<Announcement>> {
-        let told = happened_in(ctx, conversation_id).await?.and_then(|happened| happened.told);
-        Ok(iter(told.map(|told| told.announcement())))
+        let notice = happened_in(ctx, conversation_id).await?.and_then(|happened| happened.notice);
+        Ok(iter(notice.map(|notice| notice.announcement())))
     }
 
     /// Everything that the viewer may see and that stands in the log; from the cursor `after`, else from now on.
@@ -124,8 +124,8 @@ impl SubscriptionRoot {
         // Where to start is the connection's business; here it is only looked at.
         let _ = after;
         let cx = viewer_of_own_parts(ctx)?;
-        let seen = happened_in(ctx, None).await?.and_then(|Happened { event, head, told }| {
-            events::event_for(cx, &head, &event, told.map(|told| told.announcement()))
+        let seen = happened_in(ctx, None).await?.and_then(|Happened { event, head, notice }| {
+            events::event_for(cx, &head, &event, notice.map(|notice| notice.announcement()))
         });
         Ok(iter(seen))
     }
