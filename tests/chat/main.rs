@@ -1,6 +1,9 @@
 //! The one integration binary. Every test runs the real server on a port and a database of its own and talks to it
 //! over real sockets: SQLite by default, PostgreSQL with `CONFAB_TEST_DATABASE=postgres://…`.
 
+// The helpers are tests, too.
+#![allow(clippy::unwrap_used)]
+
 mod cable;
 mod payload;
 mod person;
