@@ -54,9 +54,9 @@ pub fn render() -> String {
 }
 
 /// A connection that listens, until it is dropped.
-pub struct Connected(&'static str);
+pub struct ConnectionGauge(&'static str);
 
-impl Connected {
+impl ConnectionGauge {
     /// A connection of the door of this name.
     pub fn to(door: &'static str) -> Self {
         gauge!(CONNECTIONS, "door" => door).increment(1.0);
@@ -69,7 +69,7 @@ impl Connected {
     }
 }
 
-impl Drop for Connected {
+impl Drop for ConnectionGauge {
     fn drop(&mut self) {
         gauge!(CONNECTIONS, "door" => self.0).decrement(1.0);
     }

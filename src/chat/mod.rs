@@ -34,13 +34,13 @@ use crate::cluster::typists::Typists;
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::id::UserId;
-use crate::store::{Blobs, Queue, Reader, Store, Turn};
+use crate::store::{Blobs, HeavyReadPermit, Queue, Reader, Store};
 
 pub use crate::auth::Viewer;
 use event::{Event, Sink};
 use files::url_signer::UrlSigner;
 use messages::send::draft::{Outgoing, Sent};
-use rate_limit::Limits;
+use rate_limit::RateLimits;
 use readiness::Readiness;
 use views::shared::SharedViews;
 use views::user::User;
@@ -51,7 +51,7 @@ pub struct Chat {
     pub(crate) store: Store,
     pub(crate) blobs: Blobs,
     pub(crate) config: Arc<Config>,
-    pub(crate) limits: Arc<Limits>,
+    pub(crate) limits: Arc<RateLimits>,
     pub(crate) signer: UrlSigner,
     queue: Queue<Job<Outgoing, Sent>>,
     readiness: Arc<Readiness>,
@@ -71,7 +71,7 @@ pub struct Cx {
     pub chat: Arc<Chat>,
     pub viewer: Viewer,
     /// Held while something heavy is read.
-    turn: Option<Arc<Turn>>,
+    turn: Option<Arc<HeavyReadPermit>>,
 }
 
 impl Cx {
@@ -133,7 +133,7 @@ impl Chat {
         outbox: Outbox,
     ) -> (Arc<Self>, impl AsyncFnOnce() + Send) {
         let Foundation { store, blobs, config, signer, sink, stopping } = foundation;
-        let limits = Arc::new(Limits::new(&config.limits));
+        let limits = Arc::new(RateLimits::new(&config.limits));
         let readiness = Arc::<Readiness>::default();
         let tools = Tools { config: Arc::clone(&config), limits: Arc::clone(&limits), signer: signer.clone() };
         let (queue, writer) = writer::writer(Writer {

@@ -23,7 +23,7 @@ pub enum Limited {
 }
 
 /// A limit of n lets n through in whatever 60 seconds, at once or spread. 0 is no limit.
-pub struct Limits {
+pub struct RateLimits {
     allowances: [Option<Allowance>; 5],
     started: Instant,
 }
@@ -52,7 +52,7 @@ struct Burst {
 const WINDOW_MS: u64 = 60_000;
 const BURST_MS: u64 = 100;
 
-impl Limits {
+impl RateLimits {
     pub fn new(settings: &config::Limits) -> Self {
         let a_minute = [
             settings.messages_per_minute,
@@ -142,8 +142,8 @@ mod tests {
         UserId::stored(1)
     }
 
-    fn limits(messages_per_minute: u32) -> Limits {
-        Limits::new(&config::Limits { messages_per_minute, reactions_per_minute: 0, ..Default::default() })
+    fn limits(messages_per_minute: u32) -> RateLimits {
+        RateLimits::new(&config::Limits { messages_per_minute, reactions_per_minute: 0, ..Default::default() })
     }
 
     #[test]
@@ -178,7 +178,7 @@ mod tests {
         for at in 0..200_000 {
             limits.take_at(alice(), Limited::Messages, at).unwrap();
         }
-        let kept = |limits: &Limits| {
+        let kept = |limits: &RateLimits| {
             let users = limits.allowances[0].as_ref().unwrap().lock();
             users.get(&alice()).map(|minute| minute.passed.len())
         };

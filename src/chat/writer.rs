@@ -15,7 +15,7 @@ use tracing::{Instrument, Span};
 use crate::chat::event::{self, Event, EventType, Fact, Sink};
 use crate::chat::files::url_signer::UrlSigner;
 use crate::chat::log::append::append;
-use crate::chat::rate_limit::Limits;
+use crate::chat::rate_limit::RateLimits;
 use crate::chat::readiness::Readiness;
 use crate::config::{Config, fault};
 use crate::entity::clock;
@@ -40,10 +40,10 @@ pub struct Input<I, O> {
 
 /// Runs inside the batch; tells whether it succeeded, and how to answer once the commit is known. It is made and polled on
 /// the writer's own thread, so that its future need not be `Send`.
-type Work = Box<dyn for<'b> FnOnce(&'b mut Batch) -> LocalBoxFuture<'b, (bool, Answer)> + Send>;
+type Work = Box<dyn for<'b> FnOnce(&'b mut Batch) -> LocalBoxFuture<'b, (bool, Reply)> + Send>;
 
 /// Answers the caller: with the error of the transaction, or, without one, with the job's own outcome.
-type Answer = Box<dyn FnOnce(Option<Error>) + Send>;
+type Reply = Box<dyn FnOnce(Option<Error>) + Send>;
 
 impl<I, O> Job<I, O> {
     /// A job that is done by `work` and answered through `answer`.
@@ -62,7 +62,7 @@ impl<I, O> Job<I, O> {
 }
 
 /// How to answer `outcome` through `answer`. A caller that has gone away is no failure.
-fn answer_with<T: Send + 'static>(answer: oneshot::Sender<Result<T>>, outcome: Result<T>) -> Answer {
+fn answer_with<T: Send + 'static>(answer: oneshot::Sender<Result<T>>, outcome: Result<T>) -> Reply {
     Box::new(move |failed| {
         let _gone = answer.send(match failed {
             Some(error) => Err(error),
@@ -99,7 +99,7 @@ pub struct Closing<'b> {
 /// What jobs work with beside their transaction.
 pub struct Tools {
     pub config: Arc<Config>,
-    pub limits: Arc<Limits>,
+    pub limits: Arc<RateLimits>,
     pub signer: UrlSigner,
 }
 
@@ -228,10 +228,10 @@ impl<I, O: Send + 'static> Writer<I, O> {
         }
         // Jobs that were never reached are dropped, which answers them with `Unavailable`.
         let failed = failed.filter(|_| !fault::is_on("acknowledge-without-commit"));
-        answers.into_iter().for_each(|answer: Answer| answer(failed.clone()));
+        answers.into_iter().for_each(|answer: Reply| answer(failed.clone()));
     }
 
-    async fn transact(&self, jobs: Vec<Queued<Job<I, O>>>, answers: &mut Vec<Answer>) -> Result<Vec<Event>, DbErr> {
+    async fn transact(&self, jobs: Vec<Queued<Job<I, O>>>, answers: &mut Vec<Reply>) -> Result<Vec<Event>, DbErr> {
         let tx = self.store.begin().await?;
         let head = lock_log(&tx).await?;
         let mut batch = Batch {
@@ -270,7 +270,7 @@ impl<I, O: Send + 'static> Writer<I, O> {
         &self,
         batch: &mut Batch,
         inputs: Vec<(Input<I, O>, Span)>,
-        answers: &mut Vec<Answer>,
+        answers: &mut Vec<Reply>,
     ) -> Result<(), DbErr> {
         if inputs.is_empty() {
             return Ok(());
@@ -313,7 +313,7 @@ impl<I, O: Send + 'static> Writer<I, O> {
 
     /// Writes the log rows, the outbox and the counters, and commits. Not everything that changes tells an event, so a
     /// batch without events is committed like any other.
-    async fn finish(&self, batch: Batch, head: Head) -> Result<Vec<Event>, DbErr> {
+    async fn finish(&self, batch: Batch, head: LogHead) -> Result<Vec<Event>, DbErr> {
         let Batch { tx, tools, now, mut events, outbox_changed, .. } = batch;
         event::mark_followed(&mut events);
         append(&tx, &events).await?;
@@ -353,19 +353,19 @@ fn log_undone(callers: &[Span], cause: &str) {
 const BATCH_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// What the row holds that every batch locks first.
-struct Head {
+struct LogHead {
     position: i64,
     message_id: i64,
     outbox_revision: i64,
 }
 
 /// Locks the row that positions and message ids come from, and reads it.
-async fn lock_log(tx: &Transaction) -> Result<Head, DbErr> {
+async fn lock_log(tx: &Transaction) -> Result<LogHead, DbErr> {
     let lock = store::for_update(tx);
     let sql = format!("SELECT position, message_id, webhook_revision FROM chat_log WHERE id = 1{lock}");
     let row = tx.query_one_raw(Statement::from_string(tx.get_database_backend(), sql)).await?;
     let row = row.ok_or_else(|| DbErr::Custom("chat_log has lost its row".into()))?;
-    Ok(Head {
+    Ok(LogHead {
         position: row.try_get("", "position")?,
         message_id: row.try_get("", "message_id")?,
         outbox_revision: row.try_get("", "webhook_revision")?,
@@ -374,7 +374,7 @@ async fn lock_log(tx: &Transaction) -> Result<Head, DbErr> {
 
 /// Runs one job and tells whether it succeeded; what it wrote is undone where it did not. Alone, it needs no savepoint for
 /// that: there the whole transaction is undone.
-async fn run(batch: &mut Batch, work: Work, alone: bool, answers: &mut Vec<Answer>) -> Result<bool, DbErr> {
+async fn run(batch: &mut Batch, work: Work, alone: bool, answers: &mut Vec<Reply>) -> Result<bool, DbErr> {
     let mark = batch.mark();
     savepoint(batch, alone, "SAVEPOINT job").await?;
     let (succeeded, answer) = work(batch).await;

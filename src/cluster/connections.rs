@@ -11,7 +11,7 @@ use crate::id::UserId;
 
 /// The connections of each user on this node. Bounded by the connections of the node.
 pub struct ConnectionRegistry {
-    users: Mutex<HashMap<UserId, Connected>>,
+    users: Mutex<HashMap<UserId, UserConnections>>,
     /// The name of this process in the rows of those who are connected to it.
     process: String,
     /// Whether the doors are shut: from then on nobody is connected.
@@ -20,7 +20,7 @@ pub struct ConnectionRegistry {
     expected: Mutex<Option<Expected>>,
 }
 
-struct Connected {
+struct UserConnections {
     connections: usize,
     /// How often the last connection was closed: only the newest of those times ends it.
     departures: u64,
@@ -55,7 +55,7 @@ impl ConnectionRegistry {
     /// Counts one more connection; whether it is the viewer's first.
     pub fn connect(&self, viewer: &Viewer, now: DateTime<Utc>) -> bool {
         let mut users = self.lock();
-        let connected = users.entry(viewer.id).or_insert_with(|| Connected {
+        let connected = users.entry(viewer.id).or_insert_with(|| UserConnections {
             connections: 0,
             departures: 0,
             viewer: viewer.clone(),
@@ -120,7 +120,7 @@ impl ConnectionRegistry {
         self.expected.lock().take_if(|expected| expected.until <= now)
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<UserId, Connected>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<UserId, UserConnections>> {
         self.users.lock()
     }
 }

@@ -6,7 +6,7 @@ mod run;
 pub mod websocket;
 mod wire;
 
-pub use protocol::{Goodbye, Protocol, Turn};
+pub use protocol::{Goodbye, Protocol, Step};
 pub use run::{is_enough, run};
 pub use sockjs::Message;
 pub use wire::{Gone, Wire};

@@ -21,7 +21,7 @@ impl Goodbye {
 
 /// What the connection does after a step of its protocol. In each case, what the step has put out is written first.
 #[derive(Debug)]
-pub enum Turn {
+pub enum Step {
     /// It receives messages and waits for events.
     Go,
     /// It calls [`Protocol::resume`] before it receives or waits.
@@ -33,17 +33,17 @@ pub enum Turn {
 /// What a connection speaks. Each step appends the messages for the client to `out`.
 pub trait Protocol: Send {
     /// Answers a message of the client. Messages come in the order in which the client sent them.
-    fn on_message(&mut self, message: Message, out: &mut Vec<Message>) -> impl Future<Output = Turn> + Send;
+    fn on_message(&mut self, message: Message, out: &mut Vec<Message>) -> impl Future<Output = Step> + Send;
 
     /// Waits until there are events to tell. Cancelling it loses none.
     fn wait_for_events(&mut self) -> impl Future<Output = ()> + Send;
 
     /// Tells the events that [`Protocol::wait_for_events`] has found.
-    fn on_events(&mut self, out: &mut Vec<Message>) -> impl Future<Output = Turn> + Send;
+    fn on_events(&mut self, out: &mut Vec<Message>) -> impl Future<Output = Step> + Send;
 
-    /// Continues an answer that was too long to be given at once; see [`Turn::More`].
-    fn resume(&mut self, _out: &mut Vec<Message>) -> impl Future<Output = Turn> + Send {
-        std::future::ready(Turn::Go)
+    /// Continues an answer that was too long to be given at once; see [`Step::More`].
+    fn resume(&mut self, _out: &mut Vec<Message>) -> impl Future<Output = Step> + Send {
+        std::future::ready(Step::Go)
     }
 
     /// When [`Protocol::on_deadline`] has to be called next.
@@ -55,7 +55,7 @@ pub trait Protocol: Send {
 
     /// Acts upon the deadline. A message that had arrived by then was answered before, unless there is more to resume:
     /// no client counts as silent only because the connection did not receive.
-    fn on_deadline(&mut self, out: &mut Vec<Message>) -> impl Future<Output = Turn> + Send;
+    fn on_deadline(&mut self, out: &mut Vec<Message>) -> impl Future<Output = Step> + Send;
 
     /// Learns that messages were written, at this moment.
     fn on_written(&mut self, _at: Instant) {}

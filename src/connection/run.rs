@@ -7,7 +7,7 @@ use tokio::task::unconstrained;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::{Gone, Goodbye, Message, Protocol, Turn, Wire};
+use super::{Gone, Goodbye, Message, Protocol, Step, Wire};
 
 /// How long a goodbye may take: a slow client outlives the end of its token by that.
 const GOODBYE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -48,15 +48,15 @@ pub async fn run<W: Wire, P: Protocol>(mut wire: W, mut protocol: P, stopping: C
                 match arrived {
                     Some(None) => return,
                     Some(Some(message)) => match protocol.on_message(message, &mut out).await {
-                        Turn::Go => protocol.on_deadline(&mut out).await,
+                        Step::Go => protocol.on_deadline(&mut out).await,
                         turn => turn,
                     },
                     None => protocol.on_deadline(&mut out).await,
                 }
             }
-            () = stopping.cancelled() => Turn::End(protocol.on_stop(&mut out)),
+            () = stopping.cancelled() => Step::End(protocol.on_stop(&mut out)),
         };
-        has_more |= matches!(turn, Turn::More);
+        has_more |= matches!(turn, Step::More);
         if !out.is_empty() {
             let flushed = tokio::select! {
                 biased;
@@ -64,14 +64,14 @@ pub async fn run<W: Wire, P: Protocol>(mut wire: W, mut protocol: P, stopping: C
                 // A slow client may take minutes. It gets nothing more then but the goodbye.
                 () = stopping.cancelled() => {
                     out.clear();
-                    if !matches!(turn, Turn::End(_)) {
-                        turn = Turn::End(protocol.on_stop(&mut out));
+                    if !matches!(turn, Step::End(_)) {
+                        turn = Step::End(protocol.on_stop(&mut out));
                     }
                     Ok(())
                 }
                 () = sleep_until(protocol.expires()) => {
                     out.clear();
-                    if !matches!(turn, Turn::End(_)) {
+                    if !matches!(turn, Step::End(_)) {
                         turn = protocol.on_deadline(&mut out).await;
                     }
                     Ok(())
@@ -82,7 +82,7 @@ pub async fn run<W: Wire, P: Protocol>(mut wire: W, mut protocol: P, stopping: C
             }
             protocol.on_written(Instant::now());
         }
-        if let Turn::End(goodbye) = turn {
+        if let Step::End(goodbye) = turn {
             return take_leave(wire, out, goodbye).await;
         }
     }

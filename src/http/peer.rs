@@ -40,26 +40,26 @@ impl Introduction {
 
 /// How much each address may hold at once. An IPv6 address counts by its network of 64 bits, which is one household's.
 #[derive(Debug, Clone)]
-pub struct Shares {
+pub struct AddressShares {
     most: u32,
     held: Arc<Mutex<HashMap<IpAddr, u32>>>,
 }
 
 /// One of the things that an address holds, until it is dropped.
 #[derive(Debug)]
-pub struct Share {
+pub struct AddressShare {
     address: IpAddr,
-    shares: Shares,
+    shares: AddressShares,
 }
 
-impl Shares {
+impl AddressShares {
     /// Shares of so many each; 0 for any number.
     pub fn new(most: u32) -> Self {
         Self { most, held: Arc::default() }
     }
 
     /// Takes one more for an address; `None` if it has all that it may.
-    pub fn take(&self, address: IpAddr) -> Option<Share> {
+    pub fn take(&self, address: IpAddr) -> Option<AddressShare> {
         let address = counted(address);
         let mut held = self.held.lock();
         let holds = held.entry(address).or_default();
@@ -67,11 +67,11 @@ impl Shares {
             return None;
         }
         *holds += 1;
-        Some(Share { address, shares: self.clone() })
+        Some(AddressShare { address, shares: self.clone() })
     }
 }
 
-impl Drop for Share {
+impl Drop for AddressShare {
     fn drop(&mut self) {
         let mut held = self.shares.held.lock();
         if let Some(holds) = held.get_mut(&self.address) {
@@ -100,7 +100,7 @@ mod tests {
 
     #[test]
     fn an_address_holds_its_share_and_no_more_and_neighbours_have_theirs() {
-        let shares = Shares::new(2);
+        let shares = AddressShares::new(2);
         let [first, _second] = ["203.0.114.7", "::ffff:203.0.114.7"].map(|one| shares.take(address(one)).unwrap());
         assert!(shares.take(address("203.0.114.7")).is_none());
         assert!(shares.take(address("203.0.114.8")).is_some());
@@ -113,8 +113,8 @@ mod tests {
 
     #[test]
     fn what_is_given_back_is_forgotten_and_zero_is_no_limit() {
-        let shares = Shares::new(0);
-        let held: Vec<Share> = (0..5000).map(|_| shares.take(address("203.0.114.7")).unwrap()).collect();
+        let shares = AddressShares::new(0);
+        let held: Vec<AddressShare> = (0..5000).map(|_| shares.take(address("203.0.114.7")).unwrap()).collect();
         drop(held);
         assert!(shares.held.lock().is_empty());
     }

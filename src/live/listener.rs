@@ -15,7 +15,7 @@ use crate::chat::log::{self, LogPage};
 use crate::chat::{Cx, conversations, presence};
 use crate::error::{Error, Result};
 use crate::id::UserId;
-use crate::telemetry::Connected;
+use crate::telemetry::ConnectionGauge;
 
 /// Events that a connection which is behind reads from the log at once.
 const MAX_PAGE_EVENTS: u64 = 100;
@@ -31,8 +31,8 @@ pub struct Listener {
     /// The page of the log after this position, while it is read. A task of its own reads it, so that a reader of the
     /// database does not wait for a slow connection, and that a connection which is interrupted need not begin anew.
     reading: Option<(i64, AbortOnDropHandle<Result<LogPage>>)>,
-    connected: Connected,
-    _presence: presence::Lease,
+    connected: ConnectionGauge,
+    _presence: presence::PresenceLease,
 }
 
 impl Hub {
@@ -53,7 +53,7 @@ impl Hub {
                 break joined;
             }
         };
-        let connected = Connected::to(door);
+        let connected = ConnectionGauge::to(door);
         let hub = Arc::clone(self);
         Ok(Listener { hub, cx: cx.clone(), id, feed, log_turns, reading: None, connected, _presence: lease })
     }

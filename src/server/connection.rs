@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 
 use super::linger::linger;
-use super::slots::{Slot, SlotOwner};
+use super::slots::{ConnectionSlot, SlotOwner};
 use super::streams::Streams;
 use crate::http::peer::MAX_STRANGER_BYTES;
 
@@ -25,7 +25,7 @@ const HTTP2_PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// A connection and its slot. The slot is given back when the socket is closed, whatever became of the connection:
 /// WebSockets keep theirs.
 pub(super) struct Connection {
-    open: Option<(TcpStream, Slot)>,
+    open: Option<(TcpStream, ConnectionSlot)>,
     greeting: Option<Greeting>,
     owner: Arc<SlotOwner>,
     /// Bytes that came over a socket of which it was not known whose it is.
@@ -46,7 +46,7 @@ struct Greeting {
 
 impl Connection {
     /// A connection whose peer may take nothing for `stall_timeout`.
-    pub fn new(stream: TcpStream, slot: Slot, streams: Arc<Streams>, stall_timeout: Duration) -> Self {
+    pub fn new(stream: TcpStream, slot: ConnectionSlot, streams: Arc<Streams>, stall_timeout: Duration) -> Self {
         let greeting = Greeting { until: Box::pin(sleep(GREETING_TIMEOUT)), said: 0, is_http2: true };
         Self {
             owner: slot.owner(),

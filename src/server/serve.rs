@@ -23,7 +23,7 @@ use tower::{ServiceBuilder, ServiceExt};
 use tower_http::request_id::{PropagateRequestIdLayer, SetRequestIdLayer};
 
 use super::connection::Connection;
-use super::slots::{AddressIsFull, Slot, SlotOwner, Slots};
+use super::slots::{AddressIsFull, ConnectionSlot, SlotOwner, Slots};
 use super::streams::{StreamExecutor, Streams, paced};
 use super::{linger, router};
 use crate::app::App;
@@ -99,7 +99,7 @@ fn set_options(stream: &TcpStream, peer_timeouts: &PeerTimeouts) {
 /// if it does not, it is dropped.
 async fn serve_connection(
     stream: TcpStream,
-    slot: Slot,
+    slot: ConnectionSlot,
     router: Router,
     peer_timeouts: PeerTimeouts,
     stopping: CancellationToken,

@@ -12,31 +12,31 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::proxies::{Proxies, is_public};
 use crate::config::{Config, networks};
-use crate::http::peer::{Client, Introduction, Share, Shares};
+use crate::http::peer::{AddressShare, AddressShares, Client, Introduction};
 
 /// What is left of the slots of a node.
 pub(super) struct Slots {
     all: Arc<Semaphore>,
-    shares: Shares,
+    shares: AddressShares,
     proxies: Proxies,
 }
 
 /// The slot of one connection, until it is dropped.
-pub(super) struct Slot {
+pub(super) struct ConnectionSlot {
     _one_of_all: OwnedSemaphorePermit,
     owner: Arc<SlotOwner>,
 }
 
 /// For whom a connection has its slot.
 pub(super) struct SlotOwner {
-    shares: Shares,
+    shares: AddressShares,
     /// The proxies that are trusted, if the connection comes from one of them.
     proxies: Option<Proxies>,
     client: Option<Client>,
     pub introduction: Introduction,
     is_socket: AtomicBool,
     /// What the connection holds of its address's share: from the beginning, or since a proxied one became a socket.
-    share: Mutex<Option<Share>>,
+    share: Mutex<Option<AddressShare>>,
 }
 
 impl Slots {
@@ -45,14 +45,14 @@ impl Slots {
         let most = if most == 0 { Semaphore::MAX_PERMITS } else { most.min(Semaphore::MAX_PERMITS) };
         Self {
             all: Arc::new(Semaphore::new(most)),
-            shares: Shares::new(config.limits.connections_per_address),
+            shares: AddressShares::new(config.limits.connections_per_address),
             // An entry that is no network was refused with the settings.
             proxies: Proxies::new(networks::parse(&config.server.trusted_proxies).unwrap_or_default()),
         }
     }
 
     /// A slot for a connection from this address; `None` if the node or the address has as many as it may.
-    pub fn take(&self, peer: IpAddr) -> Option<Slot> {
+    pub fn take(&self, peer: IpAddr) -> Option<ConnectionSlot> {
         let one_of_all = Arc::clone(&self.all).try_acquire_owned().ok()?;
         let is_proxy = self.proxies.trust(peer);
         let is_client = !is_proxy && is_public(peer);
@@ -65,11 +65,11 @@ impl Slots {
             is_socket: AtomicBool::new(false),
             share: Mutex::new(share),
         };
-        Some(Slot { _one_of_all: one_of_all, owner: Arc::new(owner) })
+        Some(ConnectionSlot { _one_of_all: one_of_all, owner: Arc::new(owner) })
     }
 }
 
-impl Slot {
+impl ConnectionSlot {
     pub fn owner(&self) -> Arc<SlotOwner> {
         Arc::clone(&self.owner)
     }
@@ -84,7 +84,7 @@ impl SlotOwner {
     ///
     /// # Errors
     /// [`AddressIsFull`] for a proxied request too many.
-    pub fn admit(&self, headers: &HeaderMap) -> Result<(Option<Client>, Option<Share>), AddressIsFull> {
+    pub fn admit(&self, headers: &HeaderMap) -> Result<(Option<Client>, Option<AddressShare>), AddressIsFull> {
         let Some(proxies) = &self.proxies else { return Ok((self.client, None)) };
         let Some(address) = proxies.client(headers) else { return Ok((None, None)) };
         let share = self.shares.take(address).ok_or(AddressIsFull)?;
@@ -97,7 +97,7 @@ impl SlotOwner {
     }
 
     /// Lets a share go with the response that it was taken for: with its last byte, or with the socket that it opens.
-    pub fn hold(&self, share: Option<Share>, response: Response<Body>) -> Response<Body> {
+    pub fn hold(&self, share: Option<AddressShare>, response: Response<Body>) -> Response<Body> {
         let becomes_socket = response.status() == StatusCode::SWITCHING_PROTOCOLS;
         if becomes_socket {
             self.is_socket.store(true, Ordering::Relaxed);
@@ -114,7 +114,7 @@ impl SlotOwner {
 /// A body that holds a share.
 struct HoldingBody {
     body: Body,
-    _share: Share,
+    _share: AddressShare,
 }
 
 impl HttpBody for HoldingBody {

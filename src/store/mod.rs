@@ -25,7 +25,7 @@ use crate::id::UserId;
 pub use blobs::Blobs;
 pub use dialect::{FullTextSearch, for_update, full_text_search};
 pub use queue::{Queue, Queued, queue};
-pub use readers::{Reader, Turn};
+pub use readers::{HeavyReadPermit, Reader};
 pub use transaction::Transaction;
 
 use connect::{POSTGRES_WRITERS, postgres_writer, retry_while_locked, sqlite_file, sqlite_reader, sqlite_writer};
@@ -155,7 +155,7 @@ impl Store {
         Reader::for_server(&self.readers)
     }
 
-    /// A reader for a user, within their share; `heavy` while the caller holds a [`Turn`] of theirs.
+    /// A reader for a user, within their share; `heavy` while the caller holds a [`HeavyReadPermit`] of theirs.
     pub fn reader_of(&self, user: UserId, heavy: bool) -> Reader {
         Reader::for_user(&self.readers, user, heavy)
     }
@@ -169,7 +169,7 @@ impl Store {
     ///
     /// # Errors
     /// `RateLimited` where too many wait, or have waited for 20 s.
-    pub async fn turn(&self, user: UserId) -> Answer<Turn> {
+    pub async fn turn(&self, user: UserId) -> Answer<HeavyReadPermit> {
         self.readers.turn(user).await
     }
 

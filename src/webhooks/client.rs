@@ -12,7 +12,7 @@ use reqwest::redirect::Policy;
 use reqwest::{Client, Response, StatusCode};
 
 use super::egress::{ADDRESS_NOT_ALLOWED, EgressPolicy};
-use super::queue::{Lease, LeasedDelivery, Outcome, Secrets};
+use super::queue::{DeliveryLease, LeasedDelivery, Outcome, Secrets};
 use super::signature;
 use crate::config::fault;
 use crate::entity::clock;
@@ -64,7 +64,7 @@ impl WebhookClient {
     }
 
     /// Makes an attempt. Any status of 200 to 299 is a success.
-    pub async fn send(&self, lease: &Lease, delivery: &LeasedDelivery) -> Outcome {
+    pub async fn send(&self, lease: &DeliveryLease, delivery: &LeasedDelivery) -> Outcome {
         // A URL with an address in it never comes to the resolver, and the settings may have become stricter.
         let url = match self.policy.check(&lease.url) {
             Ok(url) => url,

@@ -42,7 +42,7 @@ pub struct QueueHead {
 /// The right of this process to send to an endpoint: the first deliveries of its queue, to be made in this order until
 /// one fails.
 #[derive(Debug, Clone)]
-pub struct Lease {
+pub struct DeliveryLease {
     pub endpoint: WebhookEndpointId,
     pub url: String,
     pub secrets: Secrets,
@@ -97,7 +97,7 @@ pub async fn queue_heads(chat: &Chat) -> Result<Vec<QueueHead>> {
 
 /// Leases the first deliveries of `endpoint` to `worker`, if they are due and no other process is sending to it: what is
 /// replayed may come before what is on its way.
-pub async fn lease(chat: &Chat, worker: &str, endpoint: WebhookEndpointId) -> Result<Option<Lease>> {
+pub async fn lease(chat: &Chat, worker: &str, endpoint: WebhookEndpointId) -> Result<Option<DeliveryLease>> {
     let worker = worker.to_owned();
     chat.write(async move |batch: &mut Batch| lease_first(batch, &worker, endpoint).await).await
 }
@@ -107,10 +107,10 @@ pub async fn lease(chat: &Chat, worker: &str, endpoint: WebhookEndpointId) -> Re
 pub async fn complete(
     chat: &Chat,
     worker: &str,
-    lease: Lease,
+    lease: DeliveryLease,
     outcomes: Vec<(WebhookDeliveryId, Outcome)>,
     more: bool,
-) -> Result<Option<Lease>> {
+) -> Result<Option<DeliveryLease>> {
     let worker = worker.to_owned();
     let change = chat.write(async move |batch: &mut Batch| {
         // What is not ours any more was taken by another process when the lease had ended.
@@ -140,7 +140,7 @@ pub async fn complete(
     change.await
 }
 
-async fn lease_first(batch: &mut Batch, worker: &str, endpoint: WebhookEndpointId) -> Result<Option<Lease>> {
+async fn lease_first(batch: &mut Batch, worker: &str, endpoint: WebhookEndpointId) -> Result<Option<DeliveryLease>> {
     let to = webhook_endpoint::Entity::find_by_id(endpoint)
         .filter(webhook_endpoint::Column::Enabled.eq(true))
         .one(&batch.tx)
@@ -169,7 +169,7 @@ async fn lease_first(batch: &mut Batch, worker: &str, endpoint: WebhookEndpointI
     let previous = to.previous_secret.filter(|_| to.previous_secret_until.is_some_and(|until| until > batch.now));
     let leased =
         |row: webhook_delivery::Model| LeasedDelivery { id: row.id, webhook_id: row.webhook_id, payload: row.payload };
-    Ok(Some(Lease {
+    Ok(Some(DeliveryLease {
         endpoint,
         url: to.url,
         secrets: Secrets(std::iter::once(to.secret).chain(previous).collect()),

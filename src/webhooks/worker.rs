@@ -13,7 +13,7 @@ use super::client::WebhookClient;
 use super::egress::EgressPolicy;
 use super::enabled_endpoints::EnabledEndpoints;
 use super::prune::prune;
-use super::queue::{self, Lease, Outcome, SEND_WINDOW};
+use super::queue::{self, DeliveryLease, Outcome, SEND_WINDOW};
 use super::settings::apply_settings;
 use crate::chat::Chat;
 use crate::entity::clock;
@@ -110,7 +110,7 @@ impl Worker {
     }
 
     /// Makes the deliveries of a lease, one after the other, until one fails or the time is over.
-    async fn send_leased(&self, lease: &Lease) -> Vec<(WebhookDeliveryId, Outcome)> {
+    async fn send_leased(&self, lease: &DeliveryLease) -> Vec<(WebhookDeliveryId, Outcome)> {
         let begun = Instant::now();
         let mut outcomes = Vec::with_capacity(lease.deliveries.len());
         for delivery in &lease.deliveries {

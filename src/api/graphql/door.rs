@@ -24,7 +24,7 @@ pub(crate) struct Door {
     pub catalog: Catalog,
     /// What the latest events came to, for all connections that subscribe to the same.
     pub answers: Answers,
-    limits: guard::Limits,
+    limits: guard::QueryLimits,
 }
 
 impl Door {
@@ -77,13 +77,13 @@ impl Door {
     }
 }
 
-fn limits(settings: &config::Graphql) -> guard::Limits {
-    guard::Limits {
+fn limits(settings: &config::Graphql) -> guard::QueryLimits {
+    guard::QueryLimits {
         depth: settings.max_depth,
         fields: settings.max_complexity,
         aliases: settings.max_aliases,
         mutation_fields: settings.max_mutations,
         introspection: settings.introspection,
-        ..guard::Limits::default()
+        ..guard::QueryLimits::default()
     }
 }

@@ -21,7 +21,7 @@ use super::error;
 use super::operation::CheckedOperation;
 use super::subscription::Subscription;
 use crate::chat::Cx;
-use crate::connection::{self, Gone, Goodbye, Message, Protocol, Turn, Wire, is_enough};
+use crate::connection::{self, Gone, Goodbye, Message, Protocol, Step, Wire, is_enough};
 use crate::live::{Backlog, Interest, Listener};
 
 /// Chunks between the subscription and the socket: the next one is made when this one was taken.
@@ -91,15 +91,15 @@ struct EventStream {
 }
 
 impl Protocol for EventStream {
-    async fn on_message(&mut self, _: Message, _: &mut Vec<Message>) -> Turn {
-        Turn::Go
+    async fn on_message(&mut self, _: Message, _: &mut Vec<Message>) -> Step {
+        Step::Go
     }
 
     async fn wait_for_events(&mut self) {
         self.backlog.wait(&mut self.listener).await;
     }
 
-    async fn on_events(&mut self, out: &mut Vec<Message>) -> Turn {
+    async fn on_events(&mut self, out: &mut Vec<Message>) -> Step {
         while !is_enough(out)
             && let Some(event) = self.backlog.events.pop_front()
         {
@@ -118,7 +118,7 @@ impl Protocol for EventStream {
                 Err(error) => tracing::debug!(%error, "a signal was not told"),
             }
         }
-        Turn::Go
+        Step::Go
     }
 
     fn deadline(&self) -> Instant {
@@ -129,14 +129,14 @@ impl Protocol for EventStream {
         self.expires
     }
 
-    async fn on_deadline(&mut self, out: &mut Vec<Message>) -> Turn {
+    async fn on_deadline(&mut self, out: &mut Vec<Message>) -> Step {
         let now = Instant::now();
         if self.expires <= now {
             return complete(out);
         }
         self.next_comment = now + COMMENT_INTERVAL;
         out.push(Message::text(Bytes::from_static(COMMENT)));
-        Turn::Go
+        Step::Go
     }
 
     fn on_stop(&mut self, out: &mut Vec<Message>) -> Goodbye {
@@ -146,9 +146,9 @@ impl Protocol for EventStream {
 }
 
 /// Ends the stream with the event `complete`.
-fn complete(out: &mut Vec<Message>) -> Turn {
+fn complete(out: &mut Vec<Message>) -> Step {
     out.push(Message::text(Bytes::from_static(COMPLETE)));
-    Turn::End(Goodbye::new(1000, ""))
+    Step::End(Goodbye::new(1000, ""))
 }
 
 /// The event `next` with a response.

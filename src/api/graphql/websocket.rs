@@ -22,7 +22,7 @@ use super::subscription::Subscription;
 use crate::auth::{self, bearer_or_bare};
 use crate::chat::Cx;
 use crate::chat::event::Event;
-use crate::connection::{self, Goodbye, Message, Protocol, Turn, Wire, is_enough, websocket};
+use crate::connection::{self, Goodbye, Message, Protocol, Step, Wire, is_enough, websocket};
 use crate::error::{Error, Kind};
 use crate::http::body;
 use crate::http::error::error_response;
@@ -276,14 +276,14 @@ impl Socket {
 }
 
 impl Protocol for Socket {
-    async fn on_message(&mut self, message: Message, out: &mut Vec<Message>) -> Turn {
-        let Message::Text(text) = message else { return Turn::End(Goodbye::new(4400, "Invalid message")) };
+    async fn on_message(&mut self, message: Message, out: &mut Vec<Message>) -> Step {
+        let Message::Text(text) = message else { return Step::End(Goodbye::new(4400, "Invalid message")) };
         let Ok(message) = body::from_json::<ClientMessage>(text.as_bytes()) else {
-            return Turn::End(Goodbye::new(4400, "Invalid message"));
+            return Step::End(Goodbye::new(4400, "Invalid message"));
         };
         match self.handle(message, out).await {
-            Ok(()) => Turn::Go,
-            Err(goodbye) => Turn::End(goodbye),
+            Ok(()) => Step::Go,
+            Err(goodbye) => Step::End(goodbye),
         }
     }
 
@@ -294,11 +294,11 @@ impl Protocol for Socket {
         }
     }
 
-    async fn on_events(&mut self, out: &mut Vec<Message>) -> Turn {
+    async fn on_events(&mut self, out: &mut Vec<Message>) -> Step {
         if let Some(cx) = self.cx.clone() {
             self.tell_backlog(&cx, out).await;
         }
-        Turn::Go
+        Step::Go
     }
 
     fn deadline(&self) -> Instant {
@@ -309,8 +309,8 @@ impl Protocol for Socket {
         self.deadline
     }
 
-    async fn on_deadline(&mut self, _: &mut Vec<Message>) -> Turn {
-        Turn::End(match self.cx {
+    async fn on_deadline(&mut self, _: &mut Vec<Message>) -> Step {
+        Step::End(match self.cx {
             None => Goodbye::new(4408, "Connection initialisation timeout"),
             Some(_) => Goodbye::new(4403, "The token has expired"),
         })

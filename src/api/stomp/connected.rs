@@ -24,7 +24,7 @@ const MAX_SUBSCRIPTIONS: usize = 100;
 const MAX_ID_BYTES: usize = 128;
 
 /// A client that has connected, and what it subscribes to.
-pub(super) struct Connected {
+pub(super) struct ConnectedClient {
     pub cx: Cx,
     pub listener: Listener,
     pub head: Head,
@@ -38,7 +38,7 @@ pub(super) struct Connected {
     pub client_beat: Option<Beat>,
 }
 
-impl Connected {
+impl ConnectedClient {
     /// Adds the subscription of a SUBSCRIBE.
     ///
     /// # Errors

@@ -22,7 +22,7 @@ use crate::app::App;
 use crate::auth::{self, bearer};
 use crate::connection;
 use crate::http::origin;
-use crate::http::peer::{Client, Introduction, MAX_STRANGER_BYTES, Shares};
+use crate::http::peer::{AddressShares, Client, Introduction, MAX_STRANGER_BYTES};
 use crate::http::request_id::connection_span;
 use sockjs::{Admission, Opening, Options, Session};
 
@@ -55,7 +55,7 @@ pub fn router(app: &Arc<App>) -> Router {
 fn options(app: &Arc<App>) -> Options {
     let shared = Arc::clone(app);
     // A session over HTTP has no connection of its own that would be counted.
-    let shares = Shares::new(app.config.limits.connections_per_address);
+    let shares = AddressShares::new(app.config.limits.connections_per_address);
     Options {
         origins: origin::allowed(&app.config.cors),
         client_script: SCRIPT.to_owned(),

@@ -9,13 +9,13 @@ use sockjs::Control;
 use tokio::time::Instant;
 
 use super::agreement::{Beat, heart_beat, version};
-use super::connected::Connected;
+use super::connected::ConnectedClient;
 use super::destinations::{self, Queue, Refused};
 use super::frame::{self, Command, Decoder, Frame, Item};
 use crate::app::App;
 use crate::auth::bearer_or_bare;
 use crate::chat::log;
-use crate::connection::{Goodbye, Message, Protocol, Turn, is_enough};
+use crate::connection::{Goodbye, Message, Protocol, Step, is_enough};
 use crate::error::Kind;
 use crate::http::peer::Introduction;
 use crate::live::Backlog;
@@ -49,7 +49,7 @@ pub(super) struct StompSession {
 enum State {
     /// The client has not connected, and may until this moment.
     Opened(Instant),
-    Connected(Box<Connected>),
+    ConnectedClient(Box<ConnectedClient>),
     /// The client has disconnected, and may close until this moment.
     Left(Instant),
 }
@@ -81,8 +81,8 @@ impl StompSession {
     }
 
     /// Answers the frames that the decoder has, until that is enough at once.
-    async fn answer_frames(&mut self, out: &mut Vec<Message>) -> Result<Turn, Fatal> {
-        if let State::Connected(connected) = &mut self.state
+    async fn answer_frames(&mut self, out: &mut Vec<Message>) -> Result<Step, Fatal> {
+        if let State::ConnectedClient(connected) = &mut self.state
             && let Some(client_beat) = &mut connected.client_beat
         {
             client_beat.last = Instant::now();
@@ -91,58 +91,62 @@ impl StompSession {
         while let Some(item) = self.decoder.pull().map_err(|bad| bad.message)? {
             self.unfinished_since = None;
             let Item::Frame(frame) = item else { continue };
-            if let Turn::End(goodbye) = self.handle(frame, out).await? {
-                return Ok(Turn::End(goodbye));
+            if let Step::End(goodbye) = self.handle(frame, out).await? {
+                return Ok(Step::End(goodbye));
             }
             self.has_unanswered = is_enough(out);
             if self.has_unanswered {
-                return Ok(Turn::More);
+                return Ok(Step::More);
             }
         }
         if self.decoder.is_inside_frame() {
             self.unfinished_since.get_or_insert_with(Instant::now);
         }
-        Ok(Turn::Go)
+        Ok(Step::Go)
     }
 
-    async fn handle(&mut self, frame: Frame, out: &mut Vec<Message>) -> Result<Turn, Fatal> {
+    async fn handle(&mut self, frame: Frame, out: &mut Vec<Message>) -> Result<Step, Fatal> {
         let receipt = frame.header("receipt").map(str::to_owned);
         if receipt.as_ref().is_some_and(|receipt| receipt.len() > MAX_RECEIPT_BYTES) {
             return Err("The receipt is too long".into());
         }
         match (&mut self.state, frame.command) {
-            (State::Left(_), _) => return Ok(Turn::Go),
+            (State::Left(_), _) => return Ok(Step::Go),
             (_, Command::Connected | Command::Message | Command::Receipt | Command::Error) => {
                 return Err(format!("{} is the server's own", frame.command.name()).into());
             }
             (State::Opened(_), Command::Connect | Command::Stomp) => self.connect(&frame, out).await?,
             (State::Opened(_), _) => return Err(format!("Unknown session: {}", self.id).into()),
-            (State::Connected(_), Command::Connect | Command::Stomp) => return Err("Session already exists".into()),
-            (State::Connected(_), Command::Send) => {
+            (State::ConnectedClient(_), Command::Connect | Command::Stomp) => {
+                return Err("Session already exists".into());
+            }
+            (State::ConnectedClient(_), Command::Send) => {
                 if let Err(refused) = self.send(&frame).await {
                     self.tell_refusal(&refused, out);
                 }
             }
-            (State::Connected(connected), Command::Subscribe) => {
+            (State::ConnectedClient(connected), Command::Subscribe) => {
                 if let Err(refused) = connected.subscribe(&frame).await {
                     self.tell_refusal(&refused, out);
                 }
             }
-            (State::Connected(connected), Command::Unsubscribe) => connected.unsubscribe(&frame),
-            (State::Connected(_), Command::Disconnect) => {
+            (State::ConnectedClient(connected), Command::Unsubscribe) => connected.unsubscribe(&frame),
+            (State::ConnectedClient(_), Command::Disconnect) => {
                 self.state = State::Left(Instant::now() + LEAVE_TIMEOUT);
                 if receipt.is_none() {
-                    return Ok(Turn::End(Goodbye::new(1000, "")));
+                    return Ok(Step::End(Goodbye::new(1000, "")));
                 }
             }
             // Everything is acknowledged by itself, and a transaction is what happens at once.
-            (State::Connected(_), Command::Ack | Command::Nack | Command::Begin | Command::Commit | Command::Abort) => {
-            }
+            (
+                State::ConnectedClient(_),
+                Command::Ack | Command::Nack | Command::Begin | Command::Commit | Command::Abort,
+            ) => {}
         }
         if let Some(receipt) = receipt {
             out.push(encode(&Frame::new(Command::Receipt).with("receipt-id", receipt)));
         }
-        Ok(Turn::Go)
+        Ok(Step::Go)
     }
 
     async fn connect(&mut self, frame: &Frame, out: &mut Vec<Message>) -> Result<(), Fatal> {
@@ -173,7 +177,7 @@ impl StompSession {
             .with("heart-beat", format!("{0},{0}", own.as_millis()))
             .with("user-name", cx.me().to_string());
         out.push(encode(&connected));
-        self.state = State::Connected(Box::new(Connected {
+        self.state = State::ConnectedClient(Box::new(ConnectedClient {
             expires: cx.viewer.deadline(),
             own_beat: Beat::agree(own, wants),
             client_beat: Beat::agree(own, can_send),
@@ -188,14 +192,14 @@ impl StompSession {
     }
 
     async fn send(&mut self, frame: &Frame) -> Result<(), Refused> {
-        let State::Connected(connected) = &self.state else { return Ok(()) };
+        let State::ConnectedClient(connected) = &self.state else { return Ok(()) };
         let destination = frame.header("destination").unwrap_or_default();
         destinations::perform(&connected.cx, destination, &frame.body).await
     }
 
     /// Tells a refusal to the subscriptions to the errors queue.
     fn tell_refusal(&mut self, refused: &Refused, out: &mut Vec<Message>) {
-        let State::Connected(connected) = &self.state else { return };
+        let State::ConnectedClient(connected) = &self.state else { return };
         let Some(body) = refused.body() else { return };
         for subscription in connected.subscriptions.iter().filter(|known| known.queue == Queue::Errors) {
             self.messages += 1;
@@ -206,7 +210,7 @@ impl StompSession {
     /// Tells the events of the backlog, until that is enough at once.
     async fn tell_backlog(&mut self, out: &mut Vec<Message>) {
         while !is_enough(out)
-            && let State::Connected(connected) = &mut self.state
+            && let State::ConnectedClient(connected) = &mut self.state
             && let Some(event) = connected.backlog.events.pop_front()
         {
             match connected.tell(&event, &self.id, &mut self.messages, out).await {
@@ -218,12 +222,12 @@ impl StompSession {
     }
 
     /// Ends the session with an ERROR.
-    fn fail(&mut self, fatal: Fatal, out: &mut Vec<Message>) -> Turn {
+    fn fail(&mut self, fatal: Fatal, out: &mut Vec<Message>) -> Step {
         if !fatal.0.is_empty() {
             out.push(encode(&Frame::new(Command::Error).with("message", fatal.0)));
         }
         self.state = State::Left(Instant::now() + LEAVE_TIMEOUT);
-        Turn::End(Goodbye::new(1002, ""))
+        Step::End(Goodbye::new(1002, ""))
     }
 }
 
@@ -234,27 +238,27 @@ fn encode(frame: &Frame) -> Message {
 }
 
 impl Protocol for StompSession {
-    async fn on_message(&mut self, message: Message, out: &mut Vec<Message>) -> Turn {
+    async fn on_message(&mut self, message: Message, out: &mut Vec<Message>) -> Step {
         self.decoder.push(&message.into_bytes());
         self.resume(out).await
     }
 
     async fn wait_for_events(&mut self) {
         match &mut self.state {
-            State::Connected(connected) => connected.backlog.wait(&mut connected.listener).await,
+            State::ConnectedClient(connected) => connected.backlog.wait(&mut connected.listener).await,
             State::Opened(_) | State::Left(_) => std::future::pending().await,
         }
     }
 
-    async fn on_events(&mut self, out: &mut Vec<Message>) -> Turn {
-        if let State::Connected(connected) = &mut self.state {
+    async fn on_events(&mut self, out: &mut Vec<Message>) -> Step {
+        if let State::ConnectedClient(connected) = &mut self.state {
             connected.coalesce();
         }
         self.tell_backlog(out).await;
-        Turn::Go
+        Step::Go
     }
 
-    async fn resume(&mut self, out: &mut Vec<Message>) -> Turn {
+    async fn resume(&mut self, out: &mut Vec<Message>) -> Step {
         match self.answer_frames(out).await {
             Ok(turn) => turn,
             Err(fatal) => self.fail(fatal, out),
@@ -264,7 +268,7 @@ impl Protocol for StompSession {
     fn deadline(&self) -> Instant {
         let own = match &self.state {
             State::Opened(until) | State::Left(until) => *until,
-            State::Connected(connected) => {
+            State::ConnectedClient(connected) => {
                 let own_beat = connected.own_beat.as_ref().map(Beat::due);
                 // No client is silent whose frames wait to be answered.
                 let client_beat = connected.client_beat.as_ref().filter(|_| !self.has_unanswered).map(Beat::gives_up);
@@ -277,18 +281,18 @@ impl Protocol for StompSession {
     fn expires(&self) -> Instant {
         match &self.state {
             State::Opened(until) | State::Left(until) => *until,
-            State::Connected(connected) => connected.expires,
+            State::ConnectedClient(connected) => connected.expires,
         }
     }
 
-    async fn on_deadline(&mut self, out: &mut Vec<Message>) -> Turn {
+    async fn on_deadline(&mut self, out: &mut Vec<Message>) -> Step {
         let now = Instant::now();
         if self.unfinished_since.is_some_and(|since| since + FRAME_TIMEOUT <= now) {
             return self.fail("The frame was not finished in time".into(), out);
         }
-        let State::Connected(connected) = &mut self.state else {
+        let State::ConnectedClient(connected) = &mut self.state else {
             return match self.state {
-                State::Left(_) => Turn::End(Goodbye::new(1000, "")),
+                State::Left(_) => Step::End(Goodbye::new(1000, "")),
                 _ => self.fail("The session was not opened in time".into(), out),
             };
         };
@@ -301,11 +305,11 @@ impl Protocol for StompSession {
         if connected.own_beat.as_ref().is_some_and(|beat| beat.due() <= now) {
             out.push(Message::text(Bytes::from_static(frame::HEARTBEAT)));
         }
-        Turn::Go
+        Step::Go
     }
 
     fn on_written(&mut self, at: Instant) {
-        if let State::Connected(connected) = &mut self.state
+        if let State::ConnectedClient(connected) = &mut self.state
             && let Some(beat) = &mut connected.own_beat
         {
             beat.last = at;

@@ -6,13 +6,13 @@ use crate::error::{Error, Kind, Result};
 
 /// What is taken: by the server, and in a conversation where one is named, which can only narrow it.
 #[derive(Debug, Clone)]
-pub struct Limits {
+pub struct FileLimits {
     pub megabytes: u64,
     /// Each list has to take a type; an empty one takes all.
     types: [Vec<String>; 2],
 }
 
-impl Limits {
+impl FileLimits {
     /// # Errors
     /// `Forbidden` where files are switched off in the conversation.
     pub fn of(config: &Config, conversation: Option<&conversation::Model>) -> Result<Self> {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
 
-use super::limits::Limits;
+use super::limits::FileLimits;
 use crate::chat::rows;
 use crate::config::Config;
 use crate::entity::{attachment, conversation, file};
@@ -26,7 +26,7 @@ impl Stored {
     /// # Errors
     /// `Forbidden` where files are switched off, `PayloadTooLarge`, `UnsupportedMediaType`.
     pub fn must_fit(&self, conversation: &conversation::Model, config: &Config) -> Result<()> {
-        let limits = Limits::of(config, Some(conversation))?;
+        let limits = FileLimits::of(config, Some(conversation))?;
         limits.must_hold(u64::try_from(self.0.size).unwrap_or(u64::MAX))?;
         limits.must_take(&self.0.content_type)
     }

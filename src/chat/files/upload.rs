@@ -7,7 +7,7 @@ use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait};
 use sha2::{Digest, Sha256};
 
 use super::kind::{Kind, SNIFFED_BYTES, Text};
-use super::limits::Limits;
+use super::limits::FileLimits;
 use super::thumbnail;
 use crate::chat::Cx;
 use crate::chat::access;
@@ -39,14 +39,14 @@ pub struct Place(conversation::Model);
 /// `NotFound`, `Forbidden` outside of it and where files are switched off.
 pub async fn place(cx: &Cx, conversation: ConversationId) -> Result<Place> {
     let member = access::member(&cx.reader(), cx.me(), conversation).await?;
-    Limits::of(&cx.chat.config, Some(&member.conversation))?;
+    FileLimits::of(&cx.chat.config, Some(&member.conversation))?;
     Ok(Place(member.conversation))
 }
 
 /// A file on its way.
 pub struct Upload {
     cx: Cx,
-    limits: Limits,
+    limits: FileLimits,
     name: String,
     declared: Option<String>,
     size: u64,
@@ -71,7 +71,7 @@ impl Upload {
     pub fn new(cx: &Cx, place: Option<&Place>, name: &str, declared: Option<String>) -> Result<Self> {
         Ok(Self {
             cx: cx.clone(),
-            limits: Limits::of(&cx.chat.config, place.map(|place| &place.0))?,
+            limits: FileLimits::of(&cx.chat.config, place.map(|place| &place.0))?,
             name: text::file_name(name)?,
             declared,
             size: 0,
@@ -109,7 +109,7 @@ impl Upload {
         if self.size == 0 {
             return Err(Error::bad_request("The file is empty"));
         }
-        self.limits = Limits::of(&self.cx.chat.config, place.map(|place| &place.0))?;
+        self.limits = FileLimits::of(&self.cx.chat.config, place.map(|place| &place.0))?;
         self.limits.must_hold(self.size)?;
         let begun = match self.begun.take() {
             Some(begun) => begun,

@@ -19,7 +19,7 @@ use crate::entity::presence::{self, Column, PresenceStatus};
 use crate::error::Result;
 
 /// Held by a live connection: while there is one, its user is here.
-pub struct Lease {
+pub struct PresenceLease {
     cx: Cx,
 }
 
@@ -27,16 +27,16 @@ pub struct Lease {
 ///
 /// # Errors
 /// `Unavailable` without the database.
-pub async fn connect(cx: &Cx) -> Result<Lease> {
+pub async fn connect(cx: &Cx) -> Result<PresenceLease> {
     let first = cx.chat.connections.connect(&cx.viewer, clock::now());
-    let held = Lease { cx: cx.clone() };
+    let held = PresenceLease { cx: cx.clone() };
     if first {
         renew(cx).await?;
     }
     Ok(held)
 }
 
-impl Drop for Lease {
+impl Drop for PresenceLease {
     fn drop(&mut self) {
         let Some(departure) = self.cx.chat.connections.disconnect(self.cx.me()) else { return };
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {

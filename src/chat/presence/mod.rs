@@ -8,7 +8,7 @@ mod set;
 mod visibility;
 
 pub(crate) use lease::sweep;
-pub use lease::{Lease, connect, heartbeat};
+pub use lease::{PresenceLease, connect, heartbeat};
 pub(crate) use restart::{leave, resume};
 pub use set::{SetPresence, set};
 pub use visibility::{of, of_many, online};

@@ -37,11 +37,11 @@ const COUNT_SIZES: [usize; 4] = [1, 10, 100, 1_000];
 pub struct SharedViews {
     /// The newest position of the log that is known to be committed.
     heard: AtomicI64,
-    slots: Mutex<HashMap<ConversationId, Slot>>,
+    slots: Mutex<HashMap<ConversationId, ViewSlot>>,
 }
 
 /// A conversation whose view is, or was, shown.
-struct Slot {
+struct ViewSlot {
     /// The position of the newest event of this conversation.
     newest: i64,
     present: Arc<Loading<Option<Arc<SharedView>>>>,
@@ -133,13 +133,13 @@ impl SharedViews {
             }
             return Arc::clone(&slot.present);
         }
-        Arc::clone(&make_room(&mut slots).entry(id).or_insert(Slot::new(as_of)).present)
+        Arc::clone(&make_room(&mut slots).entry(id).or_insert(ViewSlot::new(as_of)).present)
     }
 
     /// What is told of a deletion at `position`.
     pub(in crate::chat) fn deleted(&self, id: ConversationId, position: i64) -> Arc<Loading<Arc<Conversation>>> {
         let mut slots = self.lock();
-        let slot = make_room(&mut slots).entry(id).or_insert(Slot::new(position));
+        let slot = make_room(&mut slots).entry(id).or_insert(ViewSlot::new(position));
         match &slot.deleted {
             Some((at, load)) if *at == position && load.serves(position) => Arc::clone(load),
             _ => {
@@ -150,14 +150,14 @@ impl SharedViews {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<ConversationId, Slot>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<ConversationId, ViewSlot>> {
         self.slots.lock()
     }
 }
 
 /// Forgets the oldest views where there are too many of them.
-fn make_room(slots: &mut HashMap<ConversationId, Slot>) -> &mut HashMap<ConversationId, Slot> {
-    let size = |slot: &Slot| slot.present.size.load(Ordering::Relaxed);
+fn make_room(slots: &mut HashMap<ConversationId, ViewSlot>) -> &mut HashMap<ConversationId, ViewSlot> {
+    let size = |slot: &ViewSlot| slot.present.size.load(Ordering::Relaxed);
     let mut participants: usize = slots.values().map(size).sum();
     if slots.len() >= MAX_VIEWS || participants > MAX_PARTICIPANTS {
         slots.retain(|_, slot| slot.present.begun.elapsed() < VIEW_LIFETIME);
@@ -170,7 +170,7 @@ fn make_room(slots: &mut HashMap<ConversationId, Slot>) -> &mut HashMap<Conversa
     slots
 }
 
-impl Slot {
+impl ViewSlot {
     fn new(as_of: i64) -> Self {
         Self { newest: 0, present: Arc::new(Loading::new(as_of)), deleted: None }
     }

@@ -12,7 +12,7 @@ mod share;
 pub use connection::Source;
 pub use pools::ReadPools;
 pub use reader::Reader;
-pub use share::Turn;
+pub use share::HeavyReadPermit;
 
 pub(super) use pools::{CONNECT_TIMEOUT, STATEMENT_TIMEOUT};
 pub(super) use refusal::ReadRefusal;

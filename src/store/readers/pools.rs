@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::connection::{Connection, Source};
 use super::pool::{Pool, Slot};
 use super::refusal::ReadRefusal;
-use super::share::{Permit, Share, Shares, Turn};
+use super::share::{HeavyReadPermit, Permit, UserShare, UserShares};
 use crate::error::Result;
 use crate::id::UserId;
 
@@ -35,7 +35,7 @@ pub struct ReadPools {
     server: Arc<Pool>,
     /// Heavy reads of all users together have half of the connections, so that light ones find one.
     heavy: Arc<Semaphore>,
-    shares: Shares,
+    shares: UserShares,
     /// How long a statement may take; `None` for as long as it likes.
     pub(super) statement_timeout: Option<Duration>,
     /// How many connections were lost. A connection that was used last before that is tested before its next use.
@@ -77,7 +77,7 @@ impl ReadPools {
             users: Arc::new(Pool::new(connections, closed.clone())),
             server: Arc::new(Pool::new(1, closed.clone())),
             heavy: Arc::new(Semaphore::new(half)),
-            shares: Shares::new(half),
+            shares: UserShares::new(half),
             statement_timeout,
             losses: AtomicU64::new(0),
             stopping: closed.child_token(),
@@ -108,12 +108,12 @@ impl ReadPools {
     ///
     /// # Errors
     /// `RateLimited` where too many of theirs wait, or waited for too long.
-    pub async fn turn(&self, user: UserId) -> Result<Turn> {
+    pub async fn turn(&self, user: UserId) -> Result<HeavyReadPermit> {
         let turn = timeout(TURN_TIMEOUT, self.shares.of(user).turn()).await.ok().flatten();
         turn.ok_or_else(|| ReadRefusal::Busy.into())
     }
 
-    pub(super) fn share_of(&self, user: UserId) -> Arc<Share> {
+    pub(super) fn share_of(&self, user: UserId) -> Arc<UserShare> {
         self.shares.of(user)
     }
 
@@ -129,7 +129,7 @@ impl ReadPools {
 
     /// Waits until a statement of a user may run: first in the user's own queue and then in that of all users, so that
     /// what waits for one user stands in the way of no other.
-    pub(super) async fn permit_for_user(&self, share: &Share, heavy: bool) -> Result<ReadPermit, ReadRefusal> {
+    pub(super) async fn permit_for_user(&self, share: &UserShare, heavy: bool) -> Result<ReadPermit, ReadRefusal> {
         let share = share.statement().await.ok_or(ReadRefusal::Busy)?;
         let heavy = match heavy {
             true => Some(Arc::clone(&self.heavy).acquire_owned().await.map_err(|_| ReadRefusal::Stopping)?),

@@ -12,7 +12,7 @@ use super::connection::{Source, is_broken, is_cancelled};
 use super::pools::{ReadPermit, ReadPools, TURN_TIMEOUT};
 use super::refusal::ReadRefusal;
 use super::running::{Abandoned, RunningStatement};
-use super::share::Share;
+use super::share::UserShare;
 use crate::id::UserId;
 
 /// What the code of a caller is told that tries to write with a reader.
@@ -23,7 +23,7 @@ const READS_ONLY: &str = "a reader does not write";
 pub struct Reader {
     pools: Arc<ReadPools>,
     /// The share of the user; the server's own reading has none.
-    share: Option<Arc<Share>>,
+    share: Option<Arc<UserShare>>,
     heavy: bool,
 }
 
@@ -33,7 +33,7 @@ impl Reader {
         Self { pools: Arc::clone(pools), share: None, heavy: false }
     }
 
-    /// A reader for a user; `heavy` while the caller holds a [`Turn`](super::Turn) of theirs.
+    /// A reader for a user; `heavy` while the caller holds a [`HeavyReadPermit`](super::HeavyReadPermit) of theirs.
     pub(in crate::store) fn for_user(pools: &Arc<ReadPools>, user: UserId, heavy: bool) -> Self {
         Self { pools: Arc::clone(pools), share: Some(pools.share_of(user)), heavy }
     }

@@ -18,26 +18,26 @@ const MAX_WAITING_STATEMENTS: usize = 1_024;
 const MIN_REMEMBERED_USERS: usize = 1_024;
 
 /// The shares of those who are reading.
-pub(super) struct Shares {
+pub(super) struct UserShares {
     statements: usize,
     users: Mutex<Users>,
 }
 
 struct Users {
-    shares: HashMap<UserId, Weak<Share>>,
+    shares: HashMap<UserId, Weak<UserShare>>,
     /// At how many shares to forget those of users who are gone.
     forget_at: usize,
 }
 
 /// What one user may have under way.
-pub(super) struct Share {
+pub(super) struct UserShare {
     statements: BoundedSemaphore,
     heavy: BoundedSemaphore,
 }
 
 /// A turn at heavy reading. It ends when it is dropped.
-pub struct Turn {
-    _share: Arc<Share>,
+pub struct HeavyReadPermit {
+    _share: Arc<UserShare>,
     _permit: Permit,
 }
 
@@ -54,14 +54,14 @@ pub(super) struct Permit {
     _place: OwnedSemaphorePermit,
 }
 
-impl Shares {
+impl UserShares {
     /// `statements` of one user run at the same time.
     pub fn new(statements: usize) -> Self {
         Self { statements, users: Mutex::new(Users { shares: HashMap::new(), forget_at: MIN_REMEMBERED_USERS }) }
     }
 
     /// The share of a user, one and the same for all that they read at the same time.
-    pub fn of(&self, user: UserId) -> Arc<Share> {
+    pub fn of(&self, user: UserId) -> Arc<UserShare> {
         let mut users = self.users.lock();
         if let Some(share) = users.shares.get(&user).and_then(Weak::upgrade) {
             return share;
@@ -70,7 +70,7 @@ impl Shares {
             users.shares.retain(|_, share| share.strong_count() > 0);
             users.forget_at = MIN_REMEMBERED_USERS.max(users.shares.len() * 2);
         }
-        let share = Arc::new(Share {
+        let share = Arc::new(UserShare {
             statements: BoundedSemaphore::new(self.statements, MAX_WAITING_STATEMENTS),
             heavy: BoundedSemaphore::new(MAX_HEAVY_READS, MAX_WAITING_HEAVY_READS),
         });
@@ -79,16 +79,16 @@ impl Shares {
     }
 }
 
-impl Share {
+impl UserShare {
     /// Waits until a statement may run; `None` where too many wait.
     pub async fn statement(&self) -> Option<Permit> {
         self.statements.take().await
     }
 
     /// Waits until a heavy read may run; `None` where too many wait.
-    pub async fn turn(self: Arc<Self>) -> Option<Turn> {
+    pub async fn turn(self: Arc<Self>) -> Option<HeavyReadPermit> {
         let permit = self.heavy.take().await?;
-        Some(Turn { _share: self, _permit: permit })
+        Some(HeavyReadPermit { _share: self, _permit: permit })
     }
 }
 
@@ -114,7 +114,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_user_has_two_heavy_reads_at_a_time_and_the_others_wait_in_turn() {
-        let shares = Shares::new(2);
+        let shares = UserShares::new(2);
         let user = UserId::stored(1);
         let (first, _second) = (shares.of(user).turn().await, shares.of(user).turn().await);
         assert!(first.is_some() && _second.is_some());
@@ -132,7 +132,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_user_beyond_the_line_is_refused_and_one_who_went_away_leaves_it() {
-        let shares = Shares::new(2);
+        let shares = UserShares::new(2);
         let share = shares.of(UserId::stored(1));
         let _running = [Arc::clone(&share).turn().await, Arc::clone(&share).turn().await];
         let mut waiting: Vec<_> = (0..MAX_WAITING_HEAVY_READS).map(|_| Box::pin(Arc::clone(&share).turn())).collect();
@@ -146,7 +146,7 @@ mod tests {
 
     #[test]
     fn those_who_read_nothing_any_more_are_forgotten() {
-        let shares = Shares::new(2);
+        let shares = UserShares::new(2);
         let kept = shares.of(UserId::stored(1));
         for user in 2..10_000 {
             shares.of(UserId::stored(user));

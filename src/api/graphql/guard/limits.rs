@@ -7,7 +7,7 @@ pub(super) const TOO_MANY_FIELDS: &str = "The query asks for too many fields";
 
 /// What a document may be. Each limit is the largest number that is still taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
+pub struct QueryLimits {
     /// Bytes of the text. The default, 65,536, holds a message of 10,000 characters written as escapes.
     pub size: usize,
     /// Names, numbers, strings and signs in the text, by default 2,000. A number with a sign, a point or an exponent
@@ -36,7 +36,7 @@ pub struct Limits {
     pub introspection: bool,
 }
 
-impl Default for Limits {
+impl Default for QueryLimits {
     fn default() -> Self {
         Self {
             size: 65_536,

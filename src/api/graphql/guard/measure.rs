@@ -4,12 +4,12 @@ use std::collections::HashMap;
 
 use async_graphql::parser::types::{ExecutableDocument, Field, OperationType, Selection, SelectionSet};
 
-use super::limits::{Limits, TOO_DEEP, TOO_MANY_FIELDS};
+use super::limits::{QueryLimits, TOO_DEEP, TOO_MANY_FIELDS};
 use crate::error::{Error, Result};
 
 /// Refuses a document that goes beyond `limits` once its fragments are opened. It adds up each fragment once, those without spreads first, so that the work grows with the text and not with what the
 /// text opens to.
-pub(super) fn measure(document: &ExecutableDocument, limits: &Limits) -> Result<()> {
+pub(super) fn measure(document: &ExecutableDocument, limits: &QueryLimits) -> Result<()> {
     let mut known = HashMap::with_capacity(document.fragments.len());
     for name in innermost_first(document)? {
         let shape = shape(&document.fragments[name].node.selection_set.node, &known, limits)?;
@@ -87,7 +87,7 @@ struct Shape<'a> {
 }
 
 /// Recurses over brackets only, never over fragments: `known` has those.
-fn shape<'a>(set: &'a SelectionSet, known: &HashMap<&str, Shape<'a>>, limits: &Limits) -> Result<Shape<'a>> {
+fn shape<'a>(set: &'a SelectionSet, known: &HashMap<&str, Shape<'a>>, limits: &QueryLimits) -> Result<Shape<'a>> {
     let mut whole = Shape::default();
     for item in &set.items {
         whole.fields = whole.fields.saturating_add(1);

@@ -18,7 +18,7 @@ use limits::TOO_DEEP;
 
 pub use cost::Cost;
 pub(super) use cost::cost;
-pub use limits::Limits;
+pub use limits::QueryLimits;
 pub use variables::{Variables, variables};
 
 /// Characters of the text that a sentence may repeat.
@@ -28,7 +28,7 @@ const MAX_ECHOED_CHARACTERS: usize = 64;
 ///
 /// Errors are all `BadRequest`, with a sentence that says which limit is broken, or where the text cannot be parsed.
 /// Fragments that nobody defines and names that no schema has are left to validation.
-pub fn parse(text: &str, limits: &Limits) -> Result<ExecutableDocument> {
+pub fn parse(text: &str, limits: &QueryLimits) -> Result<ExecutableDocument> {
     scan::scan(text, limits)?;
     let document = parse_query(text).map_err(syntax)?;
     measure::measure(&document, limits)?;

@@ -1,6 +1,6 @@
 //! Measures the raw text of a document, before the parser may recurse over it.
 
-use super::limits::{Limits, TOO_DEEP};
+use super::limits::{QueryLimits, TOO_DEEP};
 use crate::error::{Error, Result};
 
 /// The deepest nesting that the parser may be given in a stack of 2 MB, whatever the settings say.
@@ -8,7 +8,7 @@ const MAX_BRACKETS: usize = 64;
 
 /// One pass over the bytes. It must see strings and comments exactly as the parser does, for a bracket inside them does
 /// not nest; where a text is malformed it may count too much but never too little.
-pub(super) fn scan(text: &str, limits: &Limits) -> Result<()> {
+pub(super) fn scan(text: &str, limits: &QueryLimits) -> Result<()> {
     let bytes = text.as_bytes();
     if bytes.len() > limits.size {
         return Err(Error::bad_request("The query is too long"));

@@ -62,17 +62,17 @@ const INTROSPECTION: &str = r#"
     }"#;
 
 fn refusal(text: &str) -> String {
-    refusal_under(text, &Limits::default())
+    refusal_under(text, &QueryLimits::default())
 }
 
-fn refusal_under(text: &str, limits: &Limits) -> String {
+fn refusal_under(text: &str, limits: &QueryLimits) -> String {
     let error = parse(text, limits).expect_err(&clipped(text, 200));
     assert_eq!(error.kind, Kind::BadRequest);
     error.message.into_owned()
 }
 
 fn accepted(text: &str) -> ExecutableDocument {
-    parse(text, &Limits::default()).unwrap_or_else(|error| panic!("{error}: {}", clipped(text, 200)))
+    parse(text, &QueryLimits::default()).unwrap_or_else(|error| panic!("{error}: {}", clipped(text, 200)))
 }
 
 /// The sentence of the refusal and the time it took, the best of ten, on a thread with the stack of a worker.
@@ -121,20 +121,20 @@ fn nesting_that_would_overflow_the_stack_is_refused_at_once() {
             ("behind a comment", format!("{{f(# )]}} \"\n x:{lists})}}")),
         ];
         for (shape, text) in shapes {
-            let long = text.len() > Limits::default().size;
+            let long = text.len() > QueryLimits::default().size;
             let (sentence, took) = timed(text);
             println!("{shape} nested {levels} deep: {sentence}, {took:?}");
             assert_eq!(sentence, if long { "The query is too long" } else { TOO_DEEP }, "{shape}");
             assert!(took < Duration::from_millis(5), "{shape} nested {levels} deep took {took:?}");
         }
     }
-    let generous = Limits { size: 1 << 20, tokens: 1 << 20, brackets: 1 << 20, ..Limits::default() };
+    let generous = QueryLimits { size: 1 << 20, tokens: 1 << 20, brackets: 1 << 20, ..QueryLimits::default() };
     assert_eq!(refusal_under(&format!("{{f(x:{})}}", nested("[", 100_000, "]")), &generous), TOO_DEEP);
 }
 
 #[test]
 fn the_deepest_nesting_that_is_taken_fits_a_stack_of_a_worker() {
-    let limits = Limits { brackets: 1_000, depth: 1_000, ..Limits::default() };
+    let limits = QueryLimits { brackets: 1_000, depth: 1_000, ..QueryLimits::default() };
     let texts = [
         format!("{{f(x:{})}}", nested("[", 62, "]")),
         format!("{{f(x:{}1{})}}", "{a:".repeat(62), "}".repeat(62)),
@@ -162,7 +162,7 @@ fn fragments_that_multiply_are_refused_at_once() {
         assert!(took < Duration::from_millis(5), "took {took:?}");
     }
     for (levels, spreads) in [(200, 1), (100, 2), (60, 10)] {
-        let most = Limits { fields: 199, ..Limits::default() };
+        let most = QueryLimits { fields: 199, ..QueryLimits::default() };
         assert_eq!(refusal_under(&spreading(levels, spreads), &most), TOO_MANY_FIELDS);
     }
 }
@@ -198,14 +198,14 @@ fn fragments_that_nobody_defines_are_left_to_validation() {
 fn the_introspection_query_of_graphql_js_passes() {
     let document = accepted(INTROSPECTION);
     assert_eq!(operation(&document, Some("IntrospectionQuery")), Ok(OperationType::Query));
-    let tight = Limits { depth: 15, fields: 240, ..Limits::default() };
+    let tight = QueryLimits { depth: 15, fields: 240, ..QueryLimits::default() };
     assert!(parse(INTROSPECTION, &tight).is_ok(), "the documented numbers hold");
-    assert_eq!(refusal_under(INTROSPECTION, &Limits { depth: 14, ..tight }), TOO_DEEP);
+    assert_eq!(refusal_under(INTROSPECTION, &QueryLimits { depth: 14, ..tight }), TOO_DEEP);
 }
 
 #[test]
 fn introspection_can_be_switched_off_wherever_it_hides() {
-    let limits = Limits { introspection: false, ..Limits::default() };
+    let limits = QueryLimits { introspection: false, ..QueryLimits::default() };
     for text in [
         INTROSPECTION,
         "{ __schema { types { name } } }",
@@ -223,7 +223,7 @@ fn introspection_can_be_switched_off_wherever_it_hides() {
 
 #[test]
 fn depth_counts_fields_and_not_fragments() {
-    let limits = Limits { depth: 3, ..Limits::default() };
+    let limits = QueryLimits { depth: 3, ..QueryLimits::default() };
     assert!(parse("{ a { b { c } } }", &limits).is_ok());
     assert!(parse("{ ... { a { ... on A { ...f } } } } fragment f on A { b { c } }", &limits).is_ok());
     assert_eq!(refusal_under("{ a { b { c { d } } } }", &limits), TOO_DEEP);
@@ -232,7 +232,7 @@ fn depth_counts_fields_and_not_fragments() {
 
 #[test]
 fn the_size_of_all_operations_together_is_limited() {
-    let limits = Limits { fields: 6, ..Limits::default() };
+    let limits = QueryLimits { fields: 6, ..QueryLimits::default() };
     assert!(parse("query a { x y z } query b { x y z }", &limits).is_ok());
     assert_eq!(refusal_under("query a { x y z } query b { x y z w }", &limits), TOO_MANY_FIELDS);
 }
@@ -362,7 +362,7 @@ impl Query {
 /// Whatever the guard lets through, the whole engine answers soon.
 fn soon(text: &str) {
     let start = Instant::now();
-    let refused = parse(text, &Limits::default());
+    let refused = parse(text, &QueryLimits::default());
     let guarded = start.elapsed();
     if let Ok(document) = refused {
         let schema = Schema::new(Query, EmptyMutation, EmptySubscription);

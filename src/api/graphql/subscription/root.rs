@@ -37,7 +37,7 @@ pub(crate) struct Happened {
 }
 
 /// None or one: what an event comes to for a subscription.
-type Answer<T> = Iter<std::option::IntoIter<T>>;
+type Items<T> = Iter<std::option::IntoIter<T>>;
 
 /// Everything that can be heard as it happens.
 pub struct SubscriptionRoot;
@@ -46,7 +46,7 @@ pub struct SubscriptionRoot;
 #[Subscription(name = "Subscription")]
 impl SubscriptionRoot {
     /// Messages as they are sent, edited and deleted.
-    async fn messages(&self, ctx: &Context<'_>, conversation_id: Option<ConversationId>) -> Result<Answer<Message>> {
+    async fn messages(&self, ctx: &Context<'_>, conversation_id: Option<ConversationId>) -> Result<Items<Message>> {
         pick(ctx, conversation_id, |cx, event| match &event.fact {
             Fact::Message(message) => Some(Message::clone(message).for_viewer(cx.me())),
             _ => None,
@@ -59,7 +59,7 @@ impl SubscriptionRoot {
         &self,
         ctx: &Context<'_>,
         conversation_id: Option<ConversationId>,
-    ) -> Result<Answer<TypingIndicator>> {
+    ) -> Result<Items<TypingIndicator>> {
         pick(ctx, conversation_id, |_, event| match &event.fact {
             Fact::Typing(typing) => Some(typing.clone()),
             _ => None,
@@ -68,7 +68,7 @@ impl SubscriptionRoot {
     }
 
     /// How those are with whom the viewer shares a conversation.
-    async fn presence(&self, ctx: &Context<'_>) -> Result<Answer<Presence>> {
+    async fn presence(&self, ctx: &Context<'_>) -> Result<Items<Presence>> {
         pick(ctx, None, |_, event| match &event.fact {
             Fact::Presence { presence, .. } => Some(presence.clone()),
             _ => None,
@@ -81,7 +81,7 @@ impl SubscriptionRoot {
         &self,
         ctx: &Context<'_>,
         conversation_id: Option<ConversationId>,
-    ) -> Result<Answer<ReadReceiptMove>> {
+    ) -> Result<Items<ReadReceiptMove>> {
         pick(ctx, conversation_id, |_, event| match &event.fact {
             Fact::Receipt(moved) => Some(moved.clone()),
             _ => None,
@@ -94,7 +94,7 @@ impl SubscriptionRoot {
         &self,
         ctx: &Context<'_>,
         conversation_id: Option<ConversationId>,
-    ) -> Result<Answer<ReactionChange>> {
+    ) -> Result<Items<ReactionChange>> {
         pick(ctx, conversation_id, |_, event| match &event.fact {
             Fact::Reaction(change) => Some(change.clone()),
             _ => None,
@@ -108,7 +108,7 @@ impl SubscriptionRoot {
         &self,
         ctx: &Context<'_>,
         conversation_id: Option<ConversationId>,
-    ) -> Result<Answer<Announcement>> {
+    ) -> Result<Items<Announcement>> {
         let notice = happened_in(ctx, conversation_id).await?.and_then(|happened| happened.notice);
         Ok(iter(notice.map(|notice| notice.announcement())))
     }
@@ -120,7 +120,7 @@ impl SubscriptionRoot {
         ctx: &Context<'_>,
         #[graphql(desc = "A cursor that an event came with: what was missed since comes first, without a gap")]
         after: Option<String>,
-    ) -> Result<Answer<events::Event>> {
+    ) -> Result<Items<events::Event>> {
         // Where to start is the connection's business; here it is only looked at.
         let _ = after;
         let cx = viewer_of_own_parts(ctx)?;
@@ -150,7 +150,7 @@ async fn pick<T>(
     ctx: &Context<'_>,
     conversation: Option<ConversationId>,
     from: impl Fn(&Cx, &Event) -> Option<T>,
-) -> Result<Answer<T>> {
+) -> Result<Items<T>> {
     let happened = happened_in(ctx, conversation).await?;
     let cx = viewer_of_own_parts(ctx)?;
     Ok(iter(happened.and_then(|happened| from(cx, &happened.event))))
