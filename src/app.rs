@@ -75,7 +75,8 @@ impl App {
             stopping: stopping.clone(),
         };
         let (chat, writer) = Chat::new(foundation, messages::apply, webhooks::outbox(Arc::clone(&webhook_endpoints)));
-        writer_task.spawn(on_a_thread("writer", writer)?);
+        let stop = stopping.clone();
+        writer_task.spawn(on_a_thread("writer", async move || stop_on_panic(writer(), stop).await)?);
         typing::forget_expired(&chat).await.context("The database cannot be written")?;
 
         let head = log::current_head(&chat).await.context("The log cannot be read")?;

@@ -135,6 +135,6 @@ impl Worker {
 
     /// The value, if there is one: a failure of the database is tried again later.
     fn succeeds<T>(&self, result: crate::error::Result<T>) -> Option<T> {
-        result.inspect_err(|error| tracing::debug!(%error, "webhooks wait for the next sweep")).ok()
+        result.inspect_err(|error| tracing::debug!(%error, "webhooks wait for the next look")).ok()
     }
 }

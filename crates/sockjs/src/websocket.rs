@@ -37,6 +37,8 @@ pub(super) struct WebSocket {
     heartbeat_is_off: Arc<AtomicBool>,
     last_received: Instant,
     last_ping: Instant,
+    /// Pings since the client was last heard.
+    unanswered_pings: u32,
     last_sent: Instant,
     /// When the current flood period began, and the pings and pongs that came in it.
     control_frames: (Instant, u32),
@@ -95,6 +97,7 @@ impl WebSocket {
             heartbeat_is_off: Arc::new(AtomicBool::new(!framed)),
             last_received: now,
             last_ping: now,
+            unanswered_pings: 0,
             last_sent: now,
             control_frames: (now, 0),
             timer: Box::pin(sleep(deadlines.heartbeat)),
@@ -130,6 +133,7 @@ impl WebSocket {
             match read {
                 Some(Ok(frame)) => {
                     self.last_received = Instant::now();
+                    self.unanswered_pings = 0;
                     if let Some(incoming) = self.on_frame(frame) {
                         return Some(incoming);
                     }
@@ -213,19 +217,23 @@ impl WebSocket {
     /// Shows the client that the connection lives, and asks the client for a sign of life.
     async fn send_heartbeat(&mut self) {
         let now = Instant::now();
-        if now >= self.last_received + self.deadlines.heartbeat * SILENT_HEARTBEATS {
+        let ping_is_due = now >= self.next_ping();
+        // Pings are counted and not the time: while what waits for a slow client is written, nobody asks it for anything.
+        if ping_is_due && self.unanswered_pings >= SILENT_HEARTBEATS - 1 {
             self.stage = Stage::Over;
             return;
         }
-        let ping_is_due = now >= self.next_ping();
+        if ping_is_due {
+            // Before it is written: whoever cancels that must not have it written twice.
+            self.unanswered_pings += 1;
+            self.last_ping = now;
+        }
         let last_sent = self.last_sent;
         let frame_is_due =
             !self.heartbeat_is_off.load(Ordering::Relaxed) && now >= last_sent + self.deadlines.heartbeat;
         let heartbeat = frame_is_due.then_some(Frame::Text(Utf8Bytes::from_static(frame::HEARTBEAT)));
         let ping = ping_is_due.then_some(Frame::Ping(Bytes::new()));
-        if self.write(heartbeat.into_iter().chain(ping)).await.is_ok() && ping_is_due {
-            self.last_ping = now;
-        }
+        let _ = self.write(heartbeat.into_iter().chain(ping)).await;
         if !frame_is_due {
             // The client's script sees no pings: its heart-beat is still due.
             self.last_sent = last_sent;
