@@ -1,5 +1,7 @@
 //! What a list costs: a fixed number of statements, however long it is and whatever hangs on its entries.
 
+use std::time::Duration;
+
 use serde_json::{Value as Json, json};
 
 use crate::person::Person;
@@ -49,13 +51,19 @@ async fn furnish(alice: &Person, bob: &Person, rooms: usize, messages: usize) ->
     last
 }
 
-/// The statements of a request. The server has chores of its own, so the smallest of a few counts is taken.
-async fn cost(server: &Server, request: impl AsyncFn() -> Json) -> u64 {
+/// The statements of a request: the smallest of many counts, since the server has chores of its own, more of them right
+/// after much was written. Counting ends early where the budget is met.
+async fn cost(server: &Server, budget: u64, request: impl AsyncFn() -> Json) -> u64 {
     let mut smallest = u64::MAX;
-    for _ in 0..8 {
+    for turn in 0..60 {
         let before = server.statements();
         request().await;
         smallest = smallest.min(server.statements() - before);
+        match turn {
+            8.. if smallest <= budget => break,
+            8.. => tokio::time::sleep(Duration::from_millis(50)).await,
+            _ => {}
+        }
     }
     smallest
 }
@@ -70,13 +78,13 @@ async fn costs(rooms: usize, messages: usize) -> Vec<(String, u64, u64)> {
     for (path, budget) in REST {
         let path = path.replace("{id}", &group.to_string()).replace("{message}", &first.to_string());
         let path = path.replace("{cursor}", &start);
-        costs.push((path.clone(), cost(&server, async || alice.get(&path).await.ok()).await, budget));
+        costs.push((path.clone(), cost(&server, budget, async || alice.get(&path).await.ok()).await, budget));
     }
     for (query, budget) in GRAPHQL {
         let variables = json!({ "id": group.to_string() });
         let variables = if query.contains("$id") { variables } else { json!({}) };
         let asked = async || alice.gql_ok(query, variables.clone()).await;
-        costs.push((query.to_owned(), cost(&server, asked).await, budget));
+        costs.push((query.to_owned(), cost(&server, budget, asked).await, budget));
     }
     costs
 }
