@@ -16,6 +16,7 @@ use crate::chat::writer::Batch;
 use crate::entity::{message, reaction};
 use crate::error::{Error, Result};
 use crate::id::{MessageId, UserId};
+use crate::store::among;
 
 pub use crate::chat::views::reaction::{EmojiCount, Reaction, ReactionChange};
 
@@ -190,10 +191,11 @@ pub async fn summary(cx: &Cx, id: MessageId) -> Result<Vec<EmojiCount>> {
 
 /// With which emojis the caller reacted to each of the messages, for GraphQL's `viewerReacted`.
 pub async fn by_viewer(cx: &Cx, ids: &[MessageId]) -> Result<HashMap<MessageId, HashSet<String>>> {
+    let db = &cx.reader();
     let rows = reaction::Entity::find()
-        .filter(reaction::Column::MessageId.is_in(ids.iter().copied()))
+        .filter(among(db, reaction::Column::MessageId, ids.iter().copied()))
         .filter(reaction::Column::UserId.eq(cx.me()))
-        .all(&cx.reader())
+        .all(db)
         .await?;
     let mut mine: HashMap<MessageId, HashSet<String>> = HashMap::new();
     for row in rows {

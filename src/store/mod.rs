@@ -1,6 +1,7 @@
 //! How things are kept: the pools, the one writer's transactions and what differs between the two databases.
 //! It knows no rule of chat: which rows belong together is said by its callers.
 
+mod among;
 pub mod blobs;
 mod connect;
 mod db_error;
@@ -22,6 +23,7 @@ use crate::config::fault;
 use crate::error::Result as Answer;
 use crate::id::UserId;
 
+pub use among::{Listed, among, is_listed, list, rows_of};
 pub use blobs::Blobs;
 pub use dialect::{FullTextSearch, for_update, full_text_search};
 pub use queue::{Queue, Queued, queue};

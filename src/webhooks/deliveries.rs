@@ -13,6 +13,7 @@ use crate::chat::writer::Batch;
 use crate::entity::webhook_delivery::{self, Column, DeliveryState};
 use crate::error::{Error, Result};
 use crate::id::{WebhookDeliveryId, WebhookEndpointId};
+use crate::store::among;
 
 /// Deliveries named in one call, at most.
 const MAX_REPLAYED_IDS: usize = 256;
@@ -89,7 +90,7 @@ pub async fn replay(cx: &Cx, which: Replay) -> Result<u64> {
                 return Err(Error::bad_request(format!("At most {MAX_REPLAYED_IDS} deliveries can be named at once")));
             }
             must_exist(cx, ids).await?;
-            Condition::all().add(Column::Id.is_in(ids.iter().copied()))
+            Condition::all().add(among(&cx.reader(), Column::Id, ids.iter().copied()))
         }
         Replay::Failed { endpoint, from, to } => Condition::all()
             .add(Column::EndpointId.eq(*endpoint))
@@ -116,12 +117,13 @@ pub async fn replay(cx: &Cx, which: Replay) -> Result<u64> {
 }
 
 async fn must_exist(cx: &Cx, ids: &[WebhookDeliveryId]) -> Result<()> {
+    let db = &cx.reader();
     let known: Vec<WebhookDeliveryId> = webhook_delivery::Entity::find()
         .select_only()
         .column(Column::Id)
-        .filter(Column::Id.is_in(ids.iter().copied()))
+        .filter(among(db, Column::Id, ids.iter().copied()))
         .into_tuple()
-        .all(&cx.reader())
+        .all(db)
         .await?;
     match ids.iter().find(|id| !known.contains(id)) {
         Some(id) => Err(Error::not_found(format!("Webhook delivery not found: {id}"))),

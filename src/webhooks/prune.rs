@@ -10,6 +10,7 @@ use crate::entity::clock;
 use crate::entity::webhook_delivery::{self, Column, DeliveryState};
 use crate::error::Result;
 use crate::id::WebhookDeliveryId;
+use crate::store::among;
 
 /// Deliveries deleted in one transaction.
 const MAX_PRUNED_ROWS: u64 = 1_000;
@@ -28,7 +29,7 @@ pub async fn prune(chat: &Chat) -> Result<()> {
         let found = ids.len() as u64;
         if found > 0 {
             let change = chat.write(async move |batch: &mut Batch| {
-                let gone = webhook_delivery::Entity::delete_many().filter(Column::Id.is_in(ids));
+                let gone = webhook_delivery::Entity::delete_many().filter(among(&batch.tx, Column::Id, ids));
                 gone.filter(Column::State.ne(DeliveryState::Pending)).exec(&batch.tx).await?;
                 Ok(())
             });

@@ -22,6 +22,7 @@ use crate::entity::webhook_delivery::{self, Column, DeliveryState};
 use crate::entity::webhook_endpoint;
 use crate::error::Result;
 use crate::id::{WebhookDeliveryId, WebhookEndpointId};
+use crate::store::among;
 
 /// How long a lease lasts: [`SEND_WINDOW`], the last attempt that was begun within it, and some more.
 const LEASE_DURATION: TimeDelta = TimeDelta::seconds(20);
@@ -115,7 +116,7 @@ pub async fn complete(
     let change = chat.write(async move |batch: &mut Batch| {
         // What is not ours any more was taken by another process when the lease had ended.
         let ours = webhook_delivery::Entity::find()
-            .filter(Column::Id.is_in(lease.deliveries.iter().map(|delivery| delivery.id)))
+            .filter(among(&batch.tx, Column::Id, lease.deliveries.iter().map(|delivery| delivery.id)))
             .filter(Column::LockedBy.eq(worker.as_str()))
             .filter(Column::State.eq(DeliveryState::Pending))
             .all(&batch.tx)
@@ -185,7 +186,7 @@ async fn mark_leased(batch: &Batch, ids: Vec<WebhookDeliveryId>, worker: Option<
             locked_by: Set(worker.map(str::to_owned)),
             ..Default::default()
         };
-        let rows = webhook_delivery::Entity::update_many().set(row).filter(Column::Id.is_in(ids));
+        let rows = webhook_delivery::Entity::update_many().set(row).filter(among(&batch.tx, Column::Id, ids));
         rows.exec(&batch.tx).await?;
     }
     Ok(())
@@ -203,7 +204,7 @@ async fn mark_delivered(batch: &Batch, status: i32, ids: Vec<WebhookDeliveryId>)
     };
     let rows = webhook_delivery::Entity::update_many().set(row);
     let rows = rows.col_expr(Column::Attempts, Expr::col(Column::Attempts).add(1));
-    rows.filter(Column::Id.is_in(ids)).exec(&batch.tx).await?;
+    rows.filter(among(&batch.tx, Column::Id, ids)).exec(&batch.tx).await?;
     Ok(())
 }
 

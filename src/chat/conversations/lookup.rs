@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use sea_orm::{ColumnTrait, QueryFilter, QuerySelect};
+use sea_orm::{QueryFilter, QuerySelect};
 
 use crate::chat::Cx;
 use crate::chat::access::{self, Member};
@@ -10,6 +10,7 @@ use crate::chat::views::conversation::{Conversation, load, load_one};
 use crate::entity::{conversation, participant};
 use crate::error::Result;
 use crate::id::ConversationId;
+use crate::store::among;
 
 /// The conversation, as the caller sees it.
 ///
@@ -34,7 +35,7 @@ pub async fn must_be_in(cx: &Cx, id: ConversationId) -> Result<()> {
 pub async fn many(cx: &Cx, ids: &[ConversationId]) -> Result<HashMap<ConversationId, Conversation>> {
     let db = &cx.reader();
     let rows = access::memberships(cx.me())
-        .filter(participant::Column::ConversationId.is_in(ids.iter().copied()))
+        .filter(among(db, participant::Column::ConversationId, ids.iter().copied()))
         .select_also(conversation::Entity)
         .all(db)
         .await?;

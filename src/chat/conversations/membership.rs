@@ -21,6 +21,7 @@ use crate::entity::conversation;
 use crate::entity::participant::{self, Role};
 use crate::error::{Error, Result};
 use crate::id::{ConversationId, UserId};
+use crate::store::among;
 
 /// Adds users to a group. Somebody who is in already is no error. They start with everything read.
 ///
@@ -76,7 +77,7 @@ async fn strangers(db: &impl ConnectionTrait, id: ConversationId, users: &[UserI
         .select_only()
         .column(participant::Column::UserId)
         .filter(participant::Column::ConversationId.eq(id))
-        .filter(participant::Column::UserId.is_in(users.iter().copied()))
+        .filter(among(db, participant::Column::UserId, users.iter().copied()))
         .into_tuple()
         .all(db)
         .await?;

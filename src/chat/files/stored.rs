@@ -10,6 +10,7 @@ use crate::config::Config;
 use crate::entity::{attachment, conversation, file};
 use crate::error::{Error, Result};
 use crate::id::{FileId, MessageId, UserId};
+use crate::store::among;
 
 /// A file's row, as sending needs it.
 #[derive(Debug, Clone)]
@@ -48,7 +49,7 @@ pub(crate) async fn stored(db: &impl ConnectionTrait, ids: &[FileId]) -> Result<
     }
     let ids = rows::distinct(ids.iter().copied());
     let rows = file::Entity::find()
-        .filter(file::Column::Id.is_in(ids))
+        .filter(among(db, file::Column::Id, ids))
         .filter(file::Column::DeletedAt.is_null())
         .all(db)
         .await?;

@@ -11,6 +11,7 @@ use crate::entity::clock::now;
 use crate::entity::{attachment, file};
 use crate::error::Result;
 use crate::id::FileId;
+use crate::store::among;
 
 /// Files that are given up, or whose bytes are removed, in one go.
 const SWEEP_SIZE: u64 = 100;
@@ -56,7 +57,7 @@ async fn give_up(chat: &Chat, judged: Option<DateTime<Utc>>, until: DateTime<Utc
     let given_up = chat.write(async move |batch: &mut Batch| {
         let update = file::Entity::update_many().col_expr(file::Column::DeletedAt, Expr::value(batch.now));
         // One that was sent a moment ago is not given up.
-        update.filter(file::Column::Id.is_in(ids)).filter(waiting).exec(&batch.tx).await?;
+        update.filter(among(&batch.tx, file::Column::Id, ids)).filter(waiting).exec(&batch.tx).await?;
         Ok(())
     });
     given_up.await?;
@@ -90,7 +91,7 @@ async fn remove(chat: &Chat) -> Result<u64> {
     let ids: Vec<FileId> = given_up.iter().map(|row| row.id).collect();
     let count = ids.len() as u64;
     let removed = chat.write(async move |batch: &mut Batch| {
-        file::Entity::delete_many().filter(file::Column::Id.is_in(ids)).exec(&batch.tx).await?;
+        file::Entity::delete_many().filter(among(&batch.tx, file::Column::Id, ids)).exec(&batch.tx).await?;
         Ok(())
     });
     removed.await?;
@@ -105,7 +106,7 @@ pub(crate) async fn release(batch: &Batch, files: Vec<FileId>) -> Result<()> {
     }
     file::Entity::update_many()
         .col_expr(file::Column::DeletedAt, Expr::value(batch.now))
-        .filter(file::Column::Id.is_in(files))
+        .filter(among(&batch.tx, file::Column::Id, files))
         .filter(unattached())
         .exec(&batch.tx)
         .await?;

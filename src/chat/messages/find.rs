@@ -6,6 +6,7 @@ use crate::chat::access::{self, Member};
 use crate::entity::message;
 use crate::error::{Error, Result};
 use crate::id::{MessageId, UserId};
+use crate::store::among;
 
 /// Reads a message together with the proof that the viewer is in its conversation: a message is judged by its
 /// conversation (protocol §2).
@@ -25,7 +26,7 @@ pub(crate) async fn find_many(
     ids: &[MessageId],
 ) -> Result<Vec<message::Model>> {
     let rows = message::Entity::find()
-        .filter(message::Column::Id.is_in(ids.iter().copied()))
+        .filter(among(db, message::Column::Id, ids.iter().copied()))
         .filter(message::Column::ConversationId.in_subquery(access::conversations_of(viewer)));
     Ok(rows.all(db).await?)
 }

@@ -13,6 +13,7 @@ use crate::cluster::connections::Expected;
 use crate::entity::presence::{self, Column, PresenceStatus};
 use crate::error::Result;
 use crate::id::UserId;
+use crate::store::among;
 
 /// How long those who were here when the last process ended have to come back, and how long ago that may be, until their
 /// departure is told.
@@ -96,7 +97,7 @@ async fn publish_those_gone(chat: &Chat, users: &[UserId], now: DateTime<Utc>) -
     let db = &chat.store.reader();
     for users in users.chunks(MAX_TOLD_TOGETHER) {
         let gone = presence::Entity::find()
-            .filter(Column::UserId.is_in(users.iter().copied()))
+            .filter(among(db, Column::UserId, users.iter().copied()))
             .filter(Column::SeenUntil.lte(now))
             .filter(Column::Status.ne(PresenceStatus::Offline));
         publish_presence_of(chat, db, gone.all(db).await?, now).await?;

@@ -16,6 +16,7 @@ use crate::entity::participant;
 use crate::entity::presence::{self, Column, PresenceStatus};
 use crate::error::{Error, Result};
 use crate::id::UserId;
+use crate::store::among;
 
 /// Users asked for at once, at most.
 const MAX_USERS: usize = 500;
@@ -39,7 +40,7 @@ pub async fn of_many(cx: &Cx, asked: &[UserId]) -> Result<Vec<Presence>> {
     let visible = visible(cx, asked).await?;
     let db = &cx.reader();
     let users = user::by_ids(db, &visible).await?;
-    let rows = presence::Entity::find().filter(Column::UserId.is_in(visible.iter().copied())).all(db).await?;
+    let rows = presence::Entity::find().filter(among(db, Column::UserId, visible.iter().copied())).all(db).await?;
     let rows: HashMap<UserId, presence::Model> = rows.into_iter().map(|row| (row.user_id, row)).collect();
     let now = clock::now();
     let seen = visible.iter().filter_map(|id| Some(Presence::of(users.get(id)?, rows.get(id), now)));
@@ -71,13 +72,14 @@ async fn visible(cx: &Cx, asked: &[UserId]) -> Result<Vec<UserId>> {
     if cx.chat.config.presence.visibility == Visibility::Everyone {
         return Ok(asked.to_vec());
     }
+    let db = &cx.reader();
     let shared: Vec<UserId> = participant::Entity::find()
         .select_only()
         .column(participant::Column::UserId)
-        .filter(participant::Column::UserId.is_in(asked.iter().copied()))
+        .filter(among(db, participant::Column::UserId, asked.iter().copied()))
         .filter(participant::Column::UserId.in_subquery(neighbours(cx.me())))
         .into_tuple()
-        .all(&cx.reader())
+        .all(db)
         .await?;
     Ok(asked.iter().copied().filter(|user| *user == cx.me() || shared.contains(user)).collect())
 }

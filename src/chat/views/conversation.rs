@@ -17,6 +17,7 @@ use crate::entity::conversation::{self, ConversationType};
 use crate::entity::participant;
 use crate::error::{Error, Result};
 use crate::id::{ConversationId, MessageId, UserId};
+use crate::store::among;
 
 /// A conversation as its viewer sees it.
 #[derive(Debug, Clone, Serialize, async_graphql::SimpleObject)]
@@ -97,7 +98,8 @@ pub(crate) async fn load_for_nobody(
         return Ok(HashMap::new());
     }
     let nobody = UserId::stored(0);
-    let rows = conversation::Entity::find().filter(conversation::Column::Id.is_in(ids.iter().copied())).all(db).await?;
+    let rows =
+        conversation::Entity::find().filter(among(db, conversation::Column::Id, ids.iter().copied())).all(db).await?;
     let members = rows.into_iter().map(|row| Member { me: gone(&row, nobody), conversation: row }).collect();
     let complete = load(db, signer, nobody, members).await?;
     Ok(complete.into_iter().map(|conversation| (conversation.id, conversation)).collect())

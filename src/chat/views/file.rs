@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::{ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
 use serde::Serialize;
 
 use crate::chat::files::url_signer::{Part, UrlSigner};
@@ -12,6 +12,7 @@ use crate::entity::clock::now;
 use crate::entity::{attachment, file};
 use crate::error::Result;
 use crate::id::{AttachmentId, FileId, MessageId};
+use crate::store::among;
 
 /// An uploaded file: `ChatFileResponse` over REST.
 #[derive(Debug, Clone, Serialize, async_graphql::SimpleObject)]
@@ -97,7 +98,7 @@ pub(crate) async fn attached(
         return Ok(HashMap::new());
     }
     let rows = attachment::Entity::find()
-        .filter(attachment::Column::MessageId.is_in(messages.iter().copied()))
+        .filter(among(db, attachment::Column::MessageId, messages.iter().copied()))
         .order_by_asc(attachment::Column::MessageId)
         .order_by_asc(attachment::Column::Ordinal)
         .find_also_related(file::Entity)

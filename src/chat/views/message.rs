@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
+use sea_orm::{ConnectionTrait, EntityTrait, QueryFilter};
 use serde::Serialize;
 use serde_json::Value as Json;
 
@@ -15,6 +15,7 @@ use crate::chat::rows::distinct;
 use crate::entity::message::{self, MessageType};
 use crate::error::Result;
 use crate::id::{ConversationId, MessageId, UserId};
+use crate::store::among;
 
 /// A message. A deleted one is its tombstone: no content, no attachments, no reactions.
 #[derive(Debug, Clone, Serialize, async_graphql::SimpleObject)]
@@ -119,6 +120,6 @@ pub(crate) async fn load_by_ids(
         return Ok(HashMap::new());
     }
     let ids = distinct(ids.iter().copied());
-    let rows = message::Entity::find().filter(message::Column::Id.is_in(ids)).all(db).await?;
+    let rows = message::Entity::find().filter(among(db, message::Column::Id, ids)).all(db).await?;
     Ok(load(db, signer, rows).await?.into_iter().map(|message| (message.id, message)).collect())
 }

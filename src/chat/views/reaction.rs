@@ -11,6 +11,7 @@ use crate::chat::rows::group;
 use crate::entity::reaction;
 use crate::error::Result;
 use crate::id::{ConversationId, MessageId, UserId};
+use crate::store::among;
 
 /// One emoji of a summary.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -54,7 +55,7 @@ pub(crate) fn as_map<S: Serializer>(summary: &[EmojiCount], serializer: S) -> Re
 /// The reactions to messages, oldest first: two statements.
 pub(crate) async fn load(db: &impl ConnectionTrait, ids: &[MessageId]) -> Result<HashMap<MessageId, Vec<Reaction>>> {
     let rows = reaction::Entity::find()
-        .filter(reaction::Column::MessageId.is_in(ids.iter().copied()))
+        .filter(among(db, reaction::Column::MessageId, ids.iter().copied()))
         .order_by_asc(reaction::Column::Id)
         .all(db)
         .await?;
@@ -81,7 +82,7 @@ pub(crate) async fn summaries(
         .column(reaction::Column::MessageId)
         .column(reaction::Column::Emoji)
         .column_as(reaction::Column::Id.count(), "times")
-        .filter(reaction::Column::MessageId.is_in(ids.iter().copied()))
+        .filter(among(db, reaction::Column::MessageId, ids.iter().copied()))
         .group_by(reaction::Column::MessageId)
         .group_by(reaction::Column::Emoji)
         .order_by_asc(reaction::Column::Id.min())

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use sea_orm::sea_query::{Expr, ExprTrait, Query};
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::{ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
 use serde::Serialize;
 
 use super::user;
@@ -12,6 +12,7 @@ use crate::chat::rows::{distinct, group};
 use crate::entity::{message, participant, read_receipt};
 use crate::error::Result;
 use crate::id::{ConversationId, MessageId, UserId};
+use crate::store::among;
 
 /// Somebody's marker moved: `ReadReceiptBroadcast` over REST and STOMP.
 #[derive(Debug, Clone, Serialize, async_graphql::SimpleObject)]
@@ -93,13 +94,13 @@ async fn moves(db: &impl ConnectionTrait, rows: &[message::Model]) -> Result<Vec
     let covered = Query::select()
         .expr(Expr::val(1))
         .from(message::Entity)
-        .and_where(passed(message::Column::Id).is_in(rows.iter().map(|row| row.id)))
+        .and_where(among(db, message::Column::Id, rows.iter().map(|row| row.id)))
         .and_where(passed(message::Column::ConversationId).equals(there(read_receipt::Column::ConversationId)))
         .and_where(passed(message::Column::Id).gt(Expr::col(there(read_receipt::Column::FromMessageId))))
         .and_where(passed(message::Column::Id).lte(Expr::col(there(read_receipt::Column::MessageId))))
         .to_owned();
     let moves = read_receipt::Entity::find()
-        .filter(read_receipt::Column::ConversationId.is_in(distinct(rows.iter().map(|row| row.conversation_id))))
+        .filter(among(db, read_receipt::Column::ConversationId, distinct(rows.iter().map(|row| row.conversation_id))))
         .filter(Expr::exists(covered))
         .filter(Expr::exists(present))
         .order_by_asc(read_receipt::Column::Id);

@@ -2,13 +2,14 @@
 
 use std::collections::HashMap;
 
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
+use sea_orm::{ConnectionTrait, EntityTrait, QueryFilter};
 use serde::Serialize;
 
 use crate::chat::rows::distinct;
 use crate::entity::user;
 use crate::error::{Error, Result};
 use crate::id::UserId;
+use crate::store::among;
 
 /// A user as others see them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, async_graphql::SimpleObject)]
@@ -31,7 +32,7 @@ pub(crate) async fn by_ids(db: &impl ConnectionTrait, ids: &[UserId]) -> Result<
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
-    let rows = user::Entity::find().filter(user::Column::Id.is_in(ids)).all(db).await?;
+    let rows = user::Entity::find().filter(among(db, user::Column::Id, ids)).all(db).await?;
     Ok(rows.into_iter().map(User::from).map(|user| (user.id, user)).collect())
 }
 
