@@ -58,7 +58,10 @@ impl App {
         let folder = &config.server.data_dir;
         make_private(folder).with_context(|| format!("The data folder {} cannot be made", folder.display()))?;
         let tokens = Tokens::open(&config.auth, folder).await?;
-        let store = Store::open(&config.database_url()).await.map_err(|cause| config.no_database("opened", &cause))?;
+        let url = config.database_url();
+        let store =
+            if config.database.count_work { Store::open_counting_work(&url).await } else { Store::open(&url).await };
+        let store = store.map_err(|cause| config.no_database("opened", &cause))?;
         let stopping = CancellationToken::new();
         let (tasks, writer_task) = (TaskTracker::new(), TaskTracker::new());
 
@@ -99,6 +102,11 @@ impl App {
     /// How many of them the writer ran: what changes nothing adds none.
     pub fn written(&self) -> u64 {
         self.store.written()
+    }
+
+    /// How many steps SQLite has taken so far, where the settings of a test have them counted.
+    pub fn steps(&self) -> u64 {
+        self.store.steps()
     }
 
     /// Who a token speaks for.

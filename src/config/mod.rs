@@ -77,6 +77,9 @@ pub struct Server {
 pub struct Database {
     /// `sqlite:…` or `postgres://…`. Unset: SQLite in the data folder, see [`Config::database_url`].
     pub url: Option<String>,
+    /// For tests alone, and so in no file: what the database has to do is counted, step by step.
+    #[serde(skip)]
+    pub count_work: bool,
 }
 
 /// What joins several nodes.

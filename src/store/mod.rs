@@ -12,6 +12,7 @@ mod readers;
 #[cfg(test)]
 mod tests;
 mod transaction;
+mod work;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -33,6 +34,7 @@ pub use transaction::Transaction;
 use connect::{POSTGRES_WRITERS, postgres_writer, retry_while_locked, sqlite_file, sqlite_reader, sqlite_writer};
 use monitor::TransactionMonitor;
 use readers::{CONNECT_TIMEOUT, ReadPools, STATEMENT_TIMEOUT, Source};
+use work::WorkCount;
 
 /// An open database. Reads take their turns in the read pools; writes go through [`Store::begin`], one at a time on a
 /// node.
@@ -44,6 +46,7 @@ pub struct Store {
     monitor: Option<Arc<TransactionMonitor>>,
     statements: Arc<AtomicU64>,
     written: Arc<AtomicU64>,
+    work: WorkCount,
 }
 
 /// Connections that read for users at the same time. Eight serve PostgreSQL as well as 32 do; SQLite has a thread for
@@ -62,9 +65,21 @@ impl Store {
     /// # Errors
     /// Whatever the driver says: an unreachable server, a file that is no database, a failed migration.
     pub async fn open(url: &str) -> Result<Self, DbErr> {
+        Self::open_current(url, WorkCount::default()).await
+    }
+
+    /// The same, for tests: what the database has to do is counted ([`Store::steps`]).
+    ///
+    /// # Errors
+    /// Those of [`Store::open`].
+    pub async fn open_counting_work(url: &str) -> Result<Self, DbErr> {
+        Self::open_current(url, WorkCount::on()).await
+    }
+
+    async fn open_current(url: &str, work: WorkCount) -> Result<Self, DbErr> {
         let store = match url.starts_with("sqlite:") {
-            true => Self::sqlite(url, Some(STATEMENT_TIMEOUT)).await?,
-            false => Self::postgres(url, &POSTGRES_TIMEOUTS, Some(STATEMENT_TIMEOUT)).await?,
+            true => Self::sqlite(url, Some(STATEMENT_TIMEOUT), work).await?,
+            false => Self::postgres(url, &POSTGRES_TIMEOUTS, Some(STATEMENT_TIMEOUT), work).await?,
         };
         migration::migrate(&store.writer).await?;
         if let Some(monitor) = &store.monitor {
@@ -85,8 +100,8 @@ impl Store {
         }
         // An operator who only looks may look for long.
         let store = match url.starts_with("sqlite:") {
-            true => Self::sqlite(url, None).await?,
-            false => Self::postgres(url, &[], None).await?,
+            true => Self::sqlite(url, None, WorkCount::default()).await?,
+            false => Self::postgres(url, &[], None, WorkCount::default()).await?,
         };
         if !migration::is_current(&store.writer).await {
             return Err(DbErr::Custom("it is not in the newest state: confab migrate brings it there".to_owned()));
@@ -94,12 +109,13 @@ impl Store {
         Ok(store)
     }
 
-    async fn sqlite(url: &str, statement_timeout: Option<Duration>) -> Result<Self, DbErr> {
+    async fn sqlite(url: &str, statement_timeout: Option<Duration>, work: WorkCount) -> Result<Self, DbErr> {
         if let Some(folder) = sqlite_file(url).as_deref().and_then(std::path::Path::parent) {
             std::fs::create_dir_all(folder).map_err(|cause| DbErr::Custom(format!("{}: {cause}", folder.display())))?;
         }
         // Without a monitor the driver would be believed, whatever the database has undone.
-        let monitor = (!fault::is_on("undone-transaction-trusted")).then(Arc::<TransactionMonitor>::default);
+        let monitor =
+            (!fault::is_on("undone-transaction-trusted")).then(|| Arc::new(TransactionMonitor::counting(work.clone())));
         let writer_options = || {
             let mut options = sqlite_writer(url);
             monitor.iter().for_each(|monitor| monitor.install(&mut options));
@@ -108,22 +124,25 @@ impl Store {
         let writer = retry_while_locked(|| Database::connect(writer_options())).await?;
         let statements = Arc::new(AtomicU64::new(0));
         let readers = retry_while_locked(|| async {
-            let source = Source::sqlite(sqlite_reader(url).map_err(connection_error)?);
+            let source = Source::sqlite(sqlite_reader(url).map_err(connection_error)?, work.clone());
             ReadPools::open(source, SQLITE_READERS, statement_timeout, Arc::clone(&statements)).await
         });
-        Ok(Self::counting(readers.await?, writer, monitor, statements))
+        Ok(Self::counting(readers.await?, writer, monitor, statements, work))
     }
 
     async fn postgres(
         url: &str,
         timeouts: &'static [(&'static str, &'static str)],
         statement_timeout: Option<Duration>,
+        work: WorkCount,
     ) -> Result<Self, DbErr> {
-        let writer = Database::connect(postgres_writer(url, timeouts)).await?;
-        let source = Source::postgres(url, timeouts).map_err(connection_error)?;
+        let mut options = postgres_writer(url, timeouts);
+        work.install(&mut options);
+        let writer = Database::connect(options).await?;
+        let source = Source::postgres(url, timeouts, work.clone()).map_err(connection_error)?;
         let statements = Arc::new(AtomicU64::new(0));
         let readers = ReadPools::open(source, POSTGRES_READERS, statement_timeout, Arc::clone(&statements)).await?;
-        Ok(Self::counting(readers, writer, None, statements))
+        Ok(Self::counting(readers, writer, None, statements, work))
     }
 
     /// The store upon open connections, whose writer counts its statements from now on.
@@ -132,6 +151,7 @@ impl Store {
         mut writer: DatabaseConnection,
         monitor: Option<Arc<TransactionMonitor>>,
         statements: Arc<AtomicU64>,
+        work: WorkCount,
     ) -> Self {
         let written = Arc::new(AtomicU64::new(0));
         let (all, by_writer) = (Arc::clone(&statements), Arc::clone(&written));
@@ -139,7 +159,7 @@ impl Store {
             all.fetch_add(1, Ordering::Relaxed);
             by_writer.fetch_add(1, Ordering::Relaxed);
         });
-        Self { readers, writer, monitor, statements, written }
+        Self { readers, writer, monitor, statements, written, work }
     }
 
     /// How many statements were run so far: what a list costs must not grow with the list.
@@ -150,6 +170,12 @@ impl Store {
     /// How many of them the writer ran, for which everybody who writes has to wait.
     pub fn written(&self) -> u64 {
         self.written.load(Ordering::Relaxed)
+    }
+
+    /// How many steps the machine of SQLite has taken, where they are counted: what a request costs must not grow with
+    /// what is stored.
+    pub fn steps(&self) -> u64 {
+        self.work.steps()
     }
 
     /// A reader for the server itself: no user's reading keeps it waiting.

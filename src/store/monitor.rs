@@ -9,6 +9,8 @@ use sqlx::Connection;
 use sqlx::sqlite::SqliteConnection;
 use tokio::sync::watch;
 
+use super::work::WorkCount;
+
 /// What is known of the writer's one connection to SQLite, whichever that is at the time.
 #[derive(Default)]
 pub(super) struct TransactionMonitor {
@@ -21,6 +23,7 @@ pub(super) struct TransactionMonitor {
     /// A transaction ended otherwise than it should have: its connection is to be thrown away.
     suspect: AtomicBool,
     last_return: watch::Sender<Returned>,
+    work: WorkCount,
 }
 
 /// How the connection came back to its pool from its last transaction.
@@ -42,6 +45,11 @@ pub(super) struct MonitoredTransaction {
 }
 
 impl TransactionMonitor {
+    /// One that counts the steps of the connection as well, where that is on.
+    pub fn counting(work: WorkCount) -> Self {
+        Self { work, ..Self::default() }
+    }
+
     /// Makes the one connection of a pool of SQLite tell this monitor what becomes of its transactions, and prove each
     /// time that it comes back that it is outside of one. One that is not, or might not be, is closed, and the next
     /// transaction has another.
@@ -74,6 +82,13 @@ impl TransactionMonitor {
 
     async fn set_hooks(self: Arc<Self>, connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
         let mut handle = connection.lock_handle().await?;
+        if self.work.is_on() {
+            let work = self.work.clone();
+            handle.set_progress_handler(1, move || {
+                work.step();
+                true
+            });
+        }
         let monitor = Arc::clone(&self);
         handle.set_commit_hook(move || monitor.on_commit());
         handle.set_rollback_hook(move || {

@@ -50,6 +50,7 @@ mod stomp_queues;
 mod tidy;
 mod traces;
 mod webhooks;
+mod work;
 
 mod command_line;
 mod identity;

@@ -105,6 +105,16 @@ impl Server {
         self.app.upgrade().expect("the server runs").written()
     }
 
+    /// How many steps its SQLite has taken so far, where `config.database.count_work` is on.
+    pub fn steps(&self) -> u64 {
+        self.app.upgrade().expect("the server runs").steps()
+    }
+
+    /// The address of the PostgreSQL that it runs on, and the name of its database there.
+    pub fn postgres(&self) -> Option<&(String, String)> {
+        self.database.as_ref()
+    }
+
     /// Stops the server gracefully and keeps its data.
     pub async fn stop(&mut self) {
         if let Some((stop, task)) = self.running.take() {

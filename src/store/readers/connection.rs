@@ -14,6 +14,8 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection as _, Error, Executor};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
+use crate::store::work::{WorkCount, tell_statistics};
+
 /// Steps of SQLite's machine between two looks at the flag: some tens of microseconds.
 const STEPS_PER_LOOK: i32 = 1_000;
 /// How long PostgreSQL may take to hear that it shall end a statement.
@@ -25,7 +27,7 @@ const SUFFIX_BYTES: usize = 26;
 
 /// Where connections come from.
 pub enum Source {
-    Sqlite(Box<SqliteConnectOptions>),
+    Sqlite(Box<SqliteConnectOptions>, WorkCount),
     Postgres(Box<Postgres>),
 }
 
@@ -36,6 +38,7 @@ pub struct Postgres {
     name: String,
     opened: AtomicU64,
     canceller: Arc<Canceller>,
+    work: WorkCount,
 }
 
 /// The connection over which PostgreSQL is told to end the statement of another one. It is opened when it is first
@@ -48,7 +51,7 @@ pub(super) struct Canceller {
 /// An open connection.
 pub(super) enum Connection {
     Sqlite(SqliteConnection, Arc<AtomicBool>),
-    Postgres(PgConnection, Arc<Canceller>, Arc<str>),
+    Postgres(PgConnection, Arc<Canceller>, Arc<str>, WorkCount),
 }
 
 /// Cancels the statement that a connection is working on.
@@ -60,15 +63,15 @@ pub(super) enum CancelHandle {
 
 impl Source {
     /// A file of SQLite, opened with these options.
-    pub fn sqlite(options: SqliteConnectOptions) -> Self {
-        Source::Sqlite(Box::new(options.disable_statement_logging()))
+    pub fn sqlite(options: SqliteConnectOptions, work: WorkCount) -> Self {
+        Source::Sqlite(Box::new(options.disable_statement_logging()), work)
     }
 
     /// A PostgreSQL, whose connections get these settings.
     ///
     /// # Errors
     /// A URL that is none.
-    pub fn postgres(url: &str, settings: &[(&str, &str)]) -> Result<Self, Error> {
+    pub fn postgres(url: &str, settings: &[(&str, &str)], work: WorkCount) -> Result<Self, Error> {
         let options = PgConnectOptions::from_str(url)?.disable_statement_logging();
         let given = options.get_application_name().unwrap_or("confab").to_owned();
         let bookkeeping = options.clone().application_name(&given);
@@ -78,22 +81,26 @@ impl Source {
         let given: String = given.chars().filter(char::is_ascii).take(MAX_NAME_BYTES - SUFFIX_BYTES).collect();
         let name = format!("{given} {}", &process[..16]);
         let canceller = Arc::new(Canceller { options: bookkeeping, connection: Mutex::new(None) });
-        Ok(Source::Postgres(Box::new(Postgres { options, name, opened: AtomicU64::new(0), canceller })))
+        Ok(Source::Postgres(Box::new(Postgres { options, name, opened: AtomicU64::new(0), canceller, work })))
     }
 
     /// Whether no network lies in between.
     pub fn is_local(&self) -> bool {
-        matches!(self, Source::Sqlite(_))
+        matches!(self, Source::Sqlite(..))
     }
 
     pub(super) async fn connect(&self) -> Result<Connection, Error> {
         match self {
-            Source::Sqlite(options) => {
+            Source::Sqlite(options, work) => {
                 let mut connection = options.connect().await?;
                 let cancelled = Arc::new(AtomicBool::new(false));
                 let looked_at = Arc::clone(&cancelled);
                 let mut handle = connection.lock_handle().await?;
-                handle.set_progress_handler(STEPS_PER_LOOK, move || !looked_at.load(Ordering::Relaxed));
+                let (work, steps) = (work.clone(), if work.is_on() { 1 } else { STEPS_PER_LOOK });
+                handle.set_progress_handler(steps, move || {
+                    work.step();
+                    !looked_at.load(Ordering::Relaxed)
+                });
                 drop(handle);
                 Ok(Connection::Sqlite(connection, cancelled))
             }
@@ -101,7 +108,8 @@ impl Source {
                 let number = postgres.opened.fetch_add(1, Ordering::Relaxed) % 100_000_000;
                 let name = format!("{} {number}", postgres.name);
                 let connection = postgres.options.clone().application_name(&name).connect().await?;
-                Ok(Connection::Postgres(connection, Arc::clone(&postgres.canceller), name.into()))
+                let (canceller, work) = (Arc::clone(&postgres.canceller), postgres.work.clone());
+                Ok(Connection::Postgres(connection, canceller, name.into(), work))
             }
         }
     }
@@ -111,7 +119,9 @@ impl Connection {
     pub fn cancel_handle(&self) -> CancelHandle {
         match self {
             Connection::Sqlite(_, cancelled) => CancelHandle::Sqlite(Arc::clone(cancelled)),
-            Connection::Postgres(_, canceller, name) => CancelHandle::Postgres(Arc::clone(canceller), Arc::clone(name)),
+            Connection::Postgres(_, canceller, name, _) => {
+                CancelHandle::Postgres(Arc::clone(canceller), Arc::clone(name))
+            }
         }
     }
 
@@ -123,8 +133,11 @@ impl Connection {
                 let rows = sqlx::query_with(query.0, query.1).fetch_all(connection).await?;
                 Ok(rows.into_iter().map(QueryResult::from).collect())
             }
-            Connection::Postgres(connection, ..) => {
-                let rows = sqlx::query_with(query.0, query.1).fetch_all(connection).await?;
+            Connection::Postgres(connection, .., work) => {
+                let rows = sqlx::query_with(query.0, query.1).fetch_all(&mut *connection).await?;
+                if work.is_on() {
+                    tell_statistics(connection).await?;
+                }
                 Ok(rows.into_iter().map(QueryResult::from).collect())
             }
         }
@@ -138,8 +151,11 @@ impl Connection {
                 let row = sqlx::query_with(query.0, query.1).fetch_optional(connection).await?;
                 Ok(row.map(QueryResult::from))
             }
-            Connection::Postgres(connection, ..) => {
-                let row = sqlx::query_with(query.0, query.1).fetch_optional(connection).await?;
+            Connection::Postgres(connection, .., work) => {
+                let row = sqlx::query_with(query.0, query.1).fetch_optional(&mut *connection).await?;
+                if work.is_on() {
+                    tell_statistics(connection).await?;
+                }
                 Ok(row.map(QueryResult::from))
             }
         }

@@ -101,7 +101,7 @@ impl From<Abandoned> for DbErr {
 impl ConnectionTrait for Reader {
     fn get_database_backend(&self) -> DbBackend {
         match self.pools.source {
-            Source::Sqlite(_) => DbBackend::Sqlite,
+            Source::Sqlite(..) => DbBackend::Sqlite,
             Source::Postgres(_) => DbBackend::Postgres,
         }
     }

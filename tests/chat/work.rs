@@ -1,0 +1,113 @@
+//! What a request costs follows what it returns, and not what is stored: every read and write of the doors in a small
+//! town and in one twenty times its size. Work is counted and not time; CONTRIBUTING.md says how to read the table.
+
+mod meter;
+mod reads;
+mod town;
+mod writes;
+
+use meter::Meter;
+use town::Town;
+
+/// How many times larger the second town is.
+const LARGER: usize = 20;
+/// What the larger town may cost, of what the smaller one does in hundredths, and beyond that: an index is a level deeper
+/// in it, and a few steps are many times nothing.
+const MOST_PERCENT: u64 = 150;
+const MOST_MORE: u64 = 40;
+
+/// What is not flat yet. A row that has become flat has to go.
+const NOT_YET: &[&str] = &[
+    "REST receipts of the newest message",
+    "GraphQL receipts of a message",
+    "REST a long conversation",
+    "REST a large group",
+    "REST conversations, one of them long",
+    "REST conversations, 5 of many",
+    "REST conversations, a large group",
+    "REST archived conversations, none of many",
+    "REST pinned conversations, none of many",
+    "REST unread, all of a long conversation",
+    "REST search, a word of others",
+    "REST attachments, none",
+    "REST receipts of the oldest message",
+    "REST who is online, 5 of a large group",
+    "REST who is online, of a few",
+    "REST presence of a member of a large group",
+    "REST presence of somebody, of one who is in many",
+    "REST events, none new, of one who is in many",
+    "REST events, the first 20 of many",
+    "REST events, the first 20 of many that are late",
+    "REST events, all of a long log, and few are one's own",
+    "REST search among conversations",
+    "GraphQL messages of a long conversation",
+    "GraphQL first messages of a long conversation",
+    "GraphQL a long conversation",
+    "GraphQL a large group",
+    "GraphQL conversations, 5 of many",
+    "GraphQL the last 5 conversations of many",
+    "GraphQL conversations with messages, 5 of many",
+    "GraphQL conversations with messages, one of them long",
+    "GraphQL a message and what hangs on it",
+    "GraphQL search everywhere, of others",
+    "GraphQL unread",
+    "GraphQL presence",
+    "GraphQL online users, of a few",
+    "GraphQL sync, the first of many",
+    "GraphQL sync, none new",
+    "STOMP connect and subscribe, of one who is in many",
+    "GraphQL resume at the end of the log, of one who is in many",
+    "mark read up to an old message",
+    "unread after old messages were deleted",
+    "add to a large group",
+    "set a role in a large group",
+    "rename a large group",
+    "mute a large group",
+    "set the presence of one who is in many",
+    "REST search, a word of every fourth message",
+    "REST search, two common words",
+    "REST search, a word that does not occur",
+    "GraphQL search everywhere, once",
+    "GraphQL search everywhere, common",
+];
+
+/// What every request costs in a town of this size.
+async fn costs(size: usize) -> Vec<(String, u64)> {
+    let town = Town::of(size).await;
+    let mut meter = Meter::of(&town.server).await;
+    reads::count(&town, &mut meter).await;
+    writes::count(&town, &mut meter).await;
+    meter.counts()
+}
+
+fn is_flat(small: u64, large: u64) -> bool {
+    large <= small * MOST_PERCENT / 100 + MOST_MORE
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_request_costs_does_not_grow_with_what_is_stored() {
+    let (small, large) = (costs(1).await, costs(LARGER).await);
+    let unit = if std::env::var("CONFAB_TEST_DATABASE").is_ok() { "rows and buffers" } else { "steps" };
+    println!(
+        "{:>9} {:>9} {:>6}  {unit} in a town, and in one {LARGER} times its size",
+        "1 x",
+        format!("{LARGER} x"),
+        ""
+    );
+    let (mut grown, mut better) = (Vec::new(), Vec::new());
+    for ((what, small), (_, large)) in small.iter().zip(&large) {
+        let flat = is_flat(*small, *large);
+        let ratio = *large as f64 / (*small).max(1) as f64;
+        println!("{small:>9} {large:>9} {ratio:>6.2}  {}{what}", if flat { "" } else { "GROWS: " });
+        match (flat, NOT_YET.contains(&what.as_str())) {
+            (false, false) => grown.push(what.as_str()),
+            (true, true) => better.push(what.as_str()),
+            _ => {}
+        }
+    }
+    assert!(small.len() > 50 && small.len() == large.len(), "the table is whole");
+    assert!(grown.is_empty(), "these grow with what is stored: {grown:#?}");
+    if !better.is_empty() {
+        println!("flat, and still in NOT_YET: {better:#?}");
+    }
+}
