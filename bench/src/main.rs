@@ -1,0 +1,55 @@
+//! `confab-bench`: measures a confab server from outside, as its clients see it, with the processors' time beside the
+//! clock's. It knows of the server what clients know, and for direct fills its tables.
+
+mod cpu;
+mod database;
+mod figures;
+mod floor;
+mod http;
+mod rooms;
+mod server;
+mod stomp;
+mod table;
+mod token;
+mod words;
+mod writes;
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+use database::Kind;
+
+/// Measures a confab server
+#[derive(Parser)]
+#[command(name = "confab-bench", version, about)]
+struct Arguments {
+    /// The server's binary, built for release
+    #[arg(long, global = true, default_value = "target/release/confab")]
+    server: PathBuf,
+    /// A PostgreSQL in which databases may be made, such as that of `scripts/postgres start`. Without it: SQLite
+    #[arg(long, global = true, value_name = "URL")]
+    postgres: Option<String>,
+    /// Where folders are made for what is measured; all of them are removed
+    #[arg(long, global = true, value_name = "FOLDER")]
+    folder: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Messages a second, and how long senders wait
+    Writes(writes::Arguments),
+}
+
+// One thread: the client must not take the processors from the server that it measures.
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> anyhow::Result<()> {
+    let Arguments { server, postgres, folder, command } = Arguments::parse();
+    let kind = postgres.map_or(Kind::Sqlite, Kind::Postgres);
+    let folder = folder.unwrap_or_else(std::env::temp_dir);
+    match command {
+        Command::Writes(arguments) => writes::writes(server, kind, folder, arguments).await,
+    }
+}

@@ -1,0 +1,28 @@
+//! Groups with people in them, made over the REST door as any application would make them.
+
+use anyhow::{Context, Result};
+use serde_json::json;
+
+use crate::server::Server;
+
+/// Makes people 1 to `people` known to the server.
+pub async fn meet(server: &Server, people: i64) -> Result<()> {
+    for user in 1..=people {
+        server.client(user).await?.call("GET", "/api/chat/conversations/pinned", "").await?;
+    }
+    Ok(())
+}
+
+/// Makes `rooms` groups of which 1 to `people` are all participants; answers their ids.
+pub async fn make(server: &Server, rooms: usize, people: i64) -> Result<Vec<i64>> {
+    meet(server, people).await?;
+    let mut owner = server.client(1).await?;
+    let mut ids = Vec::with_capacity(rooms);
+    for room in 1..=rooms {
+        let others: Vec<i64> = (2..=people.min(200)).collect();
+        let body = json!({ "name": format!("Room {room}"), "participantIds": others }).to_string();
+        let made = owner.call("POST", "/api/chat/conversations", &body).await?;
+        ids.push(made["data"]["id"].as_i64().context("a conversation without an id")?);
+    }
+    Ok(ids)
+}

@@ -1,0 +1,164 @@
+//! A client of STOMP over a plain WebSocket, one frame at a time. Its frames are masked with zeros, which costs nothing and
+//! is what RFC 6455 calls a mask.
+
+use std::net::SocketAddr;
+
+use anyhow::{Context, Result, bail, ensure};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+const TEXT: u8 = 1;
+const CLOSE: u8 = 8;
+const PING: u8 = 9;
+const PONG: u8 = 10;
+
+/// An open session.
+pub struct Session {
+    stream: TcpStream,
+    read: Vec<u8>,
+}
+
+impl Session {
+    /// The handshake of the WebSocket, and CONNECT.
+    pub async fn connect(address: SocketAddr, token: &str) -> Result<Self> {
+        let mut session = Self::open(address, "/ws/chat/websocket", "v12.stomp").await?;
+        session
+            .say(&format!("CONNECT\naccept-version:1.2\nheart-beat:0,0\nAuthorization:Bearer {token}\n\n\0"))
+            .await?;
+        let connected = session.hear().await?;
+        ensure!(connected.starts_with("CONNECTED"), "{connected}");
+        Ok(session)
+    }
+
+    /// A WebSocket of any protocol.
+    pub async fn open(address: SocketAddr, path: &str, protocol: &str) -> Result<Self> {
+        let mut stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        let request = format!(
+            "GET {path} HTTP/1.1\r\nHost: bench\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+             Sec-WebSocket-Protocol: {protocol}\r\n\r\n"
+        );
+        stream.write_all(request.as_bytes()).await?;
+        let mut session = Self { stream, read: Vec::with_capacity(4 * 1024) };
+        let end = loop {
+            match session.read.windows(4).position(|window| window == b"\r\n\r\n") {
+                Some(end) => break end + 4,
+                None => session.more().await?,
+            }
+        };
+        let head = String::from_utf8_lossy(&session.read[..end]).into_owned();
+        ensure!(head.starts_with("HTTP/1.1 101"), "{head}");
+        session.read.drain(..end);
+        Ok(session)
+    }
+
+    /// SEND with a receipt, and the wait for it.
+    pub async fn send(&mut self, destination: &str, body: &str) -> Result<()> {
+        self.say(&format!("SEND\ndestination:{destination}\nreceipt:r\n\n{body}\0")).await?;
+        self.until("RECEIPT").await
+    }
+
+    /// SUBSCRIBE with a receipt, and the wait for it; what is replayed before it is passed over.
+    pub async fn subscribe(&mut self, queue: &str, after: Option<&str>) -> Result<()> {
+        let after = after.map(|cursor| format!("after:{cursor}\n")).unwrap_or_default();
+        self.say(&format!("SUBSCRIBE\nid:{queue}\ndestination:{queue}\nreceipt:r\n{after}\n\0")).await?;
+        self.until("RECEIPT").await
+    }
+
+    /// Waits for a frame with this command. An ERROR is one.
+    async fn until(&mut self, command: &str) -> Result<()> {
+        loop {
+            let frame = self.hear().await?;
+            if frame.starts_with(command) {
+                return Ok(());
+            }
+            let is_refusal = frame.starts_with("ERROR") || frame.contains("/user/queue/chat/errors");
+            ensure!(!is_refusal, "{frame}");
+        }
+    }
+
+    pub async fn say(&mut self, text: &str) -> Result<()> {
+        let frame = frame(TEXT, text.as_bytes());
+        Ok(self.stream.write_all(&frame).await?)
+    }
+
+    /// The next message; pings are answered on the way.
+    pub async fn hear(&mut self) -> Result<String> {
+        loop {
+            let (kind, payload) = self.frame().await?;
+            match kind {
+                TEXT => return Ok(String::from_utf8_lossy(&payload).into_owned()),
+                PING => self.stream.write_all(&frame(PONG, &payload)).await?,
+                CLOSE => bail!("closed: {}", String::from_utf8_lossy(&payload)),
+                _ => {}
+            }
+        }
+    }
+
+    /// One frame of the server, which sends whole messages and no masks.
+    async fn frame(&mut self) -> Result<(u8, Vec<u8>)> {
+        self.at_least(2).await?;
+        let (head, length) = match self.read[1] & 0x7f {
+            126 => {
+                self.at_least(4).await?;
+                (4, u64::from(u16::from_be_bytes([self.read[2], self.read[3]])))
+            }
+            127 => {
+                self.at_least(10).await?;
+                (10, u64::from_be_bytes(self.read[2..10].try_into().context("eight bytes")?))
+            }
+            short => (2, u64::from(short)),
+        };
+        let end = head + usize::try_from(length)?;
+        self.at_least(end).await?;
+        let kind = self.read[0] & 0x0f;
+        let payload = self.read[head..end].to_vec();
+        self.read.drain(..end);
+        Ok((kind, payload))
+    }
+
+    async fn at_least(&mut self, bytes: usize) -> Result<()> {
+        while self.read.len() < bytes {
+            self.more().await?;
+        }
+        Ok(())
+    }
+
+    async fn more(&mut self) -> Result<()> {
+        let read = self.stream.read_buf(&mut self.read).await?;
+        ensure!(read > 0, "the server closed the connection");
+        Ok(())
+    }
+}
+
+/// A whole message in one frame, masked with zeros.
+fn frame(kind: u8, payload: &[u8]) -> Vec<u8> {
+    let mut frame = vec![0x80 | kind];
+    match payload.len() {
+        short if short < 126 => frame.push(0x80 | short as u8),
+        middle if middle <= usize::from(u16::MAX) => {
+            frame.push(0x80 | 126);
+            frame.extend_from_slice(&(middle as u16).to_be_bytes());
+        }
+        long => {
+            frame.push(0x80 | 127);
+            frame.extend_from_slice(&(long as u64).to_be_bytes());
+        }
+    }
+    frame.extend_from_slice(&[0; 4]);
+    frame.extend_from_slice(payload);
+    frame
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_length_of_a_frame_is_written_in_the_shortest_form() {
+        assert_eq!(frame(TEXT, b"hi"), [0x81, 0x82, 0, 0, 0, 0, b'h', b'i']);
+        assert_eq!(frame(TEXT, &[b'x'; 126])[..4], [0x81, 0xfe, 0, 126]);
+        assert_eq!(frame(TEXT, &[b'x'; 65_536])[..10], [0x81, 0xff, 0, 0, 0, 0, 0, 1, 0, 0]);
+    }
+}
