@@ -12,6 +12,7 @@ mod m20261124_000007_files;
 mod m20261126_000008_webhook_ends;
 mod m20261128_000009_closed_groups;
 mod m20261128_000010_presence_holders;
+mod m20261128_000011_numbers;
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::{
@@ -67,6 +68,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261126_000008_webhook_ends::Migration),
             Box::new(m20261128_000009_closed_groups::Migration),
             Box::new(m20261128_000010_presence_holders::Migration),
+            Box::new(m20261128_000011_numbers::Migration),
         ]
     }
 }

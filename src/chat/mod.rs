@@ -3,6 +3,7 @@
 
 pub mod access;
 pub mod conversations;
+mod counts;
 pub mod doctor;
 pub mod event;
 pub mod files;

@@ -8,6 +8,7 @@ use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, 
 
 use crate::chat::Cx;
 use crate::chat::access::{self, Member};
+use crate::chat::counts::place_of;
 use crate::chat::event::{EventType, Fact};
 use crate::chat::messages::{find, find_many, not_found};
 use crate::chat::views::conversation::unread_counts;
@@ -85,8 +86,12 @@ async fn move_marker(batch: &Batch, me: participant::Model, target: MessageId) -
     .do_nothing()
     .to_owned();
     read_receipt::Entity::insert(row).on_conflict(once).exec_without_returning(&batch.tx).await?;
+    let message = message::Entity::find_by_id(target).one(&batch.tx).await?.ok_or_else(not_found)?;
+    let place = place_of(&batch.tx, &message, me.user_id).await?;
     let mut me: participant::ActiveModel = me.into();
     me.last_read_message_id = Set(Some(target));
+    me.read_number = Set(place.number);
+    me.read_own = Set(place.own);
     me.update(&batch.tx).await?;
     Ok(())
 }

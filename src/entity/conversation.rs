@@ -57,6 +57,8 @@ pub struct Model {
     pub closed_at: Option<DateTimeUtc>,
     /// Behind which message a closed group is still to be tidied up; none where nothing is left to do.
     pub untidied_from: Option<i64>,
+    /// The highest number of a deleted message; 0 while there is none.
+    pub last_deleted_number: i64,
 }
 
 #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]

@@ -57,6 +57,10 @@ pub struct Model {
     pub created_at: DateTimeUtc,
     pub edited_at: Option<DateTimeUtc>,
     pub deleted_at: Option<DateTimeUtc>,
+    /// 1, 2, 3 … inside the conversation, in the order of ids. None only in an older database, before it is served.
+    pub number: Option<i64>,
+    /// 1, 2, 3 … among the sender's own messages of the conversation; there whenever `number` is.
+    pub sender_number: Option<i64>,
 }
 
 #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]

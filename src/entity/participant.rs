@@ -36,6 +36,10 @@ pub struct Model {
     pub muted: bool,
     pub pinned: bool,
     pub archived: bool,
+    /// The number of the message at the marker; 0 where there is none.
+    pub read_number: i64,
+    /// How many of their own messages stand at or before the marker.
+    pub read_own: i64,
 }
 
 #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]

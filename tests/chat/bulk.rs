@@ -8,11 +8,14 @@ use crate::server::Server;
 /// Puts `messages` messages of `sender` into a conversation, each of a few words.
 pub async fn history(server: &Server, conversation: i64, sender: &Person, messages: i64) {
     let rows = "INSERT INTO chat_messages \
-        (id, conversation_id, sender_id, message_type, content, search_words, created_at) \
+        (id, conversation_id, sender_id, message_type, content, search_words, created_at, number, sender_number) \
         WITH RECURSIVE numbers(number) AS \
         (SELECT CAST($1 AS bigint) UNION ALL SELECT number - 1 FROM numbers WHERE number > 1) \
         SELECT (SELECT message_id FROM chat_log) + number, CAST($2 AS bigint), CAST($3 AS bigint), 'TEXT', \
-        'number ' || number, 'number ' || number, $4 FROM numbers ORDER BY number";
+        'number ' || number, 'number ' || number, $4, \
+        (SELECT message_count FROM chat_conversations WHERE id = $2) + number, \
+        (SELECT COALESCE(MAX(sender_number), 0) FROM chat_messages WHERE conversation_id = $2 AND sender_id = $3) \
+        + number FROM numbers ORDER BY number";
     let now: sea_orm::Value = crate::now().into();
     server.meddle(rows, vec![messages.into(), conversation.into(), sender.id.into(), now]).await;
     server.meddle("UPDATE chat_log SET message_id = message_id + $1", vec![messages.into()]).await;

@@ -157,10 +157,11 @@ async fn a_search_for_words_that_all_messages_have_is_answered_at_once() {
     let (alice, eve) = (server.person("Alice").await, server.person("Eve").await);
     let room = alice.group("Room", &[]).await;
     let first = alice.send(room, "number 0 apple stream").await;
-    let sql = "INSERT INTO chat_messages (id, conversation_id, sender_id, message_type, content, search_words, created_at) \
+    let sql = "INSERT INTO chat_messages (id, conversation_id, sender_id, message_type, content, search_words, created_at, \
+               number, sender_number) \
                WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 20000) \
                SELECT $1 + n, m.conversation_id, m.sender_id, m.message_type, 'number ' || n || ' apple stream', \
-               'number ' || n || ' apple stream', m.created_at FROM n, chat_messages m WHERE m.id = $1";
+               'number ' || n || ' apple stream', m.created_at, m.number + n, m.sender_number + n FROM n, chat_messages m WHERE m.id = $1";
     server.meddle(sql, vec![first.into()]).await;
     for query in ["number apple", "apple", "num appl", "number 19999 apple"] {
         let started = std::time::Instant::now();

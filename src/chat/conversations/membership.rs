@@ -9,6 +9,7 @@ use sea_orm::{
 use super::lookup::get;
 use crate::chat::Cx;
 use crate::chat::access::{self, Action, Member};
+use crate::chat::counts::own_messages;
 use crate::chat::event::{EventType, Fact};
 use crate::chat::rate_limit::Limited;
 use crate::chat::rows;
@@ -44,14 +45,18 @@ pub async fn add_participants(cx: &Cx, id: ConversationId, users: Vec<UserId>) -
     }
     let added = cx.chat.write(async move |batch: &mut Batch| {
         let member = may_add(&batch.tx, me, id).await?;
-        let rows: Vec<participant::Model> = strangers(&batch.tx, id, &users)
-            .await?
-            .into_iter()
-            .map(|user| newcomer(&member.conversation, user, batch.now))
-            .collect();
-        if rows.is_empty() {
+        let users = strangers(&batch.tx, id, &users).await?;
+        if users.is_empty() {
             return Ok(());
         }
+        // Whoever comes back has written here before.
+        let pairs: Vec<_> = users.iter().map(|user| (id, *user)).collect();
+        let own = own_messages(&batch.tx, &pairs).await?;
+        let rows = pairs.into_iter().map(|pair| {
+            let own = own.get(&pair).copied().unwrap_or(0);
+            newcomer(&member.conversation, pair.1, own, batch.now)
+        });
+        let rows: Vec<participant::Model> = rows.collect();
         let insert = participant::Entity::insert_many(rows.iter().map(unsaved));
         insert.exec_without_returning(&batch.tx).await?;
         for row in &rows {
@@ -85,7 +90,7 @@ async fn strangers(db: &impl ConnectionTrait, id: ConversationId, users: &[UserI
 }
 
 /// The row of somebody who is about to come in, but for its id.
-fn newcomer(conversation: &conversation::Model, user: UserId, now: DateTime<Utc>) -> participant::Model {
+fn newcomer(conversation: &conversation::Model, user: UserId, own: i64, now: DateTime<Utc>) -> participant::Model {
     participant::Model {
         id: 0,
         conversation_id: conversation.id,
@@ -96,6 +101,8 @@ fn newcomer(conversation: &conversation::Model, user: UserId, now: DateTime<Utc>
         muted: false,
         pinned: false,
         archived: false,
+        read_number: conversation.message_count,
+        read_own: own,
     }
 }
 
@@ -110,6 +117,8 @@ fn unsaved(row: &participant::Model) -> participant::ActiveModel {
         muted: Set(row.muted),
         pinned: Set(row.pinned),
         archived: Set(row.archived),
+        read_number: Set(row.read_number),
+        read_own: Set(row.read_own),
     }
 }
 

@@ -5,6 +5,7 @@ use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, 
 use super::find::{find, must_not_be_deleted};
 use crate::chat::Cx;
 use crate::chat::access::Action;
+use crate::chat::counts::record_deletion;
 use crate::chat::event::{EventType, Fact};
 use crate::chat::files::sweep::release;
 use crate::chat::files::url_signer::UrlSigner;
@@ -67,6 +68,7 @@ pub async fn delete(cx: &Cx, id: MessageId) -> Result<Message> {
         row.is_deleted = Set(true);
         row.deleted_at = Set(Some(batch.now));
         let row = row.update(&batch.tx).await?;
+        record_deletion(&batch.tx, &row).await?;
         clear(batch, id).await?;
         announce(batch, row, me, EventType::MessageDeleted).await
     });

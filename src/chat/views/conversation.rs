@@ -245,6 +245,8 @@ pub(in crate::chat) fn gone(row: &conversation::Model, user: UserId) -> particip
         muted: false,
         pinned: false,
         archived: false,
+        read_number: 0,
+        read_own: 0,
     }
 }
 

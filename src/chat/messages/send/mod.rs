@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use futures_util::future::LocalBoxFuture;
 use sea_orm::{ActiveValue::Set, DbErr, EntityTrait};
 
+use crate::chat::counts::Place;
 use crate::chat::event::{EventType, Fact};
 use crate::chat::files::stored::Stored;
 use crate::chat::rate_limit::Limited;
@@ -61,7 +62,7 @@ pub fn apply<'b>(
 }
 
 async fn send_together(batch: &mut Batch, inputs: &[&Outgoing]) -> Result<Vec<Result<Sent>>, DbErr> {
-    let preloaded = Preloaded::read(batch, inputs).await?;
+    let mut preloaded = Preloaded::read(batch, inputs).await?;
     let mut outcomes = Vec::with_capacity(inputs.len());
     let mut rows = Vec::new();
     let mut attached = Vec::new();
@@ -83,7 +84,7 @@ async fn send_together(batch: &mut Batch, inputs: &[&Outgoing]) -> Result<Vec<Re
             Ok(Verdict::Repeats(message)) => Ok(Sent { message: *message, repeated: true }),
             Ok(Verdict::New { sender_name, files }) => {
                 let message = input.message(batch.next_message_id(), batch.now, sender_name, &files);
-                rows.push(input.row(&message));
+                rows.push(input.row(&message, preloaded.numbers.next(input.conversation, input.sender)));
                 attached.extend(files.iter().enumerate().map(|(ordinal, file)| file.attach(message.id, ordinal)));
                 if let Some(temp) = &input.draft.temp {
                     taken.insert((input.sender, input.conversation, &temp.id), (place, &temp.digest));
@@ -156,7 +157,7 @@ impl Outgoing {
         }
     }
 
-    fn row(&self, message: &Message) -> message::ActiveModel {
+    fn row(&self, message: &Message, place: Place) -> message::ActiveModel {
         message::ActiveModel {
             id: Set(message.id),
             conversation_id: Set(self.conversation),
@@ -174,6 +175,8 @@ impl Outgoing {
             created_at: Set(message.created_at),
             edited_at: Set(None),
             deleted_at: Set(None),
+            number: Set(Some(place.number)),
+            sender_number: Set(Some(place.own)),
         }
     }
 }

@@ -9,6 +9,7 @@ use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter};
 use super::draft::Outgoing;
 use super::draft::Temp;
 use crate::chat::access;
+use crate::chat::counts::Numbers;
 use crate::chat::files::stored::{self, Stored};
 use crate::chat::messages::find::must_not_be_deleted;
 use crate::chat::rate_limit::Limited;
@@ -29,6 +30,8 @@ pub(super) struct Preloaded {
     conversations: HashMap<ConversationId, conversation::Model>,
     members: HashSet<(ConversationId, UserId)>,
     names: HashMap<UserId, User>,
+    /// Where new messages stand.
+    pub numbers: Numbers,
     parents: HashMap<MessageId, message::Model>,
     files: HashMap<FileId, Stored>,
     /// Messages that hold a `tempId` which one of the inputs asks for.
@@ -51,10 +54,13 @@ impl Preloaded {
             conversation::Entity::find().filter(conversation::Column::Id.is_in(conversations)).all(db).await?;
         let mut pairs = Condition::any();
         let mut temps = Condition::any();
-        for (conversation, sender) in rows::distinct(inputs.iter().map(|input| (input.conversation, input.sender))) {
-            pairs = pairs
-                .add(participant::Column::ConversationId.eq(conversation).and(participant::Column::UserId.eq(sender)));
+        let senders = rows::distinct(inputs.iter().map(|input| (input.conversation, input.sender)));
+        for (conversation, sender) in &senders {
+            pairs = pairs.add(
+                participant::Column::ConversationId.eq(*conversation).and(participant::Column::UserId.eq(*sender)),
+            );
         }
+        let numbers = Numbers::read(db, &conversations, &senders).await?;
         let members = participant::Entity::find().filter(pairs).all(db).await?;
         for (input, temp) in inputs.iter().filter_map(|input| Some((input, input.draft.temp.as_ref()?))) {
             temps = temps.add(
@@ -79,6 +85,7 @@ impl Preloaded {
             conversations: conversations.into_iter().map(|row| (row.id, row)).collect(),
             members: members.into_iter().map(|row| (row.conversation_id, row.user_id)).collect(),
             names: user::by_ids(db, &senders).await.map_err(sick)?,
+            numbers,
             parents: parents.into_iter().map(|row| (row.id, row)).collect(),
             files: stored::stored(db, &files).await.map_err(sick)?,
             holders: holders

@@ -1,0 +1,8 @@
+//! Counts that nobody has to count: numbers that messages are given inside their conversation, what is kept beside them,
+//! and how what is unread follows from those. It knows no view and no event.
+
+mod deletions;
+mod numbers;
+
+pub(crate) use deletions::record_deletion;
+pub(crate) use numbers::{Numbers, Place, own_messages, place_of};
