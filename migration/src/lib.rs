@@ -13,6 +13,7 @@ mod m20261126_000008_webhook_ends;
 mod m20261128_000009_closed_groups;
 mod m20261128_000010_presence_holders;
 mod m20261128_000011_numbers;
+mod m20261128_000012_activity;
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::{
@@ -69,6 +70,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000009_closed_groups::Migration),
             Box::new(m20261128_000010_presence_holders::Migration),
             Box::new(m20261128_000011_numbers::Migration),
+            Box::new(m20261128_000012_activity::Migration),
         ]
     }
 }

@@ -8,8 +8,9 @@ use crate::person::Person;
 use crate::server::Server;
 
 /// Statements that each list may take, REST first and then GraphQL.
-const REST: [(&str, u64); 6] = [
+const REST: [(&str, u64); 7] = [
     ("/conversations", 8),
+    ("/conversations/{id}/participants", 4),
     ("/conversations/{id}/messages", 6),
     ("/conversations/{id}/messages/search?query=word", 6),
     ("/conversations/{id}/attachments", 3),

@@ -21,6 +21,7 @@ mod bulk;
 mod canary;
 mod catchup;
 mod connections;
+mod crowds;
 mod differential;
 mod doors;
 mod faults;

@@ -35,7 +35,7 @@ const fn pair(
 }
 
 /// What is only read is read of the same things.
-const READS: [Pair; 17] = [
+const READS: [Pair; 18] = [
     pair(
         "GET /conversations",
         "/conversations?archived=false&limit=10",
@@ -55,6 +55,14 @@ const READS: [Pair; 17] = [
     ),
     pair("GET /conversations/unread", "/conversations/unread", "", "unread", "{}", "/unread"),
     pair("GET /conversations/{id}", "/conversations/<group>", "", "conversation", r#"{"id":<group>}"#, "/conversation"),
+    pair(
+        "GET /conversations/{id}/participants",
+        "/conversations/<group>/participants",
+        "",
+        "participants",
+        r#"{"id":<group>}"#,
+        "/conversation/participantsPage",
+    ),
     pair(
         "GET /conversations/{id}/messages",
         "/conversations/<group>/messages",

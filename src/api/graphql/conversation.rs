@@ -1,12 +1,12 @@
 //! What only GraphQL has of a conversation and its participants: their links, and their lists in pages.
 
-use async_graphql::connection::Connection;
+use async_graphql::connection::{Connection, Edge};
 use async_graphql::{ComplexObject, Context, Result};
 
 use super::loaders::{self, First};
 use super::paging::{Paging, id_cursor};
 use super::viewer::viewer;
-use crate::chat::conversations::Conversation;
+use crate::chat::conversations::{self, Conversation};
 use crate::chat::messages::{self, Message};
 use crate::chat::page::Window;
 use crate::chat::users::User;
@@ -38,6 +38,23 @@ impl Conversation {
             _ => messages::page(viewer(ctx)?, self.id, window, limit).await?,
         };
         Ok(paging.connection(page, window.is_forward(), |message| id_cursor(message.id)))
+    }
+
+    /// Everybody who is in it, longest-serving first; with a search, those in whose names words begin with its words.
+    #[graphql(tag = "own")]
+    async fn participants_page(
+        &self,
+        ctx: &Context<'_>,
+        first: Option<i32>,
+        after: Option<String>,
+        search: Option<String>,
+    ) -> Result<Connection<String, Participant>> {
+        let paging = Paging { first, after, ..Paging::default() };
+        let ((limit, _), after) = (paging.limit()?, paging.after.as_deref());
+        let page = conversations::participants(viewer(ctx)?, self.id, after, search.as_deref(), limit).await?;
+        let mut connection = Connection::new(after.is_some(), page.has_more);
+        connection.edges.extend(page.items.into_iter().map(|listed| Edge::new(listed.cursor, listed.participant)));
+        Ok(connection)
     }
 
     /// The messages that have files, newest first.

@@ -7,9 +7,10 @@ use super::input::{Body, Caller, PathParam, PathParams, QueryParams};
 use crate::chat::Cx;
 use crate::chat::conversations::{self, Conversation, CreateGroup, Listing, Setting, Unread, UpdateConversation};
 use crate::chat::page;
+use crate::chat::views::participant::Participant;
 use crate::id::{ConversationId, UserId};
 
-/// Where a page of conversations begins, and how many there are on it.
+/// Where a page begins, and how many there are on it.
 #[derive(Deserialize)]
 pub(super) struct PageQuery {
     cursor: Option<String>,
@@ -97,12 +98,23 @@ pub(super) struct Users {
     user_ids: Vec<UserId>,
 }
 
-pub(super) async fn add_participants(
+pub(super) async fn add(
     Caller(cx): Caller,
     PathParam(id): PathParam<ConversationId>,
     Body(users): Body<Users>,
 ) -> ApiResult<Conversation> {
     ok(conversations::add_participants(&cx, id, users.user_ids).await?)
+}
+
+pub(super) async fn participants(
+    Caller(cx): Caller,
+    PathParam(id): PathParam<ConversationId>,
+    QueryParams(query): QueryParams<PageQuery>,
+) -> ApiResult<Vec<Participant>> {
+    let limit = page::limit(query.limit)?;
+    let page = conversations::participants(&cx, id, query.cursor.as_deref(), None, limit).await?;
+    let next = page.items.last().filter(|_| page.has_more).map(|last| last.cursor.clone());
+    paged(page.items.into_iter().map(|listed| listed.participant).collect(), page.has_more, next)
 }
 
 pub(super) async fn remove_participant(

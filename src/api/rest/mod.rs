@@ -37,7 +37,7 @@ pub fn router(app: &Arc<App>) -> Router {
         .route("/conversations/unread", get(conversations::unread))
         .route("/conversations/direct/{userId}", post(conversations::open_direct))
         .route("/conversations/{id}", get(conversations::get).put(conversations::update).delete(conversations::leave))
-        .route("/conversations/{id}/participants", post(conversations::add_participants))
+        .route("/conversations/{id}/participants", get(conversations::participants).post(conversations::add))
         .route("/conversations/{id}/participants/{userId}", delete(conversations::remove_participant))
         .route("/conversations/{id}/mute", put(conversations::mute))
         .route("/conversations/{id}/pin", put(conversations::pin))

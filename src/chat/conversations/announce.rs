@@ -11,7 +11,7 @@ use crate::chat::event::Event;
 use crate::chat::rows::distinct;
 use crate::chat::views::announcement::{Announcement, Change, change};
 use crate::chat::views::conversation::Conversation;
-use crate::chat::views::shared::{ConversationNotice, NoticeContent, SharedView, count};
+use crate::chat::views::shared::{ConversationNotice, NoticeContent, OwnSide, SharedView, count};
 use crate::chat::views::user;
 use crate::chat::{Chat, Cx, access, log};
 use crate::entity::conversation;
@@ -35,16 +35,16 @@ pub async fn notice_for(
     let content = match change {
         Change::Left => NoticeContent::Gone(Box::new(left(cx, event, id).await?)),
         Change::Deleted => NoticeContent::Deleted(deleted(cx, event, id).await?),
-        Change::Created | Change::Updated => match shared(cx, event, id, audience).await? {
-            Some(shared) if shared.own.contains_key(&cx.me()) => {
+        Change::Created | Change::Updated => match present(cx, event, id, audience).await? {
+            Some((shared, side)) => {
                 let unread = match shared.unread.get(&cx.me()) {
                     Some(unread) => *unread,
                     None if !own => 0,
                     None => count(&cx.reader(), id, &[cx.me()]).await?.remove(&cx.me()).unwrap_or(0),
                 };
-                NoticeContent::Member { shared, viewer: cx.me(), unread }
+                NoticeContent::Member { shared, viewer: cx.me(), own: side, unread }
             }
-            _ => NoticeContent::Gone(Box::new(left(cx, event, id).await?)),
+            None => NoticeContent::Gone(Box::new(left(cx, event, id).await?)),
         },
     };
     Ok(Some(ConversationNotice { change, content }))
@@ -53,6 +53,18 @@ pub async fn notice_for(
 async fn deleted(cx: &Cx, event: &Event, id: ConversationId) -> Result<Arc<Conversation>> {
     let load = cx.chat.views.deleted(id, event.position.unwrap_or(0));
     load.loaded.get_or_init(|| async { Ok(Arc::new(left(cx, event, id).await?)) }).await.clone()
+}
+
+/// The conversation as it is now, and the viewer's side of it; nothing to somebody who is not in it.
+async fn present(
+    cx: &Cx,
+    event: &Event,
+    id: ConversationId,
+    audience: impl FnOnce() -> Vec<UserId>,
+) -> Result<Option<(Arc<SharedView>, OwnSide)>> {
+    let Some(shared) = shared(cx, event, id, audience).await? else { return Ok(None) };
+    let side = shared.own_side(&cx.reader(), cx.me()).await?;
+    Ok(side.map(|side| (shared, side)))
 }
 
 async fn shared(
@@ -64,7 +76,7 @@ async fn shared(
     let load = cx.chat.views.present(id, event.position.unwrap_or(0));
     let loaded = load.loaded.get_or_init(|| async {
         let shared = SharedView::load(&cx.chat.store.reader(), &cx.chat.signer, id, audience).await?;
-        load.size.store(shared.as_ref().map_or(0, |shared| shared.own.len()), Ordering::Relaxed);
+        load.size.store(shared.as_ref().map_or(0, SharedView::size), Ordering::Relaxed);
         Ok(shared.map(Arc::new))
     });
     loaded.await.clone()

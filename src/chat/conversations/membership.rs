@@ -14,7 +14,7 @@ use crate::chat::event::{EventType, Fact};
 use crate::chat::rate_limit::Limited;
 use crate::chat::rows;
 use crate::chat::users;
-use crate::chat::views::conversation::{Conversation, load_one, named};
+use crate::chat::views::conversation::{Conversation, load_one};
 use crate::chat::views::participant::Participant;
 use crate::chat::views::user;
 use crate::chat::writer::Batch;
@@ -273,7 +273,7 @@ async fn in_it(db: &impl ConnectionTrait, id: ConversationId, user: UserId) -> R
 
 async fn remove(batch: &mut Batch, me: UserId, row: participant::Model) -> Result<()> {
     let id = row.conversation_id;
-    let users = named(&batch.tx, std::slice::from_ref(&row)).await?;
+    let users = user::by_ids(&batch.tx, &[row.user_id]).await?;
     let fact = Fact::Participant(Box::new(Participant::of(&row, &users)));
     row.delete(&batch.tx).await?;
     batch.append(EventType::ParticipantRemoved, id, me, fact);
@@ -285,7 +285,7 @@ async fn change_role(batch: &mut Batch, me: UserId, row: participant::Model, rol
     let mut row: participant::ActiveModel = row.into();
     row.role = Set(role);
     let row = row.update(&batch.tx).await?;
-    let users = named(&batch.tx, std::slice::from_ref(&row)).await?;
+    let users = user::by_ids(&batch.tx, &[row.user_id]).await?;
     batch.append(EventType::ParticipantRoleChanged, id, me, Fact::Participant(Box::new(Participant::of(&row, &users))));
     Ok(())
 }

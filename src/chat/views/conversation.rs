@@ -3,16 +3,15 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, Statement};
+use sea_orm::{ConnectionTrait, EntityTrait, QueryFilter, Statement};
 use serde::Serialize;
 
 use super::message::{self, Message};
-use super::participant::Participant;
-use super::user::{self, User};
+use super::participant::{self as participants, MAX_SHOWN, Participant};
+use super::user;
 use crate::chat::access::Member;
 use crate::chat::files::limits::allowed_types;
 use crate::chat::files::url_signer::UrlSigner;
-use crate::chat::rows::group;
 use crate::entity::conversation::{self, ConversationType};
 use crate::entity::participant;
 use crate::error::{Error, Result};
@@ -34,8 +33,9 @@ pub struct Conversation {
     // Of a direct conversation, the other user's.
     pub avatar_url: Option<String>,
     pub created_by_id: UserId,
-    /// Longest-serving first.
+    /// The first 100, longest-serving first; the viewer is always among them.
     pub participants: Vec<Participant>,
+    /// How many there are, shown or not.
     pub participant_count: i32,
     pub last_message: Option<Message>,
     /// Newer than the viewer's marker, not the viewer's own, not deleted.
@@ -71,7 +71,7 @@ pub(crate) async fn load(
     }
     let ids: Vec<ConversationId> = members.iter().map(|member| member.conversation.id).collect();
     let last: Vec<MessageId> = members.iter().filter_map(|member| member.conversation.last_message_id).collect();
-    let mut people = participants(db, &ids).await?;
+    let mut people = shown(db, &members).await?;
     let last = message::load_by_ids(db, signer, &last).await?;
     let unread = unread_counts(db, viewer, Some(&ids)).await?;
     let complete = members.into_iter().map(|member| {
@@ -118,19 +118,19 @@ pub(crate) async fn load_one(
         .ok_or_else(|| Error::internal_because("a conversation of this member is not there"))
 }
 
-/// Who is in the conversations, longest-serving first: two statements.
-pub(crate) async fn participants(
-    db: &impl ConnectionTrait,
-    ids: &[ConversationId],
-) -> Result<HashMap<ConversationId, Vec<Participant>>> {
-    let rows = participant::Entity::find()
-        .filter(participant::Column::ConversationId.is_in(ids.iter().copied()))
-        .order_by_asc(participant::Column::Id)
-        .all(db)
-        .await?;
-    let users: Vec<UserId> = rows.iter().map(|row| row.user_id).collect();
+/// Who is shown of each conversation, its viewer among them: two statements.
+async fn shown(db: &impl ConnectionTrait, members: &[Member]) -> Result<HashMap<ConversationId, Vec<Participant>>> {
+    let ids: Vec<ConversationId> = members.iter().map(|member| member.conversation.id).collect();
+    let mut rows = participants::first(db, &ids).await?;
+    for member in members {
+        if let Some(rows) = rows.get_mut(&member.conversation.id) {
+            participants::with_viewer(rows, &member.me);
+        }
+    }
+    let users: Vec<UserId> = rows.values().flatten().map(|row| row.user_id).collect();
     let users = user::by_ids(db, &users).await?;
-    Ok(group(rows.into_iter().map(|row| (row.conversation_id, Participant::of(&row, &users)))))
+    let named = |rows: Vec<participant::Model>| rows.iter().map(|row| Participant::of(row, &users)).collect();
+    Ok(rows.into_iter().map(|(id, rows)| (id, named(rows))).collect())
 }
 
 /// What each conversation holds that `viewer` has not read: newer than the marker, not one's own, not deleted
@@ -181,7 +181,11 @@ impl Conversation {
             description: row.description,
             avatar_url,
             created_by_id: row.created_by_id,
-            participant_count: i32::try_from(participants.len()).unwrap_or(i32::MAX),
+            participant_count: match participants.len() {
+                // All of them are shown, whatever has changed between two statements.
+                all @ ..MAX_SHOWN => i32::try_from(all).unwrap_or(i32::MAX),
+                _ => row.participant_count,
+            },
             participants,
             last_message,
             unread_count,
@@ -248,15 +252,4 @@ pub(in crate::chat) fn gone(row: &conversation::Model, user: UserId) -> particip
         read_number: 0,
         read_own: 0,
     }
-}
-
-/// The rows of everybody who is in a conversation, longest-serving first.
-pub(crate) async fn member_ids(db: &impl ConnectionTrait, id: ConversationId) -> Result<Vec<participant::Model>> {
-    let rows = participant::Entity::find().filter(participant::Column::ConversationId.eq(id));
-    Ok(rows.order_by_asc(participant::Column::Id).all(db).await?)
-}
-
-/// The users by id, for naming.
-pub(crate) async fn named(db: &impl ConnectionTrait, rows: &[participant::Model]) -> Result<HashMap<UserId, User>> {
-    user::by_ids(db, &rows.iter().map(|row| row.user_id).collect::<Vec<_>>()).await
 }

@@ -1,7 +1,8 @@
 //! What those who listen see of a conversation that has changed: what is alike for all of them, read and written once for
 //! all, and each viewer's own, read for all of them together. It knows nobody who listens: those are named to it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -14,12 +15,12 @@ use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
 use super::announcement::{Announcement, Change};
-use super::conversation::{Conversation, gone, member_ids, named};
-use super::message;
-use super::participant::Participant;
+use super::conversation::{Conversation, gone};
+use super::participant::{self as participants, MAX_SHOWN, Participant};
+use super::{message, user};
 use crate::chat::access::Member;
 use crate::chat::files::url_signer::UrlSigner;
-use crate::entity::conversation;
+use crate::entity::{conversation, participant};
 use crate::error::Result;
 use crate::id::{ConversationId, UserId};
 
@@ -63,22 +64,31 @@ pub(in crate::chat) struct SharedView {
     /// Told of no other view of this process.
     id: u64,
     alike: Conversation,
-    pub own: HashMap<UserId, Settings>,
+    /// Of everybody who is in it, or, where more are in it than are shown, of those and of whoever listened then.
+    own: HashMap<UserId, OwnSide>,
+    /// Whether more are in it than are shown.
+    is_large: bool,
     /// What those have not read whose messages were counted.
     pub unread: HashMap<UserId, i64>,
     written: OnceLock<Option<EncodedAroundOwn>>,
 }
 
-pub(in crate::chat) struct Settings {
+/// What a member sees of a conversation that others do not.
+#[derive(Clone)]
+pub(in crate::chat) struct OwnSide {
     muted: bool,
     pinned: bool,
     archived: bool,
+    /// The viewer, where they are not among the first: they are shown in the place of the last of those.
+    shown_last: Option<Box<Participant>>,
 }
 
 /// The payload of everybody, around the place of a viewer's own.
 struct EncodedAroundOwn {
     before: Vec<u8>,
     after: Vec<u8>,
+    /// Where the last of those who are shown stands, in `before`.
+    last_shown: Option<Range<usize>>,
 }
 
 /// A viewer's own part of the payload, in its order.
@@ -101,6 +111,7 @@ pub(in crate::chat) enum NoticeContent {
     Member {
         shared: Arc<SharedView>,
         viewer: UserId,
+        own: OwnSide,
         unread: i64,
     },
     /// The conversation is deleted, which looks the same to all who were in it.
@@ -202,27 +213,53 @@ impl SharedView {
         let audience = audience();
         let mut unread: HashMap<UserId, i64> = audience.iter().map(|viewer| (*viewer, 0)).collect();
         unread.extend(count(db, id, &audience).await?);
-        let rows = member_ids(db, id).await?;
-        let users = named(db, &rows).await?;
-        let people = rows.iter().map(|row| Participant::of(row, &users)).collect();
-        let own = rows.into_iter().map(|row| {
-            let settings = Settings { muted: row.muted, pinned: row.pinned, archived: row.archived };
-            (row.user_id, settings)
+        let mut rows = participants::first(db, &[id]).await?.remove(&id).unwrap_or_default();
+        let (shown, is_large) = (rows.len(), rows.len() >= MAX_SHOWN);
+        if is_large {
+            let seen: HashSet<UserId> = rows.iter().map(|row| row.user_id).collect();
+            let others: Vec<UserId> = audience.into_iter().filter(|viewer| !seen.contains(viewer)).collect();
+            rows.extend(participants::inside(db, id, &others).await?);
+        }
+        let users = user::by_ids(db, &rows.iter().map(|row| row.user_id).collect::<Vec<_>>()).await?;
+        let person = |row: &participant::Model| Participant::of(row, &users);
+        let people = rows[..shown].iter().map(person).collect();
+        let own = rows.iter().enumerate().map(|(place, row)| {
+            let shown_last = (place >= shown).then(|| Box::new(person(row)));
+            (row.user_id, OwnSide::of(row, shown_last))
         });
         let own = own.collect();
         let nobody = UserId::stored(0);
         let member = Member { me: gone(&row, nobody), conversation: row };
         let alike = Conversation::of(member, nobody, people, last, 0);
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
-        Ok(Some(Self { id, alike, own, unread, written: OnceLock::new() }))
+        Ok(Some(Self { id, alike, own, is_large, unread, written: OnceLock::new() }))
+    }
+
+    /// How many members it keeps something of.
+    pub fn size(&self) -> usize {
+        self.own.len()
+    }
+
+    /// The side of a member, read now where it was not kept; none of somebody who is not in it any more.
+    pub async fn own_side(&self, db: &impl ConnectionTrait, viewer: UserId) -> Result<Option<OwnSide>> {
+        if let Some(own) = self.own.get(&viewer) {
+            return Ok(Some(own.clone()));
+        }
+        if !self.is_large {
+            return Ok(None);
+        }
+        let Some(row) = participants::inside(db, self.alike.id, &[viewer]).await?.pop() else { return Ok(None) };
+        let users = user::by_ids(db, &[viewer]).await?;
+        Ok(Some(OwnSide::of(&row, Some(Box::new(Participant::of(&row, &users))))))
     }
 
     /// The conversation as somebody sees it who is in it.
-    fn seen_by(&self, viewer: UserId, unread_count: i64) -> Conversation {
+    fn seen_by(&self, viewer: UserId, own: &OwnSide, unread_count: i64) -> Conversation {
         let mut seen = self.alike.clone();
         seen.unread_count = unread_count;
-        if let Some(own) = self.own.get(&viewer) {
-            (seen.muted, seen.pinned, seen.archived) = (own.muted, own.pinned, own.archived);
+        (seen.muted, seen.pinned, seen.archived) = (own.muted, own.pinned, own.archived);
+        if let Some((me, last)) = own.shown_last.as_deref().zip(seen.participants.last_mut()) {
+            *last = me.clone();
         }
         if let Some((name, avatar)) =
             seen.other(viewer).map(|other| (other.user_name.clone(), other.avatar_url.clone()))
@@ -245,15 +282,27 @@ impl SharedView {
     }
 
     /// The payload for somebody for whom nothing but the own part differs.
-    fn write(&self, viewer: UserId, unread_count: i64) -> Option<Vec<u8>> {
+    fn write(&self, own: &OwnSide, unread_count: i64) -> Option<Vec<u8>> {
         let written = self.written.get_or_init(|| {
             let mut everybodys = self.alike.clone();
             everybodys.last_message = everybodys.last_message.map(|message| message.for_viewer(UserId::stored(0)));
-            split(&serde_json::to_vec(&everybodys).ok()?)
+            let mut written = split(&serde_json::to_vec(&everybodys).ok()?)?;
+            if self.is_large {
+                written.last_shown = Some(last_shown(&written.before, &everybodys.participants)?);
+            }
+            Some(written)
         });
-        let (written, own) = (written.as_ref()?, self.own.get(&viewer)?);
-        let own = OwnPart { unread_count, muted: own.muted, pinned: own.pinned, archived: own.archived };
-        Some([written.before.as_slice(), &inside(&own)?, &written.after].concat())
+        let written = written.as_ref()?;
+        let part = OwnPart { unread_count, muted: own.muted, pinned: own.pinned, archived: own.archived };
+        let part = inside(&part)?;
+        let (before, after) = (written.before.as_slice(), written.after.as_slice());
+        match own.shown_last.as_deref().zip(written.last_shown.clone()) {
+            None => Some([before, &part, after].concat()),
+            Some((me, last)) => {
+                let me = serde_json::to_vec(me).ok()?;
+                Some([&before[..last.start], &me, &before[last.end..], &part, after].concat())
+            }
+        }
     }
 }
 
@@ -262,7 +311,23 @@ impl SharedView {
 fn split(payload: &[u8]) -> Option<EncodedAroundOwn> {
     let own = inside(&OwnPart { unread_count: 0, muted: false, pinned: false, archived: false })?;
     let place = payload.windows(own.len()).rposition(|window| window == own)?;
-    Some(EncodedAroundOwn { before: payload[..place].to_vec(), after: payload[place + own.len()..].to_vec() })
+    let (before, after) = (payload[..place].to_vec(), payload[place + own.len()..].to_vec());
+    Some(EncodedAroundOwn { before, after, last_shown: None })
+}
+
+/// Where the last of those who are shown stands. The name of their field cannot stand in a text before it, where its
+/// quotation marks would be escaped.
+fn last_shown(payload: &[u8], people: &[Participant]) -> Option<Range<usize>> {
+    const FIELD: &[u8] = b"\"participants\":";
+    let list = payload.windows(FIELD.len()).position(|window| window == FIELD)? + FIELD.len();
+    let end = list + serde_json::to_vec(people).ok()?.len() - 1;
+    Some(end - serde_json::to_vec(people.last()?).ok()?.len()..end)
+}
+
+impl OwnSide {
+    fn of(row: &participant::Model, shown_last: Option<Box<Participant>>) -> Self {
+        Self { muted: row.muted, pinned: row.pinned, archived: row.archived, shown_last }
+    }
 }
 
 /// A value's JSON without its braces.
@@ -280,7 +345,9 @@ impl ConversationNotice {
     /// something apart.
     pub fn alike(&self) -> Option<u64> {
         match &self.content {
-            NoticeContent::Member { shared, viewer, .. } => (!shared.differs_for(*viewer)).then_some(shared.id),
+            NoticeContent::Member { shared, viewer, own, .. } => {
+                (own.shown_last.is_none() && !shared.differs_for(*viewer)).then_some(shared.id)
+            }
             NoticeContent::Deleted(_) => Some(u64::MAX),
             NoticeContent::Gone(_) => None,
         }
@@ -289,7 +356,7 @@ impl ConversationNotice {
     /// The conversation, as the viewer sees it, and what became of it.
     pub fn announcement(&self) -> Announcement {
         let conversation = match &self.content {
-            NoticeContent::Member { shared, viewer, unread } => shared.seen_by(*viewer, *unread),
+            NoticeContent::Member { shared, viewer, own, unread } => shared.seen_by(*viewer, own, *unread),
             NoticeContent::Deleted(conversation) => Conversation::clone(conversation),
             NoticeContent::Gone(conversation) => Conversation::clone(conversation),
         };
@@ -298,10 +365,10 @@ impl ConversationNotice {
 
     /// The announcement as JSON: the payload of the conversations queue.
     pub fn payload(&self) -> Option<Bytes> {
-        if let NoticeContent::Member { shared, viewer, unread } = &self.content
+        if let NoticeContent::Member { shared, viewer, own, unread } = &self.content
             && !shared.differs_for(*viewer)
         {
-            let mut payload = shared.write(*viewer, *unread)?;
+            let mut payload = shared.write(own, *unread)?;
             payload.pop();
             payload.extend_from_slice(b",\"event\":");
             serde_json::to_writer(&mut payload, &self.change).ok()?;

@@ -68,6 +68,9 @@ const fn spoils(
 pub const OPERATIONS: &[Operation] = &[
     row("get the conversation", INSIDE,
         "GET /conversations/{c}", "query($c: ID!) { conversation(id: $c) { id name participants { userId } } }", ""),
+    row("list participants", INSIDE,
+        "GET /conversations/{c}/participants",
+        "query($c: ID!) { conversation(id: $c) { participantsPage(search: \"a\") { nodes { userName } } } }", ""),
     row("list messages", INSIDE,
         "GET /conversations/{c}/messages", "query($c: ID!) { conversation(id: $c) { messages { edges { node { content } } } } }", ""),
     row("list older messages", INSIDE,
