@@ -44,12 +44,6 @@ impl Used {
     }
 }
 
-impl Cost {
-    pub fn total(self) -> f64 {
-        self.server + self.database
-    }
-}
-
 /// What each thread of a process has used.
 fn threads(process: u32) -> HashMap<u64, u64> {
     let Ok(tasks) = fs::read_dir(format!("/proc/{process}/task")) else { return HashMap::new() };

@@ -5,8 +5,10 @@ mod cpu;
 mod database;
 mod figures;
 mod floor;
+mod growth;
 mod http;
 mod rooms;
+mod rows;
 mod server;
 mod stomp;
 mod table;
@@ -39,6 +41,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// What each request costs as what is stored grows
+    Growth(growth::Arguments),
     /// Messages a second, and how long senders wait
     Writes(writes::Arguments),
 }
@@ -50,6 +54,7 @@ async fn main() -> anyhow::Result<()> {
     let kind = postgres.map_or(Kind::Sqlite, Kind::Postgres);
     let folder = folder.unwrap_or_else(std::env::temp_dir);
     match command {
+        Command::Growth(arguments) => growth::growth(server, kind, folder, arguments).await,
         Command::Writes(arguments) => writes::writes(server, kind, folder, arguments).await,
     }
 }

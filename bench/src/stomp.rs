@@ -59,11 +59,10 @@ impl Session {
         self.until("RECEIPT").await
     }
 
-    /// SUBSCRIBE with a receipt, and the wait for it; what is replayed before it is passed over.
-    pub async fn subscribe(&mut self, queue: &str, after: Option<&str>) -> Result<()> {
-        let after = after.map(|cursor| format!("after:{cursor}\n")).unwrap_or_default();
-        self.say(&format!("SUBSCRIBE\nid:{queue}\ndestination:{queue}\nreceipt:r\n{after}\n\0")).await?;
-        self.until("RECEIPT").await
+    /// SUBSCRIBE after a cursor, and the wait for the first message that was missed.
+    pub async fn resume(&mut self, queue: &str, after: &str) -> Result<()> {
+        self.say(&format!("SUBSCRIBE\nid:0\ndestination:{queue}\nafter:{after}\n\n\0")).await?;
+        self.until("MESSAGE").await
     }
 
     /// Waits for a frame with this command. An ERROR is one.
