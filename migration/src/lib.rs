@@ -14,6 +14,9 @@ mod m20261128_000009_closed_groups;
 mod m20261128_000010_presence_holders;
 mod m20261128_000011_numbers;
 mod m20261128_000012_activity;
+mod numbering;
+
+pub use numbering::number;
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::{
@@ -45,12 +48,13 @@ pub async fn migrate(db: &DatabaseConnection) -> Result<(), DbErr> {
     tx.commit().await
 }
 
-/// Whether a database is in the newest state. Nothing is changed.
+/// Whether a database is in the newest state, its messages numbered. Nothing is changed.
 pub async fn is_current(db: &DatabaseConnection) -> bool {
     let sql = "SELECT count(*) FROM seaql_migrations";
     let row = db.query_one_raw(Statement::from_string(db.get_database_backend(), sql)).await;
     let applied = row.ok().flatten().and_then(|row| row.try_get_by_index::<i64>(0).ok());
     applied.and_then(|applied| usize::try_from(applied).ok()) == Some(Migrator::migrations().len())
+        && numbering::is_done(db).await.unwrap_or(false)
 }
 
 struct Migrator;
@@ -81,7 +85,7 @@ mod tests {
 
     use super::*;
 
-    async fn migrated() -> DatabaseConnection {
+    pub(crate) async fn migrated() -> DatabaseConnection {
         let mut options = ConnectOptions::new("sqlite::memory:");
         options.max_connections(1);
         let db = Database::connect(options).await.unwrap();
@@ -89,7 +93,7 @@ mod tests {
         db
     }
 
-    async fn number(db: &DatabaseConnection, sql: &str) -> i64 {
+    pub(crate) async fn number(db: &DatabaseConnection, sql: &str) -> i64 {
         let row = db.query_one_raw(Statement::from_string(DbBackend::Sqlite, sql)).await.unwrap().unwrap();
         row.try_get_by_index(0).unwrap()
     }

@@ -13,7 +13,7 @@ pub struct Finding {
 }
 
 /// Each rule, and a statement that counts where it is broken.
-const RULES: [(&str, &str); 14] = [
+const RULES: [(&str, &str); 21] = [
     (
         "The log has no hole",
         "SELECT COALESCE((SELECT MAX(position) - MIN(position) + 1 - COUNT(*) FROM chat_events), 0)",
@@ -41,6 +41,47 @@ const RULES: [(&str, &str); 14] = [
         "The last message of a conversation is its newest",
         "SELECT COUNT(*) FROM chat_conversations c WHERE COALESCE(c.last_message_id, 0) <> \
          COALESCE((SELECT MAX(m.id) FROM chat_messages m WHERE m.conversation_id = c.id), 0)",
+    ),
+    (
+        "The messages of a conversation are numbered without a gap, in the order of their ids",
+        "SELECT COUNT(*) FROM (SELECT number, row_number() OVER (PARTITION BY conversation_id ORDER BY id) AS nth \
+         FROM chat_messages) AS m WHERE m.number IS NULL OR m.number <> m.nth",
+    ),
+    (
+        "The messages of a sender in a conversation are numbered without a gap, in the order of their ids",
+        "SELECT COUNT(*) FROM (SELECT sender_number, \
+         row_number() OVER (PARTITION BY conversation_id, sender_id ORDER BY id) AS nth \
+         FROM chat_messages) AS m WHERE m.sender_number IS NULL OR m.sender_number <> m.nth",
+    ),
+    (
+        "A read marker knows the number of its message",
+        "SELECT COUNT(*) FROM chat_participants p WHERE p.read_number <> \
+         COALESCE((SELECT m.number FROM chat_messages m WHERE m.id = p.last_read_message_id), 0)",
+    ),
+    (
+        "A read marker knows how many of its owner's messages stand before it",
+        "SELECT COUNT(*) FROM chat_participants p WHERE p.read_own <> (SELECT COUNT(*) FROM chat_messages m \
+         WHERE m.conversation_id = p.conversation_id AND m.sender_id = p.user_id AND m.number <= p.read_number)",
+    ),
+    (
+        "The last deleted message of a conversation is known",
+        "SELECT COUNT(*) FROM chat_conversations c WHERE c.last_deleted_number <> COALESCE((SELECT MAX(m.number) \
+         FROM chat_messages m WHERE m.conversation_id = c.id AND m.is_deleted), 0)",
+    ),
+    (
+        "The deleted messages of a block are counted right",
+        "SELECT COUNT(*) FROM chat_deletion_counts d JOIN (SELECT 1 AS level, 64 AS numbers \
+         UNION ALL SELECT 2, 4096 UNION ALL SELECT 3, 262144) AS size ON size.level = d.level WHERE d.count <> \
+         (SELECT COUNT(*) FROM chat_messages m WHERE m.conversation_id = d.conversation_id AND m.is_deleted \
+         AND d.sender_id IN (0, m.sender_id) AND m.number >= d.block * size.numbers \
+         AND m.number < (d.block + 1) * size.numbers)",
+    ),
+    (
+        "Every deleted message is counted in its blocks",
+        "SELECT COUNT(*) FROM chat_messages m WHERE m.is_deleted AND 6 <> (SELECT COUNT(*) FROM chat_deletion_counts d \
+         WHERE d.conversation_id = m.conversation_id AND d.sender_id IN (0, m.sender_id) \
+         AND ((d.level = 1 AND d.block = m.number / 64) OR (d.level = 2 AND d.block = m.number / 4096) \
+         OR (d.level = 3 AND d.block = m.number / 262144)))",
     ),
     (
         "The participants of a conversation are counted right",

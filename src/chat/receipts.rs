@@ -8,10 +8,9 @@ use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, 
 
 use crate::chat::Cx;
 use crate::chat::access::{self, Member};
-use crate::chat::counts::place_of;
+use crate::chat::counts::{place_of, unread_in};
 use crate::chat::event::{EventType, Fact};
 use crate::chat::messages::{find, find_many, not_found};
-use crate::chat::views::conversation::unread_counts;
 use crate::chat::views::receipt::load;
 use crate::chat::writer::Batch;
 use crate::config::fault;
@@ -96,8 +95,7 @@ async fn move_marker(batch: &Batch, me: participant::Model, target: MessageId) -
     Ok(())
 }
 
-/// Where the member's marker stands, and what is unread there: that may be much to count, so it is never done while
-/// others wait to write.
+/// Where the member's marker stands, and what is unread there.
 async fn state(cx: &Cx, member: Member) -> Result<ReadState> {
     let db = &cx.reader();
     let id = member.conversation_id();
@@ -107,7 +105,7 @@ async fn state(cx: &Cx, member: Member) -> Result<ReadState> {
         .filter(read_receipt::Column::MessageId.eq(member.me.last_read_message_id))
         .one(db)
         .await?;
-    let unread = unread_counts(db, cx.me(), Some(&[id])).await?;
+    let unread = unread_in(db, cx.me(), Some(&[id])).await?;
     Ok(ReadState {
         conversation_id: id,
         last_read_message_id: member.me.last_read_message_id,

@@ -201,7 +201,10 @@ fn a_file_that_is_missing_or_broken_is_named_without_showing_it() {
 #[test]
 fn what_is_printed_is_toml_without_secrets_and_reads_back() {
     let config = Config {
-        database: Database { url: Some("postgres://chat:pa@ss/w?rd@db:5432/chat?sslpassword=deep".to_owned()), ..Database::default() },
+        database: Database {
+            url: Some("postgres://chat:pa@ss/w?rd@db:5432/chat?sslpassword=deep".to_owned()),
+            ..Database::default()
+        },
         auth: Auth {
             jwt_secret: Some("deep".repeat(10)),
             issuer: Some("a \"b\"\u{7f}\n".to_owned()),
@@ -220,7 +223,10 @@ fn what_is_printed_is_toml_without_secrets_and_reads_back() {
 
     let read: Config = toml::from_str(&printed).unwrap();
     let expected = Config {
-        database: Database { url: Some("postgres://chat:(hidden)@db:5432/chat?sslpassword=(hidden)".to_owned()), ..Database::default() },
+        database: Database {
+            url: Some("postgres://chat:(hidden)@db:5432/chat?sslpassword=(hidden)".to_owned()),
+            ..Database::default()
+        },
         storage: Storage { url: Some("file:data/files".to_owned()), ..Storage::default() },
         auth: Auth { jwt_secret: Some(HIDDEN.to_owned()), ..config.auth.clone() },
         ..config

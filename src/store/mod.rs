@@ -82,6 +82,8 @@ impl Store {
             false => Self::postgres(url, &POSTGRES_TIMEOUTS, Some(STATEMENT_TIMEOUT), work).await?,
         };
         migration::migrate(&store.writer).await?;
+        let tell = |what: &str, done, total| tracing::info!("Numbering {what}: {done} of {total}");
+        migration::number(&store.writer, tell).await?;
         if let Some(monitor) = &store.monitor {
             monitor.forbid_implicit_commits();
         }

@@ -3,6 +3,7 @@
 mod log;
 mod membership;
 mod messages;
+mod numbers;
 mod paging;
 mod presence;
 mod rates;

@@ -7,11 +7,12 @@ use std::sync::atomic::Ordering;
 use sea_orm::EntityTrait;
 
 use super::lookup::many;
+use crate::chat::counts::unread_of;
 use crate::chat::event::Event;
 use crate::chat::rows::distinct;
 use crate::chat::views::announcement::{Announcement, Change, change};
 use crate::chat::views::conversation::Conversation;
-use crate::chat::views::shared::{ConversationNotice, NoticeContent, OwnSide, SharedView, count};
+use crate::chat::views::shared::{ConversationNotice, NoticeContent, OwnSide, SharedView};
 use crate::chat::views::user;
 use crate::chat::{Chat, Cx, access, log};
 use crate::entity::conversation;
@@ -40,7 +41,7 @@ pub async fn notice_for(
                 let unread = match shared.unread.get(&cx.me()) {
                     Some(unread) => *unread,
                     None if !own => 0,
-                    None => count(&cx.reader(), id, &[cx.me()]).await?.remove(&cx.me()).unwrap_or(0),
+                    None => unread_of(&cx.reader(), id, &[cx.me()]).await?.remove(&cx.me()).unwrap_or(0),
                 };
                 NoticeContent::Member { shared, viewer: cx.me(), own: side, unread }
             }

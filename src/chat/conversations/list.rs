@@ -6,9 +6,10 @@ use serde::Serialize;
 
 use crate::chat::Cx;
 use crate::chat::access::{self, Member};
+use crate::chat::counts::unread_in;
 use crate::chat::page::{self, Page};
 use crate::chat::rate_limit::Limited;
-use crate::chat::views::conversation::{Conversation, load, unread_counts};
+use crate::chat::views::conversation::{Conversation, load};
 use crate::entity::conversation::{self, ConversationType};
 use crate::entity::participant;
 use crate::error::{Error, Result};
@@ -100,7 +101,7 @@ async fn found(cx: &Cx, search: &str) -> Result<Vec<ConversationId>> {
 /// What the caller has not read yet, conversation by conversation.
 pub async fn unread(cx: &Cx) -> Result<Unread> {
     let cx = &cx.heavy().await?;
-    let counts = unread_counts(&cx.reader(), cx.me(), None).await?;
+    let counts = unread_in(&cx.reader(), cx.me(), None).await?;
     let mut conversations: Vec<UnreadCount> = counts
         .into_iter()
         .map(|(conversation_id, unread_count)| UnreadCount { conversation_id, unread_count })

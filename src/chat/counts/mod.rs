@@ -3,6 +3,8 @@
 
 mod deletions;
 mod numbers;
+mod unread;
 
 pub(crate) use deletions::record_deletion;
 pub(crate) use numbers::{Numbers, Place, own_messages, place_of};
+pub(crate) use unread::{unread_in, unread_of};

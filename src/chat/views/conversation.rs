@@ -3,13 +3,14 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ConnectionTrait, EntityTrait, QueryFilter, Statement};
+use sea_orm::{ConnectionTrait, EntityTrait, QueryFilter};
 use serde::Serialize;
 
 use super::message::{self, Message};
 use super::participant::{self as participants, MAX_SHOWN, Participant};
 use super::user;
 use crate::chat::access::Member;
+use crate::chat::counts::unread_in;
 use crate::chat::files::limits::allowed_types;
 use crate::chat::files::url_signer::UrlSigner;
 use crate::entity::conversation::{self, ConversationType};
@@ -69,11 +70,12 @@ pub(crate) async fn load(
     if members.is_empty() {
         return Ok(Vec::new());
     }
-    let ids: Vec<ConversationId> = members.iter().map(|member| member.conversation.id).collect();
     let last: Vec<MessageId> = members.iter().filter_map(|member| member.conversation.last_message_id).collect();
     let mut people = shown(db, &members).await?;
     let last = message::load_by_ids(db, signer, &last).await?;
-    let unread = unread_counts(db, viewer, Some(&ids)).await?;
+    let behind = members.iter().filter(|member| member.conversation.message_count > member.me.read_number);
+    let behind: Vec<ConversationId> = behind.map(|member| member.conversation.id).collect();
+    let unread = unread_in(db, viewer, Some(&behind)).await?;
     let complete = members.into_iter().map(|member| {
         let id = member.conversation.id;
         let message = member.conversation.last_message_id.and_then(|id| last.get(&id).cloned());
@@ -133,29 +135,6 @@ async fn shown(db: &impl ConnectionTrait, members: &[Member]) -> Result<HashMap<
     Ok(rows.into_iter().map(|(id, rows)| (id, named(rows))).collect())
 }
 
-/// What each conversation holds that `viewer` has not read: newer than the marker, not one's own, not deleted
-/// (protocol §4). Conversations without any are left out. One statement.
-pub(crate) async fn unread_counts(
-    db: &impl ConnectionTrait,
-    viewer: UserId,
-    among: Option<&[ConversationId]>,
-) -> Result<HashMap<ConversationId, i64>> {
-    let places: Vec<String> = (2..among.map_or(2, |ids| ids.len() + 2)).map(|place| format!("${place}")).collect();
-    let narrowed =
-        if among.is_some() { format!("AND p.conversation_id IN ({})", places.join(", ")) } else { String::new() };
-    let sql = format!(
-        "SELECT p.conversation_id, COUNT(*) AS unread FROM chat_participants p \
-         JOIN chat_conversations c ON c.id = p.conversation_id AND c.closed_at IS NULL \
-         JOIN chat_messages m ON m.conversation_id = p.conversation_id AND m.id > COALESCE(p.last_read_message_id, 0) \
-         AND m.sender_id <> p.user_id AND NOT m.is_deleted \
-         WHERE p.user_id = $1 {narrowed} GROUP BY p.conversation_id"
-    );
-    let values = std::iter::once(viewer.into()).chain(among.into_iter().flatten().map(|id| (*id).into()));
-    let rows = db.query_all_raw(Statement::from_sql_and_values(db.get_database_backend(), sql, values)).await?;
-    let counted = rows.into_iter().map(|row| Ok((row.try_get("", "conversation_id")?, row.try_get("", "unread")?)));
-    Ok(counted.collect::<Result<_, sea_orm::DbErr>>()?)
-}
-
 impl Conversation {
     pub(in crate::chat) fn of(
         member: Member,
@@ -209,6 +188,7 @@ impl Conversation {
         let mut shell = Self::of(Member { conversation: row, me: gone }, me, Vec::new(), None, 0);
         shell.name = name.or(shell.name);
         shell.last_message_at = None;
+        shell.participant_count = 0;
         shell.updated_at = at;
         shell
     }

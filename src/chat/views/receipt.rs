@@ -1,18 +1,16 @@
 //! Read receipts as others see them: where somebody's marker moved, and who has read a message.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use sea_orm::sea_query::{Expr, ExprTrait, Query};
-use sea_orm::{ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::{ConnectionTrait, DbErr, Statement};
 use serde::Serialize;
 
 use super::user;
-use crate::chat::rows::{distinct, group};
-use crate::entity::{message, participant, read_receipt};
+use crate::entity::message;
 use crate::error::Result;
 use crate::id::{ConversationId, MessageId, UserId};
-use crate::store::among;
+use crate::store::{is_listed, list};
 
 /// Somebody's marker moved: `ReadReceiptBroadcast` over REST and STOMP.
 #[derive(Debug, Clone, Serialize, async_graphql::SimpleObject)]
@@ -57,52 +55,39 @@ pub(crate) async fn load(
         return Ok(HashMap::new());
     }
     let moves = moves(db, rows).await?;
-    let users: Vec<UserId> = moves.iter().map(|row| row.user_id).collect();
+    let users: Vec<UserId> = moves.iter().map(|(_, reader, _)| *reader).collect();
     let users = user::by_ids(db, &users).await?;
-    let moves = group(moves.into_iter().map(|moved| (moved.conversation_id, moved)));
-    let receipts = rows.iter().map(|row| {
-        let over = |moved: &&read_receipt::Model| {
-            moved.user_id != row.sender_id && row.id.get() > moved.from_message_id && row.id <= moved.message_id
-        };
-        let mut readers = HashSet::new();
-        let receipts = moves.get(&row.conversation_id).into_iter().flatten().filter(over).filter(|moved| {
-            // Somebody who came back may have read it twice; the first time counts.
-            readers.insert(moved.user_id)
-        });
-        let message_id = row.id;
-        let receipts = receipts.map(|moved| {
-            let user_id = moved.user_id;
-            let user_name = user::name_of(&users, user_id);
-            ReadReceipt { message_id, user_id, user_name, read_at: moved.read_at }
-        });
-        (message_id, receipts.collect())
-    });
-    Ok(receipts.collect())
+    let mut receipts: HashMap<MessageId, Vec<ReadReceipt>> = rows.iter().map(|row| (row.id, Vec::new())).collect();
+    for (message_id, user_id, read_at) in moves {
+        let user_name = user::name_of(&users, user_id);
+        receipts.entry(message_id).or_default().push(ReadReceipt { message_id, user_id, user_name, read_at });
+    }
+    Ok(receipts)
 }
 
-/// The moves over any of these messages, and no others, of those who are in the conversations now, in their order.
-async fn moves(db: &impl ConnectionTrait, rows: &[message::Model]) -> Result<Vec<read_receipt::Model>> {
-    let here = |column| Expr::col((participant::Entity, column));
-    let there = |column| (read_receipt::Entity, column);
-    let present = Query::select()
-        .expr(Expr::val(1))
-        .from(participant::Entity)
-        .and_where(here(participant::Column::ConversationId).equals(there(read_receipt::Column::ConversationId)))
-        .and_where(here(participant::Column::UserId).equals(there(read_receipt::Column::UserId)))
-        .to_owned();
-    let passed = |column| Expr::col((message::Entity, column));
-    let covered = Query::select()
-        .expr(Expr::val(1))
-        .from(message::Entity)
-        .and_where(among(db, message::Column::Id, rows.iter().map(|row| row.id)))
-        .and_where(passed(message::Column::ConversationId).equals(there(read_receipt::Column::ConversationId)))
-        .and_where(passed(message::Column::Id).gt(Expr::col(there(read_receipt::Column::FromMessageId))))
-        .and_where(passed(message::Column::Id).lte(Expr::col(there(read_receipt::Column::MessageId))))
-        .to_owned();
-    let moves = read_receipt::Entity::find()
-        .filter(among(db, read_receipt::Column::ConversationId, distinct(rows.iter().map(|row| row.conversation_id))))
-        .filter(Expr::exists(covered))
-        .filter(Expr::exists(present))
-        .order_by_asc(read_receipt::Column::Id);
-    Ok(moves.all(db).await?)
+/// Of everybody who is in the conversation now and whose marker has passed the message, the move that passed it. One's
+/// moves follow each other without overlapping, so that it is the first one that ended there or behind: one look-up for
+/// each reader, however many moves there are. Somebody without one came in behind the message.
+const MOVES: &str = "
+FROM chat_messages m
+CROSS JOIN chat_participants p
+CROSS JOIN chat_message_read_receipts r
+WHERE p.conversation_id = m.conversation_id AND p.user_id <> m.sender_id AND p.last_read_message_id >= m.id
+    AND r.conversation_id = m.conversation_id AND r.user_id = p.user_id AND r.from_message_id < m.id
+    AND r.message_id = (SELECT MIN(n.message_id) FROM chat_message_read_receipts n
+        WHERE n.conversation_id = m.conversation_id AND n.user_id = p.user_id AND n.message_id >= m.id)";
+
+/// Who read which of these messages when, in the order in which they did.
+async fn moves(
+    db: &impl ConnectionTrait,
+    rows: &[message::Model],
+) -> Result<Vec<(MessageId, UserId, DateTime<Utc>)>, DbErr> {
+    let which = is_listed::<MessageId>(db, "m.id", 1);
+    let sql = format!("SELECT m.id, r.user_id, r.read_at {MOVES} AND {which} ORDER BY r.id");
+    let messages = list(db, rows.iter().map(|row| row.id));
+    let moves = db.query_all_raw(Statement::from_sql_and_values(db.get_database_backend(), sql, [messages])).await?;
+    moves
+        .iter()
+        .map(|row| Ok((row.try_get("", "id")?, row.try_get("", "user_id")?, row.try_get("", "read_at")?)))
+        .collect()
 }

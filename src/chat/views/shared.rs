@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use parking_lot::{Mutex, MutexGuard};
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Statement};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
 use serde::Serialize;
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
@@ -19,6 +19,7 @@ use super::conversation::{Conversation, gone};
 use super::participant::{self as participants, MAX_SHOWN, Participant};
 use super::{message, user};
 use crate::chat::access::Member;
+use crate::chat::counts::unread_of;
 use crate::chat::files::url_signer::UrlSigner;
 use crate::entity::{conversation, participant};
 use crate::error::Result;
@@ -29,10 +30,6 @@ const VIEW_LIFETIME: Duration = Duration::from_secs(2);
 /// Views that are kept, and participants in all of them together, at most; the newest is kept whatever its size.
 const MAX_VIEWS: usize = 256;
 const MAX_PARTICIPANTS: usize = 50_000;
-/// Viewers whose unread messages are counted with one statement; a statement has one of these numbers of places, so that
-/// there are few different ones.
-const COUNT_SIZES: [usize; 4] = [1, 10, 100, 1_000];
-
 /// The views that are shown at present. Bounded by [`MAX_VIEWS`] and [`MAX_PARTICIPANTS`].
 #[derive(Default)]
 pub struct SharedViews {
@@ -212,7 +209,7 @@ impl SharedView {
         let last = message::load_by_ids(db, signer, row.last_message_id.as_slice()).await?.into_values().next();
         let audience = audience();
         let mut unread: HashMap<UserId, i64> = audience.iter().map(|viewer| (*viewer, 0)).collect();
-        unread.extend(count(db, id, &audience).await?);
+        unread.extend(unread_of(db, id, &audience).await?);
         let mut rows = participants::first(db, &[id]).await?.remove(&id).unwrap_or_default();
         let (shown, is_large) = (rows.len(), rows.len() >= MAX_SHOWN);
         if is_large {
@@ -377,33 +374,6 @@ impl ConversationNotice {
         }
         serde_json::to_vec(&self.announcement()).ok().map(Bytes::from)
     }
-}
-
-/// What each of the viewers has not read in a conversation; those without any are left out. One statement for each
-/// thousand of them.
-pub(in crate::chat) async fn count(
-    db: &impl ConnectionTrait,
-    id: ConversationId,
-    viewers: &[UserId],
-) -> Result<HashMap<UserId, i64>> {
-    let mut counted = HashMap::new();
-    for viewers in viewers.chunks(COUNT_SIZES[COUNT_SIZES.len() - 1]) {
-        let size = COUNT_SIZES.into_iter().find(|size| *size >= viewers.len()).unwrap_or(viewers.len());
-        let places: Vec<String> = (2..size + 2).map(|place| format!("${place}")).collect();
-        let sql = format!(
-            "SELECT p.user_id, COUNT(*) AS unread FROM chat_participants p \
-             JOIN chat_messages m ON m.conversation_id = p.conversation_id AND m.id > COALESCE(p.last_read_message_id, 0) \
-             AND m.sender_id <> p.user_id AND NOT m.is_deleted \
-             WHERE p.conversation_id = $1 AND p.user_id IN ({}) GROUP BY p.user_id",
-            places.join(", ")
-        );
-        let rest = std::iter::repeat_n(viewers.last(), size - viewers.len()).flatten();
-        let values = std::iter::once(id.into()).chain(viewers.iter().chain(rest).map(|viewer| (*viewer).into()));
-        for row in db.query_all_raw(Statement::from_sql_and_values(db.get_database_backend(), sql, values)).await? {
-            counted.insert(row.try_get("", "user_id")?, row.try_get("", "unread")?);
-        }
-    }
-    Ok(counted)
 }
 
 #[cfg(test)]
