@@ -93,11 +93,11 @@ impl Db {
     /// Runs statements without values.
     pub async fn run(&mut self, sql: &str) -> Result<()> {
         let statement = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
-        match self {
-            Db::Sqlite(db) => drop(statement.execute(db).await.with_context(|| sql.to_owned())?),
-            Db::Postgres(db) => drop(statement.execute(db).await.with_context(|| sql.to_owned())?),
-        }
-        Ok(())
+        let ran = match self {
+            Db::Sqlite(db) => statement.execute(db).await.map(|_| ()),
+            Db::Postgres(db) => statement.execute(db).await.map(|_| ()),
+        };
+        ran.with_context(|| sql.to_owned())
     }
 
     /// The number in the only row of a statement; 0 without one.

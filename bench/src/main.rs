@@ -7,6 +7,7 @@ mod figures;
 mod floor;
 mod growth;
 mod http;
+mod pools;
 mod rooms;
 mod rows;
 mod server;
@@ -43,6 +44,8 @@ struct Arguments {
 enum Command {
     /// What each request costs as what is stored grows
     Growth(growth::Arguments),
+    /// Whether heavy reads starve others: pages and sends, alone and beside many who search
+    Pools(pools::Arguments),
     /// Messages a second, and how long senders wait
     Writes(writes::Arguments),
 }
@@ -55,6 +58,7 @@ async fn main() -> anyhow::Result<()> {
     let folder = folder.unwrap_or_else(std::env::temp_dir);
     match command {
         Command::Growth(arguments) => growth::growth(server, kind, folder, arguments).await,
+        Command::Pools(arguments) => pools::pools(server, kind, folder, arguments).await,
         Command::Writes(arguments) => writes::writes(server, kind, folder, arguments).await,
     }
 }

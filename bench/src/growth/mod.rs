@@ -17,7 +17,7 @@ use crate::server::{self, Server};
 use crate::table::{Table, figure, grouped};
 
 use measure::{Clients, Spent};
-use town::Town;
+pub use town::Town;
 
 #[derive(Args)]
 pub struct Arguments {

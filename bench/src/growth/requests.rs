@@ -108,7 +108,7 @@ pub fn requests(town: &Town, cursor: impl Fn(i64) -> String) -> Vec<Request> {
         let query = format!("subscription {{ events(after: \"{after}\") {{ __typename }} }}");
         Ask::Stream(json!({ "query": query }).to_string(), "event: next")
     };
-    let again = stream.clone();
+    let again = stream;
     all.extend([
         Request { name: "STOMP resume, one missed", writes: false, ask: Box::new(move |_| Ask::Resume(end.clone())) },
         Request {
