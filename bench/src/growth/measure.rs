@@ -43,18 +43,20 @@ impl Spent {
     }
 }
 
-/// Connections of the viewer, and of the owner of conversation 1.
+/// Connections of the viewer, of the owner of conversation 1, and of somebody who is in conversation 2 alone.
 pub struct Clients<'a> {
     server: &'a Server,
     viewer: Client,
     owner: Client,
+    newcomer: (i64, Client),
     session: Session,
 }
 
 impl<'a> Clients<'a> {
-    pub async fn connect(server: &'a Server) -> Result<Self> {
+    pub async fn connect(server: &'a Server, newcomer: i64) -> Result<Self> {
         let session = Session::connect(server.address, &token(2)).await?;
-        Ok(Self { server, viewer: server.client(2).await?, owner: server.client(1).await?, session })
+        let (viewer, owner) = (server.client(2).await?, server.client(1).await?);
+        Ok(Self { server, viewer, owner, newcomer: (newcomer, server.client(newcomer).await?), session })
     }
 
     /// Where the log stands.
@@ -77,7 +79,7 @@ impl<'a> Clients<'a> {
 
     async fn rounds(&mut self, request: &Request) -> Result<Spent> {
         // Connections that lay idle while others were measured may be closed, and what is left of an answer is nobody's.
-        *self = Clients::connect(self.server).await?;
+        *self = Clients::connect(self.server, self.newcomer.0).await?;
         let started = Instant::now();
         self.call(request, 0).await?;
         let is_slow = started.elapsed().as_secs_f64() > SLOW_SECONDS;
@@ -105,7 +107,11 @@ impl<'a> Clients<'a> {
     async fn call(&mut self, request: &Request, number: i64) -> Result<()> {
         match (request.ask)(number) {
             Ask::Rest(method, path, body) => {
-                let client = if request.name.starts_with("owner") { &mut self.owner } else { &mut self.viewer };
+                let client = match request.name.split(':').next() {
+                    Some("owner") => &mut self.owner,
+                    Some("newcomer") => &mut self.newcomer.1,
+                    _ => &mut self.viewer,
+                };
                 let prepared = client.prepare(method, &path, &body);
                 let answer = client.exchange(&prepared).await?;
                 let text = || String::from_utf8_lossy(&answer.body).chars().take(300).collect::<String>();

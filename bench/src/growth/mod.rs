@@ -49,7 +49,7 @@ const DIMENSIONS: [Dimension; 3] = [
     Dimension {
         name: "messages",
         sizes: [1_000, 10_000, 100_000, 1_000_000],
-        town: |messages| Town { messages, conversations: 1, participants: 10 },
+        town: |messages| Town { messages, conversations: 2, participants: 10 },
     },
     Dimension {
         name: "conversations",
@@ -59,7 +59,7 @@ const DIMENSIONS: [Dimension; 3] = [
     Dimension {
         name: "group",
         sizes: [10, 100, 1_000, 10_000],
-        town: |participants| Town { messages: 1_000, conversations: 1, participants },
+        town: |participants| Town { messages: 1_000, conversations: 2, participants },
     },
 ];
 
@@ -95,7 +95,7 @@ async fn measured(
     let home = filled(binary, kind, folder, town, "growth", !arguments.no_doctor).await?;
     eprint!("{town:?}: filled in {:.0} s", started.elapsed().as_secs_f64());
     let server = Server::start(binary, &home).await?;
-    let mut clients = Clients::connect(&server).await?;
+    let mut clients = Clients::connect(&server, town.newcomer()).await?;
     let cursor = clients.cursor().await?;
     let epoch = cursor.split_once('.').context("a cursor without a position")?.0.to_owned();
     let mut column = Vec::new();

@@ -91,6 +91,10 @@ pub fn requests(town: &Town, cursor: impl Fn(i64) -> String) -> Vec<Request> {
             "GraphQL search, a word of every message",
             "{ searchMessages(query: \"the\", first: 20) { edges { node { id } } } }",
         ),
+        graphql(
+            "newcomer: GraphQL search, a word of every message",
+            "{ searchMessages(query: \"the\", first: 20) { edges { node { id } } } }",
+        ),
         graphql("GraphQL participants", "{ conversation(id: 1) { participants { user { id name } role } } }"),
         graphql(
             "GraphQL attachments (none)",

@@ -23,11 +23,18 @@ pub struct Town {
 pub const WRITERS: i64 = 10;
 /// Messages of every other conversation.
 const FEW: i64 = 5;
+/// People who are there to be added to something.
+const STRANGERS: i64 = 200;
 
 impl Town {
     /// Somebody who is in no conversation.
     pub fn stranger(&self) -> i64 {
         self.participants.max(WRITERS) + 1
+    }
+
+    /// Somebody who is in conversation 2 alone, where few messages are.
+    pub fn newcomer(&self) -> i64 {
+        self.stranger() + STRANGERS - 1
     }
 
     /// The `number`-th message (from 0) that the viewer wrote in conversation 1: its id.
@@ -38,8 +45,7 @@ impl Town {
     /// Fills an empty database that has its tables.
     pub async fn fill(&self, home: &Home) -> Result<()> {
         let mut writer = Writer::open(home.open().await?).await?;
-        let strangers = 200;
-        let people = self.participants.max(WRITERS) + strangers;
+        let people = self.participants.max(WRITERS) + STRANGERS;
         self.run(&mut writer.db, &format!(
             "INSERT INTO chat_users (id, name, created_at, updated_at) SELECT n, 'Person ' || n, '{TIME}', '{TIME}' FROM {{1..{people}}}"
         )).await?;
@@ -67,6 +73,10 @@ impl Town {
                 )
                 .await?;
             }
+        }
+        if self.conversations > 1 {
+            let newcomer = self.newcomer();
+            writer.db.run(&format!("{columns} VALUES (2, {newcomer}, 'MEMBER', '{TIME}')")).await?;
         }
         self.write(&mut writer).await?;
         self.settle(&mut writer.db).await?;
