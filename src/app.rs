@@ -77,7 +77,8 @@ impl App {
             sink,
             stopping: stopping.clone(),
         };
-        let (chat, writer) = Chat::new(foundation, messages::apply, webhooks::outbox(Arc::clone(&webhook_endpoints)));
+        let outbox = webhooks::outbox(Arc::clone(&webhook_endpoints));
+        let (chat, writer) = Chat::new(foundation, messages::apply, messages::apply_at_once, outbox);
         let stop = stopping.clone();
         writer_task.spawn(on_a_thread("writer", async move || stop_on_panic(writer(), stop).await)?);
         typing::forget_expired(&chat).await.context("The database cannot be written")?;

@@ -45,7 +45,7 @@ use rate_limit::RateLimits;
 use readiness::Readiness;
 use views::shared::SharedViews;
 use views::user::User;
-use writer::{Apply, Batch, Job, Outbox, Tools, Writer};
+use writer::{Apply, ApplyAtOnce, Batch, Job, Outbox, Tools, Writer};
 
 /// The chat itself: what is kept, what is waiting to be written, and what lives in memory only.
 pub struct Chat {
@@ -126,11 +126,12 @@ const MAX_USERS: u64 = 100_000;
 const USER_LIFETIME: Duration = Duration::from_secs(60);
 
 impl Chat {
-    /// The chat, and the loop of its one writer, which ends when the chat is dropped. The writer calls `apply` for the
-    /// messages that wait together, and fills `outbox` in the same transaction.
+    /// The chat, and the loop of its one writer, which ends when the chat is dropped. The writer calls `apply_at_once` or
+    /// `apply` for the messages that wait together, and fills `outbox` in the same transaction.
     pub fn new(
         foundation: Foundation,
         apply: Apply<Outgoing, Sent>,
+        apply_at_once: ApplyAtOnce<Outgoing, Sent>,
         outbox: Outbox,
     ) -> (Arc<Self>, impl AsyncFnOnce() + Send) {
         let Foundation { store, blobs, config, signer, sink, stopping } = foundation;
@@ -141,6 +142,7 @@ impl Chat {
             store: store.clone(),
             tools: Arc::new(tools),
             apply,
+            apply_at_once,
             outbox,
             sink: sink.clone(),
             readiness: Arc::clone(&readiness),

@@ -8,20 +8,21 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, Utc};
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
-use sea_orm::{ConnectionTrait, DbErr, Statement};
+use sea_orm::{ConnectionTrait, DbErr};
 use tokio::sync::oneshot;
 use tracing::{Instrument, Span};
 
 use crate::chat::event::{self, Event, EventType, Fact, Sink};
 use crate::chat::files::url_signer::UrlSigner;
 use crate::chat::log::append::append;
+use crate::chat::log::head::{LogHead, lock_log};
 use crate::chat::rate_limit::RateLimits;
 use crate::chat::readiness::Readiness;
 use crate::config::{Config, fault};
 use crate::entity::clock;
 use crate::error::{Error, Result};
 use crate::id::{ConversationId, MessageId, UserId};
-use crate::store::{self, Queue, Queued, Store, Transaction};
+use crate::store::{self, Autocommit, Queue, Queued, Store, Transaction};
 use crate::telemetry;
 
 /// What waits for the writer.
@@ -75,10 +76,37 @@ fn answer_with<T: Send + 'static>(answer: oneshot::Sender<Result<T>>, outcome: R
 /// for all of them.
 pub type Apply<I, O> = for<'b> fn(&'b mut Batch, &'b [&'b I]) -> LocalBoxFuture<'b, Result<Vec<Result<O>>, DbErr>>;
 
+/// Applies inputs by statements that are transactions by themselves; nothing where that cannot be done, and then nothing was
+/// written. An error is that of a database which is away: nobody knows what was written.
+pub type ApplyAtOnce<I, O> =
+    for<'b> fn(&'b AtOnce<'b>, &'b [&'b I]) -> LocalBoxFuture<'b, Result<Option<Applied<O>>, DbErr>>;
+
+/// What there is without a transaction.
+pub struct AtOnce<'b> {
+    pub db: &'b Autocommit,
+    pub tools: &'b Tools,
+    outbox: &'b Outbox,
+}
+
+impl AtOnce<'_> {
+    /// Whether something may have to be written to the outbox of events of this type, as of this revision of its settings.
+    pub fn is_told(&self, revision: i64, kind: EventType) -> bool {
+        (self.outbox.wants)(revision, kind)
+    }
+}
+
+/// What inputs came to, and what is to be told of it: committed.
+pub struct Applied<O> {
+    pub outcomes: Vec<Result<O>>,
+    pub events: Vec<Event>,
+}
+
 /// What is written beside the log for somebody to be told later, in the transaction of the change.
 pub struct Outbox {
     /// Writes what is to be told of the events, and says whether that is anything.
     pub write: Box<Fill>,
+    /// Whether there may be anything to write for an event of this type, as of this revision of the settings.
+    pub wants: Box<dyn Fn(i64, EventType) -> bool + Send + Sync>,
     /// Called after the commit of something to be told.
     pub wake: Box<dyn Fn() + Send + Sync>,
 }
@@ -108,6 +136,7 @@ pub struct Writer<I, O> {
     pub store: Store,
     pub tools: Arc<Tools>,
     pub apply: Apply<I, O>,
+    pub apply_at_once: ApplyAtOnce<I, O>,
     pub outbox: Outbox,
     pub sink: Sink,
     pub readiness: Arc<Readiness>,
@@ -130,6 +159,8 @@ pub struct Batch {
     pub tools: Arc<Tools>,
     /// The time of the whole batch.
     pub now: DateTime<Utc>,
+    /// The locked row, as it was.
+    head: LogHead,
     position: i64,
     message_id: i64,
     events: Vec<Event>,
@@ -200,7 +231,7 @@ impl<I, O: Send + 'static> Writer<I, O> {
         let mut answers = Vec::with_capacity(jobs.len());
         let (taken, started) = (jobs.len(), Instant::now());
         // A fault in one job must not end the writing of all; a database that does not answer must not, either.
-        let applied = AssertUnwindSafe(self.transact(jobs, &mut answers)).catch_unwind();
+        let applied = AssertUnwindSafe(self.apply_jobs(jobs, &mut answers)).catch_unwind();
         let failed = match tokio::time::timeout(BATCH_TIMEOUT, applied).await {
             Ok(Ok(Ok(events))) => {
                 let sent = events.iter().filter(|event| event.kind == EventType::MessageSent).count();
@@ -231,20 +262,81 @@ impl<I, O: Send + 'static> Writer<I, O> {
         answers.into_iter().for_each(|answer: Reply| answer(failed.clone()));
     }
 
-    async fn transact(&self, jobs: Vec<Queued<Job<I, O>>>, answers: &mut Vec<Reply>) -> Result<Vec<Event>, DbErr> {
+    /// Does the jobs in the way that costs least: sends by themselves need no transaction of several statements, or none
+    /// that could go back half-way.
+    async fn apply_jobs(&self, jobs: Vec<Queued<Job<I, O>>>, answers: &mut Vec<Reply>) -> Result<Vec<Event>, DbErr> {
+        if jobs.iter().any(|queued| matches!(queued.job, Job::Alone(_))) {
+            return self.transact(jobs, answers).await;
+        }
+        let inputs: Vec<(Input<I, O>, Span)> = jobs
+            .into_iter()
+            .filter_map(|Queued { job, span }| match job {
+                Job::Together(input) => Some((input, span)),
+                Job::Alone(_) => None,
+            })
+            .collect();
+        let (outcomes, events) = match self.at_once(&inputs).await? {
+            Some(Applied { outcomes, events }) => (outcomes, events),
+            None => self.transact_inputs(&inputs).await?,
+        };
+        answer_all(inputs, outcomes, answers);
+        Ok(events)
+    }
+
+    /// Applies inputs without a transaction around them, where that can be done.
+    async fn at_once(&self, inputs: &[(Input<I, O>, Span)]) -> Result<Option<Applied<O>>, DbErr> {
+        let Some(db) = self.store.autocommit() else { return Ok(None) };
+        let at_once = AtOnce { db, tools: &self.tools, outbox: &self.outbox };
+        let together: Vec<&I> = inputs.iter().map(|(input, _)| &input.input).collect();
+        let applied = (self.apply_at_once)(&at_once, &together).await?;
+        if let Some(Applied { events, .. }) = &applied
+            && let [Some(first), .., Some(last)] | [Some(first @ last)] =
+                events.iter().map(|event| event.position).collect::<Vec<_>>().as_slice()
+        {
+            record_positions(*first, *last);
+            self.readiness.wrote();
+        }
+        Ok(applied)
+    }
+
+    /// A transaction of nothing but inputs, which needs no savepoint: should a statement fail, it begins anew.
+    async fn transact_inputs(&self, inputs: &[(Input<I, O>, Span)]) -> Result<(Vec<Result<O>>, Vec<Event>), DbErr> {
+        let mut batch = self.begin(inputs.len()).await?;
+        let together: Vec<&I> = inputs.iter().map(|(input, _)| &input.input).collect();
+        let outcomes = match (self.apply)(&mut batch, &together).await {
+            Ok(outcomes) => outcomes,
+            Err(cause) => {
+                tracing::debug!(%cause, "a batch is taken apart");
+                batch.tx.rollback().await?;
+                if let [(_, span)] = inputs {
+                    return Ok((vec![Err(span.in_scope(|| Error::from(cause)))], Vec::new()));
+                }
+                batch = self.begin(inputs.len()).await?;
+                self.one_by_one(&mut batch, inputs).await?
+            }
+        };
+        Ok((outcomes, self.finish(batch).await?))
+    }
+
+    async fn begin(&self, jobs: usize) -> Result<Batch, DbErr> {
         let tx = self.store.begin().await?;
         let head = lock_log(&tx).await?;
-        let mut batch = Batch {
+        Ok(Batch {
             tx,
             tools: Arc::clone(&self.tools),
             now: clock::now(),
+            head,
             position: head.position,
             message_id: head.message_id,
-            events: Vec::with_capacity(jobs.len()),
+            events: Vec::with_capacity(jobs),
             touched: false,
             outbox_changed: false,
             outbox_filled: false,
-        };
+        })
+    }
+
+    async fn transact(&self, jobs: Vec<Queued<Job<I, O>>>, answers: &mut Vec<Reply>) -> Result<Vec<Event>, DbErr> {
+        let mut batch = self.begin(jobs.len()).await?;
         let alone = jobs.len() == 1;
         let mut inputs = Vec::new();
         for Queued { job, span } in jobs {
@@ -261,7 +353,7 @@ impl<I, O: Send + 'static> Writer<I, O> {
             }
         }
         self.run_together(&mut batch, inputs, answers).await?;
-        self.finish(batch, head).await
+        self.finish(batch).await
     }
 
     /// Applies inputs together; where a statement fails for all of them, each by itself, so that one cannot fail its
@@ -288,8 +380,7 @@ impl<I, O: Send + 'static> Writer<I, O> {
             }
         };
         batch.tx.execute_unprepared("RELEASE SAVEPOINT together").await?;
-        answers
-            .extend(inputs.into_iter().zip(outcomes).map(|((input, _), outcome)| answer_with(input.answer, outcome)));
+        answer_all(inputs, outcomes, answers);
         Ok(())
     }
 
@@ -311,22 +402,19 @@ impl<I, O: Send + 'static> Writer<I, O> {
         Ok(outcomes)
     }
 
-    /// Writes the log rows, the outbox and the counters, and commits. Not everything that changes tells an event, so a
+    /// Writes the outbox, the log rows and the counters, and commits. Not everything that changes tells an event, so a
     /// batch without events is committed like any other.
-    async fn finish(&self, batch: Batch, head: LogHead) -> Result<Vec<Event>, DbErr> {
-        let Batch { tx, tools, now, mut events, outbox_changed, .. } = batch;
+    async fn finish(&self, batch: Batch) -> Result<Vec<Event>, DbErr> {
+        let Batch { tx, tools, now, head, position, message_id, mut events, outbox_changed, .. } = batch;
         event::mark_followed(&mut events);
-        append(&tx, &events).await?;
         let revision = (!outbox_changed).then_some(head.outbox_revision);
         let told = (self.outbox.write)(Closing { tx: &tx, events: &events, tools: &tools, revision, now }).await?;
-        let moved = batch.position != head.position || batch.message_id != head.message_id;
+        let moved = position != head.position || message_id != head.message_id;
         let writes = moved || outbox_changed || batch.touched;
         if writes {
-            Span::current().record("positions", format_args!("{}..={}", head.position + 1, batch.position));
-            let sql = "UPDATE chat_log SET position = $1, message_id = $2, webhook_revision = $3 WHERE id = 1";
-            let revision = head.outbox_revision + i64::from(outbox_changed);
-            let values = [batch.position.into(), batch.message_id.into(), revision.into()];
-            tx.execute_raw(Statement::from_sql_and_values(tx.get_database_backend(), sql, values)).await?;
+            record_positions(head.position + 1, position);
+            let outbox_revision = head.outbox_revision + i64::from(outbox_changed);
+            append(&tx, &events, now, LogHead { position, message_id, outbox_revision }).await?;
         }
         if fault::is_on("announce-before-commit") {
             events.iter().for_each(|event| self.sink.publish(Arc::new(event.copy())));
@@ -342,6 +430,19 @@ impl<I, O: Send + 'static> Writer<I, O> {
     }
 }
 
+/// Answers inputs with their outcomes, once the commit is known.
+fn answer_all<I, O: Send + 'static>(
+    inputs: Vec<(Input<I, O>, Span)>,
+    outcomes: Vec<Result<O>>,
+    answers: &mut Vec<Reply>,
+) {
+    answers.extend(inputs.into_iter().zip(outcomes).map(|((input, _), outcome)| answer_with(input.answer, outcome)));
+}
+
+fn record_positions(first: i64, last: i64) {
+    Span::current().record("positions", format_args!("{first}..={last}"));
+}
+
 /// Tells under the request of each caller why its change was undone with all of the batch.
 fn log_undone(callers: &[Span], cause: &str) {
     for caller in callers {
@@ -351,26 +452,6 @@ fn log_undone(callers: &[Span], cause: &str) {
 
 /// How long the database may take for a batch. Then nobody knows whether it was committed; if it was, the log tells.
 const BATCH_TIMEOUT: Duration = Duration::from_secs(20);
-
-/// What the row holds that every batch locks first.
-struct LogHead {
-    position: i64,
-    message_id: i64,
-    outbox_revision: i64,
-}
-
-/// Locks the row that positions and message ids come from, and reads it.
-async fn lock_log(tx: &Transaction) -> Result<LogHead, DbErr> {
-    let lock = store::for_update(tx);
-    let sql = format!("SELECT position, message_id, webhook_revision FROM chat_log WHERE id = 1{lock}");
-    let row = tx.query_one_raw(Statement::from_string(tx.get_database_backend(), sql)).await?;
-    let row = row.ok_or_else(|| DbErr::Custom("chat_log has lost its row".into()))?;
-    Ok(LogHead {
-        position: row.try_get("", "position")?,
-        message_id: row.try_get("", "message_id")?,
-        outbox_revision: row.try_get("", "webhook_revision")?,
-    })
-}
 
 /// Runs one job and tells whether it succeeded; what it wrote is undone where it did not. Alone, it needs no savepoint for
 /// that: there the whole transaction is undone.

@@ -23,7 +23,7 @@ impl From<DbErr> for Error {
 }
 
 /// Whether the cause is the database's absence (or a full disk) and not the statement.
-fn is_away(cause: &DbErr) -> bool {
+pub(super) fn is_away(cause: &DbErr) -> bool {
     if matches!(cause, DbErr::ConnectionAcquire(_) | DbErr::Conn(_)) {
         return true;
     }
@@ -59,6 +59,12 @@ pub(super) fn is_lost_connection(cause: &DbErr) -> bool {
         Some(cause) => matches!(cause, sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed),
         None => false,
     }
+}
+
+/// Whether PostgreSQL has undone the statement: it said so itself, and stays.
+pub(super) fn is_refused(cause: &DbErr) -> bool {
+    let Some(sqlx::Error::Database(refusal)) = sqlx_cause(cause) else { return false };
+    refusal.code().is_some_and(|code| !code.starts_with("08") && !code.starts_with("57P"))
 }
 
 /// Whether SQLite said while it opened the file that another process holds it.

@@ -2,6 +2,7 @@
 //! is said where texts are split.
 
 use sea_orm::{ConnectionTrait, DbBackend};
+use serde::Serialize;
 
 /// The clause that locks the rows it reads until the transaction ends; SQLite's transactions lock the whole file.
 pub fn for_update(db: &impl ConnectionTrait) -> &'static str {
@@ -9,6 +10,12 @@ pub fn for_update(db: &impl ConnectionTrait) -> &'static str {
         DbBackend::Postgres => " FOR UPDATE",
         _ => "",
     }
+}
+
+/// Any number of rows as the one value of a statement, whose text so stays the same: JSON, which both databases take
+/// apart.
+pub fn json(rows: &impl Serialize) -> String {
+    serde_json::to_string(rows).expect("rows of plain values can be written")
 }
 
 /// A search as part of a statement over `chat_messages m`.

@@ -2,6 +2,7 @@
 //! It knows no rule of chat: which rows belong together is said by its callers.
 
 mod among;
+mod autocommit;
 pub mod blobs;
 mod connect;
 mod db_error;
@@ -25,8 +26,9 @@ use crate::error::Result as Answer;
 use crate::id::UserId;
 
 pub use among::{Listed, among, is_listed, list, rows_of};
+pub use autocommit::{Autocommit, Outcome};
 pub use blobs::Blobs;
-pub use dialect::{FullTextSearch, for_update, full_text_search};
+pub use dialect::{FullTextSearch, for_update, full_text_search, json};
 pub use queue::{Queue, Queued, queue};
 pub use readers::{HeavyReadPermit, Reader};
 pub use transaction::Transaction;
@@ -44,6 +46,8 @@ pub struct Store {
     writer: DatabaseConnection,
     /// On SQLite, what is known of the writer's connection.
     monitor: Option<Arc<TransactionMonitor>>,
+    /// On PostgreSQL, the writer's connection for statements that are transactions by themselves.
+    autocommit: Option<Arc<Autocommit>>,
     statements: Arc<AtomicU64>,
     written: Arc<AtomicU64>,
     work: WorkCount,
@@ -144,7 +148,10 @@ impl Store {
         let source = Source::postgres(url, timeouts, work.clone()).map_err(connection_error)?;
         let statements = Arc::new(AtomicU64::new(0));
         let readers = ReadPools::open(source, POSTGRES_READERS, statement_timeout, Arc::clone(&statements)).await?;
-        Ok(Self::counting(readers, writer, None, statements, work))
+        let store = Self::counting(readers, writer, None, statements, work.clone());
+        let (all, by_writer) = (Arc::clone(&store.statements), Arc::clone(&store.written));
+        let autocommit = Autocommit::new(url, timeouts, all, by_writer, work).map_err(connection_error)?;
+        Ok(Self { autocommit: Some(Arc::new(autocommit)), ..store })
     }
 
     /// The store upon open connections, whose writer counts its statements from now on.
@@ -161,7 +168,7 @@ impl Store {
             all.fetch_add(1, Ordering::Relaxed);
             by_writer.fetch_add(1, Ordering::Relaxed);
         });
-        Self { readers, writer, monitor, statements, written, work }
+        Self { readers, writer, monitor, autocommit: None, statements, written, work }
     }
 
     /// How many statements were run so far: what a list costs must not grow with the list.
@@ -222,6 +229,11 @@ impl Store {
         }
     }
 
+    /// The writer's connection for statements that are transactions by themselves; only PostgreSQL has one.
+    pub fn autocommit(&self) -> Option<&Autocommit> {
+        self.autocommit.as_deref()
+    }
+
     /// Whether the database answers now.
     ///
     /// # Errors
@@ -234,6 +246,9 @@ impl Store {
     /// Closes every connection; what is committed stays.
     pub async fn close(self) {
         self.readers.close().await;
+        if let Some(autocommit) = &self.autocommit {
+            autocommit.close().await;
+        }
         if let Err(cause) = self.writer.close().await {
             tracing::warn!(%cause, "the database did not close cleanly");
         }

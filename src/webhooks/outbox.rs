@@ -23,11 +23,18 @@ const MAX_INSERTED_ROWS: usize = 1_000;
 
 /// The outbox for the writer to fill; the worker is woken through `endpoints` when something waits in it.
 pub fn outbox(endpoints: Arc<EnabledEndpoints>) -> Outbox {
-    let woken = Arc::clone(&endpoints);
+    let (woken, known) = (Arc::clone(&endpoints), Arc::clone(&endpoints));
     Outbox {
         write: Box::new(move |closing| {
             let endpoints = Arc::clone(&endpoints);
             Box::pin(async move { write(&endpoints, closing).await })
+        }),
+        wants: Box::new(move |revision, kind| {
+            let wanted = |name: &str| {
+                let known = known.cached(revision);
+                known.is_none_or(|endpoints| endpoints.iter().any(|endpoint| endpoint.wants(name)))
+            };
+            event_name(kind).is_some_and(wanted)
         }),
         wake: Box::new(move || woken.wake()),
     }

@@ -19,6 +19,9 @@ pub async fn history(server: &Server, conversation: i64, sender: &Person, messag
     let now: sea_orm::Value = crate::now().into();
     server.meddle(rows, vec![messages.into(), conversation.into(), sender.id.into(), now]).await;
     server.meddle("UPDATE chat_log SET message_id = message_id + $1", vec![messages.into()]).await;
+    let counted = "UPDATE chat_conversations SET message_count = message_count + $1, \
+        last_message_id = (SELECT message_id FROM chat_log), last_message_at = $2, last_activity_at = $2 WHERE id = $3";
+    server.meddle(counted, vec![messages.into(), crate::now().into(), conversation.into()]).await;
 }
 
 /// The one number that a statement answers with.

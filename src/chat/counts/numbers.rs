@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 use serde_json::json;
 
-use crate::entity::{conversation, message};
+use crate::entity::message;
 use crate::error::{Error, Result};
 use crate::id::{ConversationId, UserId};
 
@@ -25,14 +25,14 @@ pub(crate) struct Numbers {
 }
 
 impl Numbers {
-    /// Numbers that go on behind what the conversations hold, and what those senders wrote in them. One statement.
-    pub async fn read<'c>(
-        db: &impl ConnectionTrait,
-        conversations: impl IntoIterator<Item = &'c conversation::Model>,
-        senders: &[(ConversationId, UserId)],
-    ) -> Result<Self, DbErr> {
-        let messages = conversations.into_iter().map(|row| (row.id, row.message_count)).collect();
-        Ok(Self { messages, own: own_messages(db, senders).await? })
+    /// Numbers that go on behind the last ones: of each conversation, and of what each sender wrote there.
+    pub fn behind(last: impl IntoIterator<Item = (ConversationId, UserId, Place)>) -> Self {
+        let mut numbers = Self { messages: HashMap::new(), own: HashMap::new() };
+        for (conversation, sender, place) in last {
+            numbers.messages.insert(conversation, place.number);
+            numbers.own.insert((conversation, sender), place.own);
+        }
+        numbers
     }
 
     /// Where the sender's next message stands. It is taken: the one after it stands behind.

@@ -3,6 +3,7 @@
 
 pub mod append;
 pub mod cursor;
+pub(crate) mod head;
 mod prune;
 mod replay;
 

@@ -1,5 +1,6 @@
 //! What somebody wants to send, and the checks of it that need no database.
 
+use std::cell::Cell;
 use std::collections::HashSet;
 
 use serde::Deserialize;
@@ -42,6 +43,8 @@ pub struct Outgoing {
     pub conversation: ConversationId,
     pub sender: UserId,
     pub draft: Draft,
+    /// Whether the rate limit was charged: the writer may have to try more than once.
+    pub charged: Cell<bool>,
 }
 
 /// Attachments of a message, and bytes of its metadata, at most.
@@ -52,6 +55,8 @@ const MAX_METADATA_BYTES: usize = 8 * 1024;
 #[derive(Clone)]
 pub struct Draft {
     pub content: Option<String>,
+    /// The words to be found by. Splitting them off is not the writer's work.
+    pub words: Option<String>,
     pub kind: MessageType,
     pub parent: Option<MessageId>,
     pub files: Vec<FileId>,
@@ -84,7 +89,8 @@ impl Draft {
         }
         let content = text::content(input.content.as_deref().unwrap_or_default(), longest, !files.is_empty())?;
         let metadata = input.metadata.map(check_metadata).transpose()?.flatten();
-        Ok(Self { content, kind, parent: input.parent_message_id, files, metadata, temp })
+        let words = content.as_deref().map(text::words);
+        Ok(Self { content, words, kind, parent: input.parent_message_id, files, metadata, temp })
     }
 }
 

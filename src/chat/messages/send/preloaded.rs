@@ -1,170 +1,221 @@
-//! What the writer has to know of messages that wait to be sent, and whether each may be.
+//! What the writer has to know of messages that wait to be sent: one statement for all of them, and more only where files
+//! are attached or a `tempId` was used before.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
-use chrono::TimeDelta;
-use sea_orm::sea_query::{Condition, Expr, ExprTrait};
-use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter};
+use chrono::{DateTime, TimeDelta, Utc};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, QueryFilter, QueryResult, Statement};
+use serde::Serialize;
 
 use super::draft::Outgoing;
-use super::draft::Temp;
-use crate::chat::access;
-use crate::chat::counts::Numbers;
+use crate::chat::counts::Place;
 use crate::chat::files::stored::{self, Stored};
-use crate::chat::messages::find::must_not_be_deleted;
-use crate::chat::rate_limit::Limited;
+use crate::chat::files::url_signer::UrlSigner;
+use crate::chat::log::head::LogHead;
 use crate::chat::rows;
 use crate::chat::views::message::{self as view, Message};
-use crate::chat::views::user::{self, User};
-use crate::chat::writer::Batch;
-use crate::config::fault;
-use crate::entity::{conversation, message, participant};
-use crate::error::{Error, Result};
-use crate::id::{ConversationId, FileId, MessageId, UserId};
+use crate::entity::{conversation, message};
+use crate::error::Error;
+use crate::id::{ConversationId, FileId, MessageId};
+use crate::store;
 
 /// How long a `tempId` is remembered.
 const TEMP_ID_LIFETIME: TimeDelta = TimeDelta::hours(24);
 
-/// What the inputs need to know, read under the writer's lock: nobody who was removed a moment ago slips in.
+/// What the inputs need to know. Read under the writer's lock, or together with the row of the lock: nobody who was
+/// removed a moment ago slips in.
 pub(super) struct Preloaded {
-    conversations: HashMap<ConversationId, conversation::Model>,
-    members: HashSet<(ConversationId, UserId)>,
-    names: HashMap<UserId, User>,
-    /// Where new messages stand.
-    pub numbers: Numbers,
-    parents: HashMap<MessageId, message::Model>,
-    files: HashMap<FileId, Stored>,
-    /// Messages that hold a `tempId` which one of the inputs asks for.
-    holders: HashMap<(ConversationId, UserId, String), message::Model>,
-    /// The complete ones among the holders that are young enough to be repeated.
+    /// In the order of the inputs.
+    pub known: Vec<Known>,
+    files: Option<Files>,
+    /// The complete ones among the holders of a `tempId` that are young enough to be repeated.
     repeats: HashMap<MessageId, Message>,
 }
 
-pub(super) enum Verdict {
-    Repeats(Box<Message>),
-    New { sender_name: String, files: Vec<Stored> },
+/// What is known of one input.
+pub(super) struct Known {
+    /// None where there is no open conversation.
+    pub conversation: Option<Room>,
+    pub is_inside: bool,
+    pub sender_name: Option<String>,
+    /// Whether the parent was deleted; none where the conversation has no such message.
+    pub parent_is_deleted: Option<bool>,
+    /// The message that holds the `tempId`.
+    pub holder: Option<Holder>,
+}
+
+/// A conversation, as sending without files needs it.
+pub(super) struct Room {
+    pub allows_replies: bool,
+    /// The last message of all, and of the sender's own.
+    pub last: Place,
+}
+
+pub(super) struct Holder {
+    pub message: MessageId,
+    pub digest: Option<String>,
+    sent_at: DateTime<Utc>,
+}
+
+struct Files {
+    stored: HashMap<FileId, Stored>,
+    conversations: HashMap<ConversationId, conversation::Model>,
+}
+
+/// An input as the statement reads it.
+#[derive(Serialize)]
+struct Asked<'i> {
+    place: usize,
+    conversation: ConversationId,
+    sender: i64,
+    parent: Option<MessageId>,
+    temp: Option<&'i str>,
+}
+
+const COLUMNS: &str = "
+SELECT l.position, l.message_id, l.webhook_revision, c.allow_replies, p.id AS participant,
+    u.name AS sender_name, r.is_deleted AS parent_is_deleted, h.id AS holder, h.input_digest, h.created_at AS sent_at,
+    c.message_count, o.sender_number AS own";
+
+/// Each look-up is one of an index: the planner, who does not know how many inputs there are, is left no choice.
+const FROM_POSTGRES: &str = "
+FROM chat_log l
+CROSS JOIN json_to_recordset(CAST($1 AS json))
+    AS i(place bigint, conversation bigint, sender bigint, parent bigint, temp text)
+LEFT JOIN LATERAL (SELECT * FROM chat_conversations
+    WHERE id = i.conversation AND closed_at IS NULL LIMIT 1) c ON true
+LEFT JOIN LATERAL (SELECT id FROM chat_participants
+    WHERE conversation_id = i.conversation AND user_id = i.sender LIMIT 1) p ON true
+LEFT JOIN LATERAL (SELECT name FROM chat_users WHERE id = i.sender LIMIT 1) u ON true
+LEFT JOIN LATERAL (SELECT is_deleted FROM chat_messages
+    WHERE id = i.parent AND conversation_id = i.conversation LIMIT 1) r ON true
+LEFT JOIN LATERAL (SELECT id, input_digest, created_at FROM chat_messages
+    WHERE conversation_id = i.conversation AND sender_id = i.sender AND temp_id = i.temp LIMIT 1) h ON true
+LEFT JOIN LATERAL (SELECT sender_number FROM chat_messages
+    WHERE conversation_id = i.conversation AND sender_id = i.sender ORDER BY number DESC LIMIT 1) o ON true
+WHERE l.id = 1
+ORDER BY i.place";
+
+const FROM_SQLITE: &str = "
+FROM chat_log l
+CROSS JOIN json_each($1) i
+LEFT JOIN chat_conversations c ON c.id = i.value ->> 'conversation' AND c.closed_at IS NULL
+LEFT JOIN chat_participants p ON p.conversation_id = i.value ->> 'conversation' AND p.user_id = i.value ->> 'sender'
+LEFT JOIN chat_users u ON u.id = i.value ->> 'sender'
+LEFT JOIN chat_messages r ON r.id = i.value ->> 'parent' AND r.conversation_id = i.value ->> 'conversation'
+LEFT JOIN chat_messages h ON h.conversation_id = i.value ->> 'conversation' AND h.sender_id = i.value ->> 'sender'
+    AND h.temp_id = i.value ->> 'temp'
+LEFT JOIN chat_messages o ON o.id = (SELECT id FROM chat_messages
+    WHERE conversation_id = i.value ->> 'conversation' AND sender_id = i.value ->> 'sender' ORDER BY number DESC LIMIT 1)
+WHERE l.id = 1
+ORDER BY i.key";
+
+/// The statement that reads what is known of the inputs, and the log's row with each.
+pub(super) fn question(backend: DbBackend, inputs: &[&Outgoing]) -> Statement {
+    let asked: Vec<Asked> = inputs
+        .iter()
+        .enumerate()
+        .map(|(place, input)| Asked {
+            place,
+            conversation: input.conversation,
+            sender: input.sender.get(),
+            parent: input.draft.parent,
+            temp: input.draft.temp.as_ref().map(|temp| temp.id.as_str()),
+        })
+        .collect();
+    let from = if backend == DbBackend::Sqlite { FROM_SQLITE } else { FROM_POSTGRES };
+    Statement::from_sql_and_values(backend, format!("{COLUMNS}{from}"), [store::json(&asked).into()])
+}
+
+/// The log's row, out of the answer to [`question`].
+pub(super) fn head(answer: &[QueryResult]) -> Result<LogHead, DbErr> {
+    LogHead::of(answer.first().ok_or_else(|| DbErr::Custom("chat_log has lost its row".into()))?)
+}
+
+impl Known {
+    fn of(row: &QueryResult) -> Result<Self, DbErr> {
+        let allows_replies: Option<bool> = row.try_get("", "allow_replies")?;
+        let conversation = match allows_replies {
+            Some(allows_replies) => {
+                let own = row.try_get::<Option<i64>>("", "own")?.unwrap_or(0);
+                Some(Room { allows_replies, last: Place { number: row.try_get("", "message_count")?, own } })
+            }
+            None => None,
+        };
+        let holder: Option<MessageId> = row.try_get("", "holder")?;
+        let holder = match holder {
+            Some(message) => {
+                Some(Holder { message, digest: row.try_get("", "input_digest")?, sent_at: row.try_get("", "sent_at")? })
+            }
+            None => None,
+        };
+        Ok(Self {
+            conversation,
+            is_inside: row.try_get::<Option<i64>>("", "participant")?.is_some(),
+            sender_name: row.try_get("", "sender_name")?,
+            parent_is_deleted: row.try_get("", "parent_is_deleted")?,
+            holder,
+        })
+    }
 }
 
 impl Preloaded {
-    pub async fn read(batch: &Batch, inputs: &[&Outgoing]) -> Result<Self, DbErr> {
-        let db = &batch.tx;
+    /// Out of the answer to [`question`], where nothing else has to be known.
+    pub fn of(answer: &[QueryResult]) -> Result<Self, DbErr> {
+        let known = answer.iter().map(Known::of).collect::<Result<_, _>>()?;
+        Ok(Self { known, files: None, repeats: HashMap::new() })
+    }
+
+    /// Reads everything that the inputs need to know.
+    pub async fn read(
+        db: &impl ConnectionTrait,
+        signer: &UrlSigner,
+        now: DateTime<Utc>,
+        inputs: &[&Outgoing],
+    ) -> Result<Self, DbErr> {
         let sick = |error: Error| DbErr::Custom(error.to_string());
-        let conversations = rows::distinct(inputs.iter().map(|input| input.conversation));
-        let conversations =
-            conversation::Entity::find().filter(conversation::Column::Id.is_in(conversations)).all(db).await?;
-        let mut pairs = Condition::any();
-        let mut temps = Condition::any();
-        let senders = rows::distinct(inputs.iter().map(|input| (input.conversation, input.sender)));
-        for (conversation, sender) in &senders {
-            pairs = pairs.add(
-                participant::Column::ConversationId.eq(*conversation).and(participant::Column::UserId.eq(*sender)),
-            );
-        }
-        let numbers = Numbers::read(db, &conversations, &senders).await?;
-        let members = participant::Entity::find().filter(pairs).all(db).await?;
-        for (input, temp) in inputs.iter().filter_map(|input| Some((input, input.draft.temp.as_ref()?))) {
-            temps = temps.add(
-                message::Column::ConversationId
-                    .eq(input.conversation)
-                    .and(message::Column::SenderId.eq(input.sender))
-                    .and(message::Column::TempId.eq(temp.id.as_str())),
-            );
-        }
-        let holders = if temps.is_empty() { Vec::new() } else { message::Entity::find().filter(temps).all(db).await? };
-        let young: Vec<message::Model> =
-            holders.iter().filter(|row| row.created_at > batch.now - TEMP_ID_LIFETIME).cloned().collect();
-        let repeats = view::load(db, &batch.tools.signer, young).await.map_err(sick)?;
-        let parents = rows::distinct(inputs.iter().filter_map(|input| input.draft.parent.map(MessageId::get)));
-        let parents = match parents.is_empty() {
+        let preloaded = Self::of(&db.query_all_raw(question(db.get_database_backend(), inputs)).await?)?;
+        let holders = preloaded.known.iter().filter_map(|known| known.holder.as_ref());
+        let young = rows::distinct(
+            holders.filter(|holder| holder.sent_at > now - TEMP_ID_LIFETIME).map(|holder| holder.message),
+        );
+        let repeats = match young.is_empty() {
             true => Vec::new(),
-            false => message::Entity::find().filter(message::Column::Id.is_in(parents)).all(db).await?,
+            false => {
+                let rows = message::Entity::find().filter(message::Column::Id.is_in(young)).all(db).await?;
+                view::load(db, signer, rows).await.map_err(sick)?
+            }
         };
         let files: Vec<FileId> = inputs.iter().flat_map(|input| input.draft.files.iter().copied()).collect();
-        let senders: Vec<UserId> = inputs.iter().map(|input| input.sender).collect();
-        Ok(Self {
-            conversations: conversations.into_iter().map(|row| (row.id, row)).collect(),
-            members: members.into_iter().map(|row| (row.conversation_id, row.user_id)).collect(),
-            names: user::by_ids(db, &senders).await.map_err(sick)?,
-            numbers,
-            parents: parents.into_iter().map(|row| (row.id, row)).collect(),
-            files: stored::stored(db, &files).await.map_err(sick)?,
-            holders: holders
-                .into_iter()
-                .filter_map(|row| Some(((row.conversation_id, row.sender_id, row.temp_id.clone()?), row)))
-                .collect(),
-            repeats: repeats.into_iter().map(|message| (message.id, message)).collect(),
-        })
-    }
-
-    pub fn judge(&self, batch: &Batch, input: &Outgoing) -> Result<Verdict> {
-        let conversation = self.conversations.get(&input.conversation).filter(|row| row.closed_at.is_none());
-        let conversation = conversation.ok_or_else(access::no_conversation)?;
-        let is_inside = self.members.contains(&(input.conversation, input.sender));
-        if !is_inside && !fault::is_on("send-without-membership") {
-            return Err(access::not_a_participant());
-        }
-        if let Some(repeated) = self.repeated(input)? {
-            return Ok(Verdict::Repeats(Box::new(repeated)));
-        }
-        self.judge_parent(conversation, input)?;
-        let files = self.judge_files(batch, conversation, input)?;
-        if input.draft.temp.is_some() && !fault::is_on("limit-passed-by-temp-id") {
-            // Only now is it known to be no repeat, which would cost nothing.
-            batch.tools.limits.take(input.sender, Limited::Messages)?;
-        }
-        Ok(Verdict::New { sender_name: user::name_of(&self.names, input.sender), files })
-    }
-
-    fn repeated(&self, input: &Outgoing) -> Result<Option<Message>> {
-        let Some(temp) = input.draft.temp.as_ref().filter(|_| !fault::is_on("temp-id-forgotten")) else {
-            return Ok(None);
+        let files = match files.is_empty() {
+            true => None,
+            false => {
+                let into = inputs.iter().filter(|input| !input.draft.files.is_empty());
+                let into = rows::distinct(into.map(|input| input.conversation));
+                let rows = conversation::Entity::find().filter(conversation::Column::Id.is_in(into)).all(db).await?;
+                let conversations = rows.into_iter().map(|row| (row.id, row)).collect();
+                Some(Files { stored: stored::stored(db, &files).await.map_err(sick)?, conversations })
+            }
         };
-        let Some(holder) = self.holder(input, temp) else { return Ok(None) };
-        match self.repeats.get(&holder.id) {
-            None => Ok(None),
-            Some(message) if holder.input_digest.as_deref() == Some(&temp.digest) => Ok(Some(message.clone())),
-            Some(_) => Err(other_input()),
-        }
+        let repeats = repeats.into_iter().map(|message| (message.id, message)).collect();
+        Ok(Self { files, repeats, ..preloaded })
     }
 
-    fn holder(&self, input: &Outgoing, temp: &Temp) -> Option<&message::Model> {
-        self.holders.get(&(input.conversation, input.sender, temp.id.clone()))
+    pub fn repeated(&self, holder: &Holder) -> Option<&Message> {
+        self.repeats.get(&holder.message)
     }
 
-    fn judge_parent(&self, conversation: &conversation::Model, input: &Outgoing) -> Result<()> {
-        let Some(parent) = input.draft.parent else { return Ok(()) };
-        if !conversation.allow_replies {
-            return Err(Error::forbidden("Replies are switched off in this conversation"));
-        }
-        let row = self.parents.get(&parent).filter(|row| row.conversation_id == conversation.id);
-        must_not_be_deleted(row.ok_or_else(|| Error::not_found("Parent message not found"))?)
+    pub fn file(&self, id: FileId) -> Option<&Stored> {
+        self.files.as_ref().and_then(|files| files.stored.get(&id))
     }
 
-    fn judge_files(&self, batch: &Batch, conversation: &conversation::Model, input: &Outgoing) -> Result<Vec<Stored>> {
-        let files = input.draft.files.iter().map(|id| {
-            let file = self.files.get(id).filter(|file| file.is_from(input.sender)).ok_or_else(stored::not_found)?;
-            file.must_fit(conversation, &batch.tools.config)?;
-            Ok(file.clone())
-        });
-        files.collect()
+    pub fn settings(&self, id: ConversationId) -> Option<&conversation::Model> {
+        self.files.as_ref().and_then(|files| files.conversations.get(&id))
     }
 
-    /// A `tempId` is free again after 24 hours: the old message lets go of it before a new one takes it.
-    pub async fn free_old_temp_ids(&self, batch: &Batch) -> Result<(), DbErr> {
-        let old: Vec<MessageId> =
-            self.holders.values().filter(|row| !self.repeats.contains_key(&row.id)).map(|row| row.id).collect();
-        if old.is_empty() {
-            return Ok(());
-        }
-        let freed = message::Entity::update_many()
-            .col_expr(message::Column::TempId, Expr::value(Option::<String>::None))
-            .filter(message::Column::Id.is_in(old));
-        freed.exec(&batch.tx).await?;
-        Ok(())
+    /// Messages that hold a `tempId` which one of the inputs asks for, and are too old for it.
+    pub fn expired(&self) -> Vec<MessageId> {
+        let holders = self.known.iter().filter_map(|known| known.holder.as_ref());
+        rows::distinct(holders.map(|holder| holder.message).filter(|id| !self.repeats.contains_key(id)))
     }
-}
-
-/// What is said of a `tempId` that stands for another message.
-pub(super) fn other_input() -> Error {
-    Error::conflict("This tempId was used for another message")
 }

@@ -1,0 +1,82 @@
+//! Sending on PostgreSQL without a transaction of several statements: one reads what has to be known together with where
+//! the log stands, and one writes everything if the log still stands there. Nobody who sleeps in between holds a lock.
+
+use futures_util::future::LocalBoxFuture;
+use sea_orm::{DbBackend, DbErr};
+
+use super::draft::{Outgoing, Sent};
+use super::plan::Plan;
+use super::preloaded::{self, Preloaded};
+use super::rows;
+use crate::chat::event::{Event, EventType, Fact};
+use crate::chat::writer::{Applied, AtOnce};
+use crate::config::fault;
+use crate::entity::clock;
+use crate::id::MessageId;
+use crate::store::Outcome;
+
+/// How often the log may have moved in between before the writer locks it.
+const MAX_TRIES: usize = 2;
+
+/// The writer's part, where sends are all that waits. `None`: it has to be done in a transaction, and nothing was written.
+/// Whatever makes what was read untrue moves the log in its own transaction, so this is as good as a lock.
+///
+/// # Errors
+/// A database that is away: nobody knows what was written.
+pub fn apply_at_once<'b>(
+    at_once: &'b AtOnce<'b>,
+    inputs: &'b [&'b Outgoing],
+) -> LocalBoxFuture<'b, Result<Option<Applied<Sent>>, DbErr>> {
+    Box::pin(send_at_once(at_once, inputs))
+}
+
+async fn send_at_once(at_once: &AtOnce<'_>, inputs: &[&Outgoing]) -> Result<Option<Applied<Sent>>, DbErr> {
+    if inputs.iter().any(|input| !input.draft.files.is_empty()) {
+        return Ok(None);
+    }
+    let question = preloaded::question(DbBackend::Postgres, inputs);
+    for _ in 0..MAX_TRIES {
+        let answer = at_once.db.read(&question).await?;
+        let (head, preloaded) = (preloaded::head(&answer)?, Preloaded::of(&answer)?);
+        // Before it is written: the time of a batch that was committed in between cannot be later.
+        let now = clock::now();
+        let was_used = preloaded.known.iter().any(|known| known.holder.is_some());
+        if was_used || at_once.is_told(head.outbox_revision, EventType::MessageSent) {
+            return Ok(None);
+        }
+        let mut id = head.message_id;
+        let next_id = || {
+            id += 1;
+            MessageId::stored(id)
+        };
+        let mut plan = Plan::of(&preloaded, at_once.tools, now, next_id, inputs);
+        if fault::is_on("ids-against-the-log") {
+            plan.fresh.reverse();
+        }
+        if !plan.fresh.is_empty() {
+            match at_once.db.write(&rows::transaction(&plan.fresh, now, head)).await? {
+                Outcome::Committed(rows) if moved(&rows)? => {}
+                Outcome::Committed(_) => continue,
+                Outcome::Refused(cause) => {
+                    tracing::debug!(%cause, "messages are written in a transaction");
+                    return Ok(None);
+                }
+            }
+        }
+        let (outcomes, messages) = plan.finish();
+        let events = messages.into_iter().zip(head.position + 1..).map(|(message, position)| {
+            let (conversation, sender) = (message.conversation_id, message.sender_id);
+            let fact = Fact::Message(Box::new(message));
+            let mut event = Event::new(EventType::MessageSent, Some(conversation), sender, now, fact);
+            event.position = Some(position);
+            event
+        });
+        return Ok(Some(Applied { outcomes, events: events.collect() }));
+    }
+    Ok(None)
+}
+
+/// Whether the log was moved, and everything written with it.
+fn moved(rows: &[sea_orm::QueryResult]) -> Result<bool, DbErr> {
+    rows.first().map_or(Ok(0), |row| row.try_get::<i64>("", "moved")).map(|moved| moved == 1)
+}

@@ -1,0 +1,137 @@
+//! The rows of messages that are sent, and the statements that write them, together with the counters of their
+//! conversations and of what they reply to: the same texts whatever the number of messages.
+
+use chrono::{DateTime, Utc};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
+use serde::Serialize;
+
+use super::plan::Fresh;
+use crate::chat::log::head::LogHead;
+use crate::entity::message::MessageType;
+use crate::id::{ConversationId, MessageId, UserId};
+use crate::store;
+
+/// A message as the statements read it.
+#[derive(Serialize)]
+struct Row<'m> {
+    /// Where its event goes in the log, behind the position that was known. Only what writes that event, too, reads it.
+    place: usize,
+    id: MessageId,
+    conversation: ConversationId,
+    sender: UserId,
+    kind: MessageType,
+    content: Option<&'m str>,
+    parent: Option<MessageId>,
+    metadata: Option<String>,
+    temp: Option<&'m str>,
+    digest: Option<&'m str>,
+    words: Option<&'m str>,
+    number: i64,
+    own: i64,
+}
+
+/// The parts of PostgreSQL's statement. `given` are the rows.
+const GIVEN: &str = "
+    SELECT m.* FROM json_to_recordset(CAST($1 AS json)) AS m(place bigint, id bigint, conversation bigint, sender bigint,
+        kind text, content text, parent bigint, metadata text, temp text, digest text, words text,
+        number bigint, own bigint)";
+const MESSAGES: &str = "
+    INSERT INTO chat_messages (id, conversation_id, sender_id, message_type, content, parent_message_id, metadata,
+        temp_id, input_digest, search_words, number, sender_number, created_at)
+    SELECT id, conversation, sender, kind, content, parent, CAST(metadata AS jsonb), temp, digest, words, number, own,
+        CAST($2 AS timestamptz)
+    FROM given";
+const COUNTS: &str = "
+    UPDATE chat_conversations c SET message_count = c.message_count + g.messages, last_message_id = g.newest,
+        last_message_at = CAST($2 AS timestamptz), last_activity_at = CAST($2 AS timestamptz)
+    FROM (SELECT conversation, count(*) AS messages, max(id) AS newest FROM given GROUP BY conversation) g
+    WHERE c.id = g.conversation";
+const REPLIES: &str = "
+    UPDATE chat_messages p SET reply_count = p.reply_count + g.replies
+    FROM (SELECT parent, count(*) AS replies FROM given WHERE parent IS NOT NULL GROUP BY parent) g
+    WHERE p.id = g.parent";
+/// Only where the log stands where it was when the rows were judged: else there are no rows.
+const HEAD: &str = "
+    UPDATE chat_log SET position = position + $3, message_id = message_id + $3
+    WHERE id = 1 AND position = $4 AND message_id = $5 AND webhook_revision = $6
+    RETURNING id";
+const EVENTS: &str = "
+    INSERT INTO chat_events (position, event_type, conversation_id, user_id, message_id, created_at)
+    SELECT $4 + place, 'message.sent', conversation, sender, id, CAST($2 AS timestamptz) FROM given";
+
+/// SQLite's statements.
+const SQLITE_MESSAGES: &str = "
+INSERT INTO chat_messages (id, conversation_id, sender_id, message_type, content, parent_message_id, metadata, temp_id,
+    input_digest, search_words, number, sender_number, created_at)
+SELECT value ->> 'id', value ->> 'conversation', value ->> 'sender', value ->> 'kind', value ->> 'content',
+    value ->> 'parent', value ->> 'metadata', value ->> 'temp', value ->> 'digest', value ->> 'words',
+    value ->> 'number', value ->> 'own', $2
+FROM json_each($1)";
+const SQLITE_COUNTS: &str = "
+UPDATE chat_conversations SET message_count = message_count + g.messages, last_message_id = g.newest,
+    last_message_at = $2, last_activity_at = $2
+FROM (SELECT value ->> 'conversation' AS conversation, count(*) AS messages, max(value ->> 'id') AS newest
+    FROM json_each($1) GROUP BY 1) g
+WHERE chat_conversations.id = g.conversation";
+const SQLITE_REPLIES: &str = "
+UPDATE chat_messages SET reply_count = reply_count + g.replies
+FROM (SELECT value ->> 'parent' AS parent, count(*) AS replies FROM json_each($1)
+    WHERE value ->> 'parent' IS NOT NULL GROUP BY 1) g
+WHERE chat_messages.id = g.parent";
+
+fn rows(fresh: &[Fresh]) -> String {
+    let rows = fresh.iter().zip(1..).map(|(Fresh { input, message, stands, .. }, place)| Row {
+        place,
+        id: message.id,
+        conversation: message.conversation_id,
+        sender: message.sender_id,
+        kind: message.message_type,
+        content: message.content.as_deref(),
+        parent: message.parent_message_id,
+        metadata: message.metadata.as_ref().map(ToString::to_string),
+        temp: message.temp_id.as_deref(),
+        digest: input.draft.temp.as_ref().map(|temp| temp.digest.as_str()),
+        words: input.draft.words.as_deref(),
+        number: stands.number,
+        own: stands.own,
+    });
+    store::json(&rows.collect::<Vec<_>>())
+}
+
+fn are_replies_among(fresh: &[Fresh]) -> bool {
+    fresh.iter().any(|fresh| fresh.message.parent_message_id.is_some())
+}
+
+/// Writes the messages within a transaction that holds the log's row.
+pub(super) async fn insert(db: &impl ConnectionTrait, fresh: &[Fresh<'_>], now: DateTime<Utc>) -> Result<(), DbErr> {
+    let backend = db.get_database_backend();
+    let rows = rows(fresh);
+    let run = async |sql: &str, values: Vec<sea_orm::Value>| {
+        db.execute_raw(Statement::from_sql_and_values(backend, sql, values)).await.map(drop)
+    };
+    let replies = are_replies_among(fresh);
+    if backend == DbBackend::Sqlite {
+        run(SQLITE_MESSAGES, vec![rows.as_str().into(), now.into()]).await?;
+        if replies {
+            run(SQLITE_REPLIES, vec![rows.as_str().into()]).await?;
+        }
+        return run(SQLITE_COUNTS, vec![rows.into(), now.into()]).await;
+    }
+    let replies = if replies { format!(", replies AS ({REPLIES})") } else { String::new() };
+    let sql = format!("WITH given AS ({GIVEN}), messages AS ({MESSAGES}){replies}{COUNTS}");
+    run(&sql, vec![rows.into(), now.into()]).await
+}
+
+/// The statement that is a whole transaction of PostgreSQL: the messages, their events, and the log moved on from where it
+/// was known to stand. Its one row says how many logs it moved: where that is none, nothing was written.
+pub(super) fn transaction(fresh: &[Fresh<'_>], now: DateTime<Utc>, known: LogHead) -> Statement {
+    let replies = if are_replies_among(fresh) { format!(", replies AS ({REPLIES})") } else { String::new() };
+    let sql = format!(
+        "WITH head AS ({HEAD}), given AS ({GIVEN} CROSS JOIN head), messages AS ({MESSAGES}), events AS ({EVENTS}), \
+         counts AS ({COUNTS}){replies} SELECT count(*) AS moved FROM head"
+    );
+    let count = i64::try_from(fresh.len()).unwrap_or(i64::MAX);
+    let head = [count.into(), known.position.into(), known.message_id.into(), known.outbox_revision.into()];
+    let values = [rows(fresh).into(), now.into()].into_iter().chain(head);
+    Statement::from_sql_and_values(DbBackend::Postgres, sql, values)
+}
