@@ -1,6 +1,6 @@
 //! Who may do what: roles as one table, and membership as a value that proves it. It knows no event and no door.
 
-use sea_orm::sea_query::SelectStatement;
+use sea_orm::sea_query::{Expr, ExprTrait, IntoCondition, Query, SelectStatement, SimpleExpr};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, JoinType, QueryFilter, QuerySelect, QueryTrait, RelationTrait, Select,
 };
@@ -84,18 +84,17 @@ impl Member {
 /// # Errors
 /// `NotFound` where there is no such conversation or it is closed, `Forbidden` where the viewer is not in it.
 pub async fn member(db: &impl ConnectionTrait, viewer: UserId, id: ConversationId) -> Result<Member> {
-    let conversation = conversation::Entity::find_by_id(id)
+    let mine = participant::Relation::Conversation.def().rev().on_condition(move |_, participants| {
+        Expr::col((participants, participant::Column::UserId)).eq(viewer).into_condition()
+    });
+    let found = conversation::Entity::find_by_id(id)
         .filter(conversation::Column::ClosedAt.is_null())
+        .join(JoinType::LeftJoin, mine)
+        .select_also(participant::Entity)
         .one(db)
-        .await?
-        .ok_or_else(no_conversation)?;
-    let me = participant::Entity::find()
-        .filter(participant::Column::ConversationId.eq(id))
-        .filter(participant::Column::UserId.eq(viewer))
-        .one(db)
-        .await?
-        .ok_or_else(not_a_participant)?;
-    Ok(Member { conversation, me })
+        .await?;
+    let (conversation, me) = found.ok_or_else(no_conversation)?;
+    Ok(Member { conversation, me: me.ok_or_else(not_a_participant)? })
 }
 
 /// The open conversations that `viewer` is in, with the viewer's own rows: what every list and every search is made of.
@@ -104,6 +103,35 @@ pub fn memberships(viewer: UserId) -> Select<participant::Entity> {
         .join(JoinType::InnerJoin, participant::Relation::Conversation.def())
         .filter(participant::Column::UserId.eq(viewer))
         .filter(conversation::Column::ClosedAt.is_null())
+}
+
+/// That `viewer` is in the open conversation that stands in a column: looked up for each row, and never by going through
+/// all the conversations of the viewer.
+pub fn is_in(viewer: UserId, conversation: impl ColumnTrait) -> SimpleExpr {
+    let mine = |column: participant::Column| Expr::col(("mine", column));
+    let open = |column: conversation::Column| Expr::col((conversation::Entity, column));
+    let one = Query::select()
+        .column(("mine", participant::Column::Id))
+        .from_as(participant::Entity, "mine")
+        .join(
+            JoinType::InnerJoin,
+            conversation::Entity,
+            open(conversation::Column::Id).eq(mine(participant::Column::ConversationId)),
+        )
+        .and_where(mine(participant::Column::ConversationId).eq(Expr::col(conversation.as_column_ref())))
+        .and_where(mine(participant::Column::UserId).eq(viewer))
+        .and_where(open(conversation::Column::ClosedAt).is_null())
+        .limit(1)
+        .to_owned();
+    Expr::SubQuery(None, Box::new(one.into())).is_not_null()
+}
+
+/// The same for a statement that is written out, where `conversation` and `viewer` stand for their ids.
+pub fn is_in_sql(conversation: &str, viewer: &str) -> String {
+    format!(
+        "(SELECT p.id FROM chat_participants p JOIN chat_conversations c ON c.id = p.conversation_id \
+         WHERE p.conversation_id = {conversation} AND p.user_id = {viewer} AND c.closed_at IS NULL LIMIT 1) IS NOT NULL"
+    )
 }
 
 /// The ids of those conversations, for a statement that is built.

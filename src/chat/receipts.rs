@@ -120,13 +120,13 @@ async fn state(cx: &Cx, member: Member) -> Result<ReadState> {
 /// `NotFound`, `Forbidden`.
 pub async fn of_message(cx: &Cx, id: MessageId) -> Result<Vec<ReadReceipt>> {
     let db = &cx.reader();
-    let (row, _) = find(db, cx.me(), id).await?;
-    Ok(load(db, &[row]).await?.remove(&id).unwrap_or_default())
+    find(db, cx.me(), id).await?;
+    Ok(load(db, &[id]).await?.remove(&id).unwrap_or_default())
 }
 
 /// The receipts of each of the messages that the caller may see, for GraphQL's links.
 pub async fn of_many(cx: &Cx, ids: &[MessageId]) -> Result<HashMap<MessageId, Vec<ReadReceipt>>> {
     let db = &cx.reader();
-    let rows = find_many(db, cx.me(), ids).await?;
-    load(db, &rows).await
+    let visible: Vec<MessageId> = find_many(db, cx.me(), ids).await?.into_iter().map(|row| row.id).collect();
+    load(db, &visible).await
 }

@@ -9,26 +9,26 @@ use crate::server::Server;
 
 /// Statements that each list may take, REST first and then GraphQL.
 const REST: [(&str, u64); 7] = [
-    ("/conversations", 8),
+    ("/conversations", 6),
     ("/conversations/{id}/participants", 4),
-    ("/conversations/{id}/messages", 6),
-    ("/conversations/{id}/messages/search?query=word", 6),
+    ("/conversations/{id}/messages", 3),
+    ("/conversations/{id}/messages/search?query=word", 5),
     ("/conversations/{id}/attachments", 3),
-    ("/messages/{message}/thread", 7),
-    ("/events?after={cursor}&limit=100", 18),
+    ("/messages/{message}/thread", 4),
+    ("/events?after={cursor}&limit=100", 14),
 ];
 const GRAPHQL: [(&str, u64); 6] = [
-    ("{ conversations { edges { node { id name participants { userName } lastMessage { content } } } } }", 8),
-    ("{ conversations { edges { node { messages(last: 50) { edges { node { content sender { name } } } } } } } }", 13),
+    ("{ conversations { edges { node { id name participants { userName } lastMessage { content } } } } }", 6),
+    ("{ conversations { edges { node { messages(last: 50) { edges { node { content sender { name } } } } } } } }", 9),
     (
         "query($id: ID!) { conversation(id: $id) { messages(last: 50) { edges { node { content sender { name } \
          attachments { fileName } reactionSummary { emoji count viewerReacted } parent { content } } } } } }",
-        19,
+        14,
     ),
     (
         "query($id: ID!) { conversation(id: $id) { messages(last: 50) { edges { node { reactions { emoji user { name } } \
          readReceipts { user { name } } replies(first: 5) { edges { node { content sender { name } } } } } } } } }",
-        23,
+        16,
     ),
     ("{ searchMessages(query: \"word\") { edges { node { content sender { name } } snippet } } }", 5),
     ("{ unread { totalUnread conversations { conversationId } } }", 1),

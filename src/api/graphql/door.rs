@@ -7,7 +7,8 @@ use async_graphql::parser::types::OperationType;
 
 use super::budget::Budget;
 use super::catalog::Catalog;
-use super::operation::{CheckedOperation, Operation, definition};
+use super::documents::Documents;
+use super::operation::{CheckedOperation, Operation};
 use super::response_shape::ResponseShape;
 use super::schema::{Schema, schema};
 use super::subscription::answers::Answers;
@@ -24,6 +25,7 @@ pub(crate) struct Door {
     pub catalog: Catalog,
     /// What the latest events came to, for all connections that subscribe to the same.
     pub answers: Answers,
+    documents: Documents,
     limits: guard::QueryLimits,
 }
 
@@ -32,7 +34,7 @@ impl Door {
     pub fn new(app: &Arc<App>) -> Self {
         let schema = schema();
         let (catalog, limits) = (Catalog::of(&schema), limits(&app.config.graphql));
-        Self { app: Arc::clone(app), schema, catalog, answers: Answers::default(), limits }
+        Self { app: Arc::clone(app), schema, catalog, answers: Answers::default(), documents: Documents::new(), limits }
     }
 
     /// Passes an operation through the guard.
@@ -44,17 +46,17 @@ impl Door {
         if operation.query.trim().is_empty() {
             return Err(Error::bad_request("The query is missing"));
         }
-        let document = guard::parse(&operation.query, &self.limits)?;
+        let known = self.documents.get(&operation.query, &self.limits, &self.catalog)?;
+        let document = Arc::clone(&known.parsed);
         let name = operation.operation_name.as_deref();
         let kind = guard::operation(&document, name)?;
-        let (mut cost, mut shape) = (guard::Cost::default(), ResponseShape::default());
-        if let Some(chosen) = definition(&document, name) {
+        let (mut cost, mut shape) = (guard::Cost::default(), Arc::<ResponseShape>::default());
+        if let Some((chosen, its_shape)) = known.operation(name) {
             guard::variables(chosen, operation.variables.as_ref())?;
             cost = guard::cost(&self.catalog, &document, chosen, operation.variables.as_ref())?;
-            shape = ResponseShape::of(&self.catalog, &document, chosen);
+            shape = its_shape;
         }
-        let (document, operation, shape) = (Arc::new(document), Arc::new(operation), Arc::new(shape));
-        Ok(CheckedOperation { document, operation, kind, cost, shape })
+        Ok(CheckedOperation { document, operation: Arc::new(operation), kind, cost, shape })
     }
 
     /// Runs a query or a mutation for a viewer, within what is left of a budget.

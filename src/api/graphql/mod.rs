@@ -4,6 +4,7 @@
 mod budget;
 mod catalog;
 mod conversation;
+mod documents;
 mod door;
 mod error;
 mod events;

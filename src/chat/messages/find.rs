@@ -1,6 +1,6 @@
 //! Finding messages for somebody: a message is judged by its conversation (protocol §2).
 
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
+use sea_orm::{ConnectionTrait, EntityTrait, QueryFilter};
 
 use crate::chat::access::{self, Member};
 use crate::entity::message;
@@ -27,7 +27,7 @@ pub(crate) async fn find_many(
 ) -> Result<Vec<message::Model>> {
     let rows = message::Entity::find()
         .filter(among(db, message::Column::Id, ids.iter().copied()))
-        .filter(message::Column::ConversationId.in_subquery(access::conversations_of(viewer)));
+        .filter(access::is_in(viewer, message::Column::ConversationId));
     Ok(rows.all(db).await?)
 }
 

@@ -5,8 +5,8 @@ use std::hash::Hash;
 
 use sea_orm::sea_query::Order;
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select, Statement,
-    Value,
+    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
+    Select, Statement, Value,
 };
 
 use super::find::{find, find_many};
@@ -14,10 +14,11 @@ use crate::chat::Cx;
 use crate::chat::access;
 use crate::chat::page::{Page, Window};
 use crate::chat::rows;
-use crate::chat::views::message::{Message, load};
+use crate::chat::views::message::{Message, ShownRow, complete, load, shown, shown_sql};
 use crate::entity::message::{self, Column};
 use crate::error::{Error, Result};
 use crate::id::{ConversationId, MessageId};
+use crate::store::{self, Listed};
 
 /// A page of a conversation, always oldest first; replies are in it (protocol §4).
 ///
@@ -43,12 +44,12 @@ pub(super) async fn read(cx: &Cx, rows: Select<message::Entity>, window: Window,
     let rows = rows.apply_if(after, |rows, after| rows.filter(Column::Id.gt(after)));
     let rows = rows.apply_if(before, |rows, before| rows.filter(Column::Id.lt(before)));
     let order = if window.is_forward() { Order::Asc } else { Order::Desc };
-    let rows = rows.order_by(Column::Id, order).limit(limit + 1).all(&cx.reader()).await?;
+    let rows = shown(rows.order_by(Column::Id, order).limit(limit + 1)).all(&cx.reader()).await?;
     let mut page = Page::cut(rows, limit);
     if !window.is_forward() {
         page.items.reverse();
     }
-    let items = load(&cx.reader(), &cx.chat.signer, page.items).await?;
+    let items = complete(&cx.reader(), &cx.chat.signer, page.items).await?;
     Ok(Page { items: items.into_iter().map(|message| message.for_viewer(cx.me())).collect(), has_more: page.has_more })
 }
 
@@ -85,9 +86,9 @@ pub async fn latest(
     conversations: &[ConversationId],
     limit: u64,
 ) -> Result<HashMap<ConversationId, Page<Message>>> {
-    let ids = conversations.iter().copied();
-    let mut pages =
-        first_of_each(cx, "conversation_id", "DESC", ids, limit, |message| Some(message.conversation_id)).await?;
+    let visible = access::is_in_sql("listed.value", "$3");
+    let key = |message: &Message| Some(message.conversation_id);
+    let mut pages = first_of_each(cx, "conversation_id", "DESC", conversations, limit, &visible, key).await?;
     pages.values_mut().for_each(|page| page.items.reverse());
     Ok(pages)
 }
@@ -95,34 +96,30 @@ pub async fn latest(
 /// The first `limit` direct replies to each message, oldest first, and whether there are more. Messages that the viewer
 /// may not see have none.
 pub async fn replies(cx: &Cx, parents: &[MessageId], limit: u64) -> Result<HashMap<MessageId, Page<Message>>> {
-    let ids = parents.iter().copied();
-    first_of_each(cx, "parent_message_id", "ASC", ids, limit, |message| message.parent_message_id).await
+    let conversation = "(SELECT m.conversation_id FROM chat_messages m WHERE m.id = listed.value)";
+    let visible = access::is_in_sql(conversation, "$3");
+    first_of_each(cx, "parent_message_id", "ASC", parents, limit, &visible, |message| message.parent_message_id).await
 }
 
-/// The first `limit` messages that the viewer may see for each of `values` of `column`: one windowed statement for all
-/// of them.
-async fn first_of_each<K: Eq + Hash + Into<Value>>(
+/// The first `limit` messages for each of `values` of `column`, of those values that are `visible`: one statement, which
+/// reads no more than it answers with.
+async fn first_of_each<V: Copy + Eq + Hash + Listed>(
     cx: &Cx,
     column: &'static str,
     order: &'static str,
-    values: impl ExactSizeIterator<Item = K>,
+    values: &[V],
     limit: u64,
-    key: impl Fn(&Message) -> Option<K>,
-) -> Result<HashMap<K, Page<Message>>> {
+    visible: &str,
+    key: impl Fn(&Message) -> Option<V>,
+) -> Result<HashMap<V, Page<Message>>> {
     let db = &cx.reader();
-    let places: Vec<String> = (3..values.len() + 3).map(|place| format!("${place}")).collect();
-    let sql = format!(
-        "SELECT * FROM chat_messages WHERE id IN (SELECT id FROM (\
-         SELECT id, ROW_NUMBER() OVER (PARTITION BY {column} ORDER BY id {order}) AS place FROM chat_messages \
-         WHERE {column} IN ({}) AND conversation_id IN ({}$2)) AS ranked WHERE place <= $1) ORDER BY id {order}",
-        places.join(", "),
-        access::CONVERSATIONS_OF,
-    );
+    let from = store::first_messages_of_each(db, column, order);
+    let sql = shown_sql(&from, &format!("WHERE {visible} ORDER BY chat_messages.id {order}"));
     let limits: [Value; 2] = [limit.saturating_add(1).cast_signed().into(), cx.me().into()];
-    let values = limits.into_iter().chain(values.map(K::into));
+    let values = std::iter::once(store::list(db, values.iter().copied())).chain(limits);
     let statement = Statement::from_sql_and_values(db.get_database_backend(), sql, values);
-    let rows = message::Entity::find().from_raw_sql(statement).all(db).await?;
-    let messages = load(db, &cx.chat.signer, rows).await?.into_iter().map(|message| message.for_viewer(cx.me()));
+    let rows = ShownRow::find_by_statement(statement).all(db).await?;
+    let messages = complete(db, &cx.chat.signer, rows).await?.into_iter().map(|message| message.for_viewer(cx.me()));
     let grouped = rows::group(messages.filter_map(|message| Some((key(&message)?, message))));
     Ok(grouped.into_iter().map(|(key, messages)| (key, Page::cut(messages, limit))).collect())
 }

@@ -73,11 +73,13 @@ async fn visible(cx: &Cx, asked: &[UserId]) -> Result<Vec<UserId>> {
         return Ok(asked.to_vec());
     }
     let db = &cx.reader();
+    // From where those stand who are asked for: a caller who is in many conversations is looked up in each of theirs.
     let shared: Vec<UserId> = participant::Entity::find()
         .select_only()
+        .distinct()
         .column(participant::Column::UserId)
         .filter(among(db, participant::Column::UserId, asked.iter().copied()))
-        .filter(participant::Column::UserId.in_subquery(neighbours(cx.me())))
+        .filter(access::is_in(cx.me(), participant::Column::ConversationId))
         .into_tuple()
         .all(db)
         .await?;

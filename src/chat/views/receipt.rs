@@ -3,14 +3,13 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ConnectionTrait, DbErr, Statement};
+use sea_orm::{ConnectionTrait, FromQueryResult, Statement};
 use serde::Serialize;
 
-use super::user;
-use crate::entity::message;
+use crate::chat::rows::group;
 use crate::error::Result;
 use crate::id::{ConversationId, MessageId, UserId};
-use crate::store::{is_listed, list};
+use crate::store::{is_listed, join_first, list};
 
 /// Somebody's marker moved: `ReadReceiptBroadcast` over REST and STOMP.
 #[derive(Debug, Clone, Serialize, async_graphql::SimpleObject)]
@@ -46,48 +45,40 @@ pub struct ReadState {
     pub unread_count: i64,
 }
 
-/// The receipts of messages, first readers first: two statements.
-pub(crate) async fn load(
-    db: &impl ConnectionTrait,
-    rows: &[message::Model],
-) -> Result<HashMap<MessageId, Vec<ReadReceipt>>> {
-    if rows.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let moves = moves(db, rows).await?;
-    let users: Vec<UserId> = moves.iter().map(|(_, reader, _)| *reader).collect();
-    let users = user::by_ids(db, &users).await?;
-    let mut receipts: HashMap<MessageId, Vec<ReadReceipt>> = rows.iter().map(|row| (row.id, Vec::new())).collect();
-    for (message_id, user_id, read_at) in moves {
-        let user_name = user::name_of(&users, user_id);
-        receipts.entry(message_id).or_default().push(ReadReceipt { message_id, user_id, user_name, read_at });
-    }
-    Ok(receipts)
+/// A receipt as it is read: the message and its reader, and when.
+#[derive(FromQueryResult)]
+struct Row {
+    of_message: MessageId,
+    user_id: UserId,
+    user_name: String,
+    read_at: DateTime<Utc>,
 }
 
-/// Of everybody who is in the conversation now and whose marker has passed the message, the move that passed it. One's
-/// moves follow each other without overlapping, so that it is the first one that ended there or behind: one look-up for
-/// each reader, however many moves there are. Somebody without one came in behind the message.
-const MOVES: &str = "
-FROM chat_messages m
-CROSS JOIN chat_participants p
-CROSS JOIN chat_message_read_receipts r
-WHERE p.conversation_id = m.conversation_id AND p.user_id <> m.sender_id AND p.last_read_message_id >= m.id
-    AND r.conversation_id = m.conversation_id AND r.user_id = p.user_id AND r.from_message_id < m.id
-    AND r.message_id = (SELECT MIN(n.message_id) FROM chat_message_read_receipts n
-        WHERE n.conversation_id = m.conversation_id AND n.user_id = p.user_id AND n.message_id >= m.id)";
-
-/// Who read which of these messages when, in the order in which they did.
-async fn moves(
+/// The receipts of messages, first readers first, of those who are in the conversations now: one statement.
+///
+/// Somebody's moves follow one another, so whether they have read a message is seen from the first that reaches it,
+/// which is looked up for each of them, whatever else they have read.
+pub(crate) async fn load(
     db: &impl ConnectionTrait,
-    rows: &[message::Model],
-) -> Result<Vec<(MessageId, UserId, DateTime<Utc>)>, DbErr> {
-    let which = is_listed::<MessageId>(db, "m.id", 1);
-    let sql = format!("SELECT m.id, r.user_id, r.read_at {MOVES} AND {which} ORDER BY r.id");
-    let messages = list(db, rows.iter().map(|row| row.id));
-    let moves = db.query_all_raw(Statement::from_sql_and_values(db.get_database_backend(), sql, [messages])).await?;
-    moves
-        .iter()
-        .map(|row| Ok((row.try_get("", "id")?, row.try_get("", "user_id")?, row.try_get("", "read_at")?)))
-        .collect()
+    messages: &[MessageId],
+) -> Result<HashMap<MessageId, Vec<ReadReceipt>>> {
+    if messages.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let reaching =
+        "first.conversation_id = p.conversation_id AND first.user_id = p.user_id AND first.message_id >= m.id";
+    let sql = format!(
+        "SELECT m.id AS of_message, r.user_id, u.name AS user_name, r.read_at FROM chat_messages m \
+         JOIN chat_participants p ON p.conversation_id = m.conversation_id AND p.user_id <> m.sender_id \
+         AND p.last_read_message_id >= m.id {} \
+         JOIN chat_users u ON u.id = r.user_id WHERE {} AND r.from_message_id < m.id ORDER BY r.id",
+        join_first(db, "chat_message_read_receipts r", reaching, "first.message_id"),
+        is_listed::<MessageId>(db, "m.id", 1)
+    );
+    let values = [list(db, messages.iter().copied())];
+    let statement = Statement::from_sql_and_values(db.get_database_backend(), sql, values);
+    let rows = Row::find_by_statement(statement).all(db).await?;
+    Ok(group(rows.into_iter().map(|Row { of_message: message_id, user_id, user_name, read_at }| {
+        (message_id, ReadReceipt { message_id, user_id, user_name, read_at })
+    })))
 }

@@ -55,5 +55,10 @@ pub fn not_found(id: UserId) -> Error {
 
 /// The name of a user who must be among `users`, since a foreign key says so.
 pub(crate) fn name_of(users: &HashMap<UserId, User>, id: UserId) -> String {
-    users.get(&id).map_or_else(|| format!("User {id}"), |user| user.name.clone())
+    users.get(&id).map_or_else(|| unnamed(id), |user| user.name.clone())
+}
+
+/// What somebody is called whose name is not known.
+pub(crate) fn unnamed(id: UserId) -> String {
+    format!("User {id}")
 }

@@ -58,6 +58,8 @@ impl Town {
             let up_to = json!({ "lastReadMessageId": read });
             frank.post(&format!("/conversations/{room}/read"), up_to).await.ok();
         }
+        // Another one who has read something: else a planner thinks that nobody but Frank ever does.
+        read_elsewhere(&alice, &carol).await;
         let shops = (0..CONVERSATIONS * size).map(|number| {
             let (greta, carol) = (&greta, &carol);
             async move {
@@ -77,6 +79,14 @@ impl Town {
         let (dave, member, root) = (here(&dave), here(&member), here(&root));
         let head = cursor(&alice).await;
         Self { server, alice, bob, carol, dave, member, root, room, crowd, shop: shops[0], messages, start, head }
+    }
+}
+
+async fn read_elsewhere(alice: &Person, carol: &Person) {
+    let other = alice.direct(carol).await;
+    for _ in 0..5 {
+        alice.send(other, "hello").await;
+        carol.post(&format!("/conversations/{other}/read"), json!({})).await.ok();
     }
 }
 
@@ -128,7 +138,11 @@ async fn cursor(person: &Person) -> String {
 async fn analyze(server: &Server) {
     let connection = Database::connect(server.database_url()).await.expect("the database answers");
     let statements = match server.postgres() {
-        Some((_, name)) => vec!["VACUUM ANALYZE".to_owned(), format!("ALTER DATABASE {name} SET enable_seqscan = off")],
+        Some((_, name)) => vec![
+            "VACUUM ANALYZE".to_owned(),
+            format!("ALTER DATABASE {name} SET enable_seqscan = off"),
+            format!("ALTER DATABASE {name} SET random_page_cost = 1.1"),
+        ],
         None => vec!["ANALYZE".to_owned()],
     };
     for sql in statements {
