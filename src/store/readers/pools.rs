@@ -1,8 +1,10 @@
 //! The two pools that read, and who may use them: most connections serve all users, of whom nobody holds more than a
 //! share, and one is the server's own, so that no user's reading keeps the server from telling what happened.
 
+use std::num::NonZero;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::available_parallelism;
 use std::time::Duration;
 
 use sea_orm::{ConnAcquireErr, DbErr, RuntimeErr};
@@ -33,7 +35,7 @@ pub struct ReadPools {
     pub(super) source: Source,
     users: Arc<Pool>,
     server: Arc<Pool>,
-    /// Heavy reads of all users together have half of the connections, so that light ones find one.
+    /// What all users together may read at the same time that is heavy, so that light reads find a connection.
     heavy: Arc<Semaphore>,
     shares: UserShares,
     /// How long a statement may take; `None` for as long as it likes.
@@ -51,6 +53,13 @@ pub(super) struct ReadPermit {
     slot: Slot,
     _heavy: Option<OwnedSemaphorePermit>,
     _share: Option<Permit>,
+}
+
+/// How many heavy reads run at the same time: on half of the connections at most, and where they run on the `processors` of
+/// this machine, on all but one of these, which is left to whoever reads a page or writes.
+fn max_heavy_reads(connections: usize, processors: Option<usize>) -> usize {
+    let left = processors.map_or(usize::MAX, |processors| processors.saturating_sub(1));
+    (connections / 2).min(left).max(1)
 }
 
 impl ReadPermit {
@@ -71,12 +80,14 @@ impl ReadPools {
         statements: Arc<AtomicU64>,
     ) -> Result<Arc<Self>, DbErr> {
         let half = (connections / 2).max(1);
+        let processors = source.is_local().then(|| available_parallelism().map_or(1, NonZero::get));
+        let heavy = max_heavy_reads(connections, processors);
         let closed = CancellationToken::new();
         let pools = Self {
             source,
             users: Arc::new(Pool::new(connections, closed.clone())),
             server: Arc::new(Pool::new(1, closed.clone())),
-            heavy: Arc::new(Semaphore::new(half)),
+            heavy: Arc::new(Semaphore::new(heavy)),
             shares: UserShares::new(half),
             statement_timeout,
             losses: AtomicU64::new(0),
@@ -163,5 +174,17 @@ impl ReadPools {
 
     pub(super) fn count_loss(&self) {
         self.losses.fetch_add(1, Ordering::AcqRel);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn heavy_reads_leave_a_connection_and_a_processor_to_light_ones() {
+        assert_eq!(max_heavy_reads(8, None), 4, "the processors of another server are its own affair");
+        assert_eq!([1, 2, 3, 16].map(|processors| max_heavy_reads(4, Some(processors))), [1, 1, 2, 2]);
+        assert_eq!(max_heavy_reads(1, Some(16)), 1, "there is always one, or nothing heavy would ever be read");
     }
 }
