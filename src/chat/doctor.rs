@@ -3,6 +3,7 @@
 
 use sea_orm::{ConnectionTrait, DbErr, Statement};
 
+use crate::chat::event::EventType;
 use crate::store::Store;
 
 /// Something that must hold, and how many places break it.
@@ -135,7 +136,9 @@ const RULES: [(&str, &str); 21] = [
 pub async fn examine(store: &Store) -> Result<Vec<Finding>, DbErr> {
     let db = &store.reader();
     let mut findings = Vec::with_capacity(RULES.len());
-    for (rule, sql) in RULES {
+    let names: Vec<String> = EventType::durable_names().map(|name| format!("'{name}'")).collect();
+    let unknown = format!("SELECT COUNT(*) FROM chat_events WHERE event_type NOT IN ({})", names.join(", "));
+    for (rule, sql) in RULES.into_iter().chain([("Each event has a known type", unknown.as_str())]) {
         let row = db.query_one_raw(Statement::from_string(db.get_database_backend(), sql)).await?;
         let broken = row.map_or(Ok(0), |row| row.try_get_by_index(0))?;
         findings.push(Finding { rule, broken });

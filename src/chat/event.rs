@@ -70,6 +70,11 @@ impl EventType {
         NAMES[self as usize].1
     }
 
+    /// The names that the log may hold: the list that no table has.
+    pub fn durable_names() -> impl Iterator<Item = &'static str> {
+        NAMES.iter().filter(|(kind, _)| kind.topic().is_durable()).map(|(_, name)| *name)
+    }
+
     /// The type of this name, if there is one.
     pub fn named(name: &str) -> Option<Self> {
         NAMES.iter().find(|(_, known)| *known == name).map(|(kind, _)| *kind)

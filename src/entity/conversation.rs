@@ -1,4 +1,4 @@
-//! `chat_conversations`: the rooms, with counters that triggers keep. It knows nobody's own settings of a room:
+//! `chat_conversations`: the rooms, with counters that triggers and sends keep. It knows nobody's own settings of a room:
 //! those are `participant`'s.
 
 use sea_orm::entity::prelude::*;
@@ -19,7 +19,7 @@ pub enum ConversationType {
     Group,
 }
 
-/// A conversation. What is marked as kept by triggers is left out of inserts and updates.
+/// A conversation. What is marked as kept by triggers or by sends is left out of other inserts and updates.
 #[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "chat_conversations")]
 pub struct Model {
@@ -43,13 +43,13 @@ pub struct Model {
     pub allowed_file_types: Option<Json>,
     /// Kept by triggers, 0 at first.
     pub participant_count: i32,
-    /// Kept by triggers, 0 at first; deleted messages count.
+    /// Kept by sends, 0 at first; deleted messages count.
     pub message_count: i64,
-    /// Kept by triggers: the newest message, deleted or not.
+    /// Kept by sends: the newest message, deleted or not.
     pub last_message_id: Option<MessageId>,
-    /// Kept by triggers: when the newest message was sent.
+    /// Kept by sends: when the newest message was sent.
     pub last_message_at: Option<DateTimeUtc>,
-    /// Starts as `created_at`; kept by triggers from then on.
+    /// Starts as `created_at`; kept by sends from then on.
     pub last_activity_at: DateTimeUtc,
     pub created_at: DateTimeUtc,
     pub updated_at: DateTimeUtc,

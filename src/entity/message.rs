@@ -40,7 +40,7 @@ pub struct Model {
     pub content: Option<String>,
     /// The message that this one replies to: an older one of the same conversation.
     pub parent_message_id: Option<MessageId>,
-    /// Kept by triggers, 0 at first: direct replies that are not deleted.
+    /// Kept by sends and, for deletions, by triggers, 0 at first: direct replies that are not deleted.
     pub reply_count: i32,
     /// Goes together with `edited_at`.
     pub is_edited: bool,

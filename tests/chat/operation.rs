@@ -115,16 +115,21 @@ async fn the_doctor_finds_a_used_database_well_and_a_meddled_one_not() {
     store.close().await;
 
     let database = Database::connect(server.database_url()).await.expect("the database opens");
-    for meddling in
-        ["DELETE FROM chat_events WHERE position = 3", "UPDATE chat_messages SET reply_count = 7 WHERE id = 1"]
-    {
+    for meddling in [
+        "DELETE FROM chat_events WHERE position = 3",
+        "UPDATE chat_messages SET reply_count = 7 WHERE id = 1",
+        "UPDATE chat_events SET event_type = 'message.lost' WHERE position = 4",
+    ] {
         database.execute_unprepared(meddling).await.expect("the database is meddled with");
     }
     database.close().await.expect("the database closes");
     let store = Store::open(&server.database_url()).await.expect("the database opens");
     let findings = doctor::examine(&store).await.expect("every rule can be checked");
     let broken: Vec<&str> = findings.iter().filter(|finding| finding.broken > 0).map(|finding| finding.rule).collect();
-    assert_eq!(broken, ["The log has no hole", "The replies to a message are counted right"]);
+    assert_eq!(
+        broken,
+        ["The log has no hole", "The replies to a message are counted right", "Each event has a known type"]
+    );
     store.close().await;
 }
 

@@ -11,6 +11,7 @@ mod reactions;
 mod reading;
 mod repeats;
 mod roles;
+mod sending;
 mod writer;
 
 use serde_json::Value as Json;

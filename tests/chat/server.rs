@@ -115,6 +115,18 @@ impl Server {
         self.database.as_ref()
     }
 
+    /// A second server on the same database, which is PostgreSQL's: as another process would be.
+    pub async fn twin(&self) -> Self {
+        let folder = std::env::temp_dir().join(format!("confab_test_{}", uuid::Uuid::new_v4().simple()));
+        let mut config = self.config.clone();
+        config.server.data_dir = folder.clone();
+        let next_id = AtomicI64::new(1_000);
+        let (address, app) = (self.address, Weak::new());
+        let mut twin = Self { address, folder, database: None, running: None, app, config, next_id };
+        twin.resume().await;
+        twin
+    }
+
     /// Stops the server gracefully and keeps its data.
     pub async fn stop(&mut self) {
         if let Some((stop, task)) = self.running.take() {
