@@ -11,6 +11,8 @@ use crate::server::Server;
 const TURNS: usize = 4;
 /// How long nothing may have been counted until a request counts as done.
 const QUIET: Duration = Duration::from_millis(4);
+/// The same where connections tell what they did when they have gone back to their pool.
+const QUIET_ELSEWHERE: Duration = Duration::from_millis(15);
 
 pub struct Meter<'a> {
     server: &'a Server,
@@ -67,7 +69,7 @@ impl<'a> Meter<'a> {
     async fn settled(&self) -> u64 {
         let mut seen = self.now().await;
         loop {
-            tokio::time::sleep(QUIET).await;
+            tokio::time::sleep(if self.statistics.is_some() { QUIET_ELSEWHERE } else { QUIET }).await;
             let now = self.now().await;
             if now == seen {
                 return now;
