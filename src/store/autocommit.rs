@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use sea_orm::{DbErr, QueryResult, RuntimeErr, Statement, Values};
 use sea_query_sqlx::SqlxValues;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Error};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Error, Executor};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
@@ -29,6 +29,8 @@ pub struct Autocommit {
     options: PgConnectOptions,
     /// Nothing while a statement is under way: one that was given up takes its connection with it.
     kept: Mutex<Option<PgConnection>>,
+    /// Statements so far.
+    runs: AtomicU64,
     statements: Arc<AtomicU64>,
     written: Arc<AtomicU64>,
     work: WorkCount,
@@ -53,7 +55,7 @@ impl Autocommit {
     ) -> Result<Self, Error> {
         let options: PgConnectOptions = url.parse()?;
         let options = options.options(timeouts.iter().copied()).options(SETTINGS).disable_statement_logging();
-        Ok(Self { options, kept: Mutex::new(None), statements, written, work })
+        Ok(Self { options, kept: Mutex::new(None), runs: AtomicU64::new(0), statements, written, work })
     }
 
     /// The rows of a statement that only reads. A connection that was lost while it was idle is none: it is read again.
@@ -90,6 +92,11 @@ impl Autocommit {
                 connected.unwrap_or(Err(Error::PoolTimedOut)).map_err(failed)?
             }
         };
+        // A plan that was made for an empty table takes any index for as good as another, and is kept until somebody
+        // analyses the table: it is made anew whenever twice as much was written.
+        if self.runs.fetch_add(1, Ordering::Relaxed).is_power_of_two() {
+            connection.execute("DISCARD PLANS").await.map_err(failed)?;
+        }
         let values = SqlxValues(statement.values.clone().unwrap_or_else(|| Values(Vec::new())));
         let query = sqlx::query_with(AssertSqlSafe(statement.sql.as_str()), values);
         let rows = query.fetch_all(&mut connection).await.map_err(failed);
