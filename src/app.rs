@@ -16,6 +16,7 @@ use crate::chat::{Foundation, event, files, log, messages};
 use crate::config::Config;
 use crate::entity::clock;
 use crate::error::Result;
+use crate::id::ConversationId;
 use crate::live::{Hub, dispatch};
 use crate::store::{Blobs, Store};
 use crate::telemetry;
@@ -39,6 +40,8 @@ pub struct App {
 const TIDY_INTERVAL: Duration = Duration::from_secs(10);
 /// How often the bytes of deleted files are removed.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(5);
+/// How often the latest activity is carried to the lists of conversations.
+const CARRY_INTERVAL: Duration = Duration::from_secs(1);
 /// The shortest pause between two portions of what is tidied up.
 const TIDY_PAUSE: Duration = Duration::from_millis(20);
 /// How long the last writing may take when the server stops.
@@ -92,6 +95,7 @@ impl App {
         tasks.spawn(stop_on_panic(maintain(Arc::clone(&chat), stopping.clone()), stopping.clone()));
         tasks.spawn(sweep_files(Arc::clone(&chat), stopping.clone()));
         tasks.spawn(tidy_closed_groups(Arc::clone(&chat), stopping.clone()));
+        tasks.spawn(carry_activity(Arc::clone(&chat), stopping.clone()));
         Ok(Arc::new(Self { config, chat, webhook_endpoints, hub, tokens, stopping, store, tasks, writer: writer_task }))
     }
 
@@ -234,6 +238,28 @@ async fn tidy_closed_groups(chat: Arc<Chat>, stopping: CancellationToken) {
             Err(error) => {
                 tracing::debug!(%error, "closed groups are tidied up again soon");
                 SWEEP_INTERVAL
+            }
+        };
+    }
+}
+
+/// The same, for the lists of conversations.
+async fn carry_activity(chat: Arc<Chat>, stopping: CancellationToken) {
+    let (mut pause, mut after) = (CARRY_INTERVAL, ConversationId::stored(0));
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = stopping.cancelled() => return,
+        }
+        let started = Instant::now();
+        pause = match conversations::carry(&chat, after).await {
+            Ok(carried) => {
+                after = carried.next;
+                if carried.more { started.elapsed().clamp(TIDY_PAUSE, CARRY_INTERVAL) } else { CARRY_INTERVAL }
+            }
+            Err(error) => {
+                tracing::debug!(%error, "activity is carried to the lists again soon");
+                CARRY_INTERVAL
             }
         };
     }

@@ -11,9 +11,18 @@ pub struct Migration;
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        dialect::choose(manager, POSTGRES, SQLITE).await
+        dialect::choose(manager, POSTGRES, SQLITE).await?;
+        dialect::run(manager, FEW).await
     }
 }
+
+/// The few events that are looked for by something else than their place: those about somebody, and those that change the
+/// name or the settings of a conversation.
+const FEW: &[&str] = &[
+    "CREATE INDEX chat_events_about ON chat_events (subject_id, position) WHERE subject_id IS NOT NULL",
+    "CREATE INDEX chat_events_of_settings ON chat_events (conversation_id, position)
+        WHERE event_type = 'conversation.updated'",
+];
 
 const POSTGRES: &[&str] = &[
     "ALTER TABLE chat_events DROP CONSTRAINT an_event_has_a_known_type",

@@ -14,7 +14,7 @@ pub struct Finding {
 }
 
 /// Each rule, and a statement that counts where it is broken.
-const RULES: [(&str, &str); 21] = [
+const RULES: [(&str, &str); 23] = [
     (
         "The log has no hole",
         "SELECT COALESCE((SELECT MAX(position) - MIN(position) + 1 - COUNT(*) FROM chat_events), 0)",
@@ -88,6 +88,17 @@ const RULES: [(&str, &str); 21] = [
         "The participants of a conversation are counted right",
         "SELECT COUNT(*) FROM chat_conversations c WHERE c.participant_count <> \
          (SELECT COUNT(*) FROM chat_participants p WHERE p.conversation_id = c.id)",
+    ),
+    (
+        "A list shows where its conversations stand",
+        "SELECT COUNT(*) FROM chat_participants p JOIN chat_conversations c ON c.id = p.conversation_id \
+         WHERE NOT c.activity_moved AND p.listed_at IS DISTINCT FROM \
+         CASE WHEN c.closed_at IS NULL THEN c.last_activity_at END",
+    ),
+    (
+        "A file is where its message is",
+        "SELECT COUNT(*) FROM chat_message_attachments a JOIN chat_messages m ON m.id = a.message_id \
+         WHERE a.conversation_id IS NULL OR a.conversation_id <> m.conversation_id",
     ),
     (
         "The replies to a message are counted right",

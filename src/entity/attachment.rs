@@ -2,7 +2,7 @@
 
 use sea_orm::entity::prelude::*;
 
-use crate::id::{AttachmentId, FileId, MessageId};
+use crate::id::{AttachmentId, ConversationId, FileId, MessageId};
 
 /// One file of one message.
 #[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
@@ -14,6 +14,8 @@ pub struct Model {
     pub file_id: FileId,
     /// The place among the files of the message, from 0.
     pub ordinal: i32,
+    /// That of the message, to find it by.
+    pub conversation_id: Option<ConversationId>,
 }
 
 #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]

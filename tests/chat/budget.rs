@@ -15,7 +15,7 @@ const REST: [(&str, u64); 7] = [
     ("/conversations/{id}/messages/search?query=word", 5),
     ("/conversations/{id}/attachments", 3),
     ("/messages/{message}/thread", 4),
-    ("/events?after={cursor}&limit=100", 14),
+    ("/events?after={cursor}&limit=100", 15),
 ];
 const GRAPHQL: [(&str, u64); 6] = [
     ("{ conversations { edges { node { id name participants { userName } lastMessage { content } } } } }", 6),

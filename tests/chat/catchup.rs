@@ -363,9 +363,13 @@ async fn without_its_database_the_server_pretends_nothing_and_goes_on_afterwards
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_long_log_of_others_is_looked_through_in_portions_and_what_comes_after_it_is_found() {
-    let mut server = Server::start().await;
+    let mut server = Server::start_with(|config| config.limits.creations_per_minute = 0).await;
     let (alice, bob) = (server.person("Alice").await, server.person("Bob").await);
     let group = alice.group("Team", &[&bob]).await;
+    // Too many for a look into each of them.
+    for number in 0..65 {
+        bob.group(&format!("Bob's {number}"), &[]).await;
+    }
     let start = bob.get("/events").await.body["page"]["next"].as_str().expect("a cursor").to_owned();
     server.stop().await;
     // What happened among strangers: more than one call looks through.
@@ -379,6 +383,9 @@ async fn a_long_log_of_others_is_looked_through_in_portions_and_what_comes_after
     let (alice, bob) = (alice.at(server.address), bob.at(server.address));
     let sent = alice.send(group, "After all that").await;
 
+    let found = alice.get(&format!("/events?after={start}")).await;
+    let at_once = (&found.data()[0]["data"]["id"], &found.body["page"]["hasMore"]);
+    assert_eq!(at_once, (&json!(sent), &json!(false)), "to somebody in few conversations");
     let first = bob.get(&format!("/events?after={start}")).await;
     assert_eq!((first.data(), &first.body["page"]["hasMore"]), (&json!([]), &json!(true)));
     let next = first.body["page"]["next"].as_str().expect("a cursor").to_owned();

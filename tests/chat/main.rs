@@ -31,6 +31,7 @@ mod graphql_guard;
 mod graphql_http;
 mod graphql_socket;
 mod imports;
+mod lists;
 mod live;
 mod live_cost;
 mod matrix;

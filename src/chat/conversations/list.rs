@@ -1,9 +1,10 @@
 //! The viewer's own conversations: pages, the pinned ones, groups found by a word, and what is unread.
 
 use sea_orm::sea_query::Order;
-use sea_orm::{ColumnTrait, Condition, QueryFilter, QueryOrder, QuerySelect, Select};
+use sea_orm::{ColumnTrait, Condition, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select};
 use serde::Serialize;
 
+use super::walk::{Place, Stretch};
 use crate::chat::Cx;
 use crate::chat::access::{self, Member};
 use crate::chat::counts::unread_in;
@@ -14,6 +15,7 @@ use crate::entity::conversation::{self, ConversationType};
 use crate::entity::participant;
 use crate::error::{Error, Result};
 use crate::id::ConversationId;
+use crate::store::among;
 
 /// Which of the caller's conversations: pinned first, then latest activity first (protocol §4).
 #[derive(Debug, Clone, Default)]
@@ -53,21 +55,15 @@ pub struct Unread {
 /// too many searches.
 pub async fn list(cx: &Cx, listing: Listing, limit: u64) -> Result<Page<Conversation>> {
     let cx = &cx.heavy().await?;
-    let mut rows = access::memberships(cx.me());
-    if let Some(archived) = listing.archived {
-        rows = rows.filter(participant::Column::Archived.eq(archived));
-    }
-    if let Some(pinned) = listing.pinned {
-        rows = rows.filter(participant::Column::Pinned.eq(pinned));
-    }
-    if let Some(search) = &listing.search {
-        rows = rows.filter(conversation::Column::Id.is_in(found(cx, search).await?));
-    }
-    if let Some(cursor) = &listing.cursor {
-        rows = rows.filter(beyond(cursor, listing.backwards)?);
-    }
-    let rows = in_order(rows, listing.backwards).limit(limit + 1);
-    let mut page = Page::cut(read(cx, rows).await?, limit);
+    let from = listing.cursor.as_deref().map(place_of).transpose()?;
+    let rows = match &listing.search {
+        Some(search) => found(cx, search, &listing, from, limit + 1).await?,
+        None => {
+            let Listing { archived, pinned, backwards, .. } = listing;
+            Stretch { archived, pinned, from, backwards, limit: limit + 1 }.read(&cx.reader(), cx.me()).await?
+        }
+    };
+    let mut page = Page::cut(rows, limit);
     if listing.backwards {
         page.items.reverse();
     }
@@ -75,13 +71,14 @@ pub async fn list(cx: &Cx, listing: Listing, limit: u64) -> Result<Page<Conversa
 }
 
 /// The caller's groups that hold the text. The databases fold case differently beyond ASCII, so names are compared
-/// here; one person has few groups.
-async fn found(cx: &Cx, search: &str) -> Result<Vec<ConversationId>> {
+/// here: all groups of the caller are looked through, which is what a search costs, and what it is limited for.
+async fn found(cx: &Cx, search: &str, listing: &Listing, from: Option<Place>, limit: u64) -> Result<Vec<Member>> {
     let search = search.trim().to_lowercase();
     if search.is_empty() || search.chars().count() > 200 {
         return Err(Error::bad_request("query must have 1 to 200 characters"));
     }
     cx.chat.limits.take(cx.me(), Limited::Searches)?;
+    let db = &cx.reader();
     let groups: Vec<(ConversationId, Option<String>, Option<String>)> = access::memberships(cx.me())
         .select_only()
         .column(conversation::Column::Id)
@@ -89,13 +86,18 @@ async fn found(cx: &Cx, search: &str) -> Result<Vec<ConversationId>> {
         .column(conversation::Column::Description)
         .filter(conversation::Column::Kind.eq(ConversationType::Group))
         .into_tuple()
-        .all(&cx.reader())
+        .all(db)
         .await?;
     let holds = |text: Option<String>| text.is_some_and(|text| text.to_lowercase().contains(&search));
-    Ok(groups
-        .into_iter()
-        .filter_map(|(id, name, description)| (holds(name) || holds(description)).then_some(id))
-        .collect())
+    let ids =
+        groups.into_iter().filter_map(|(id, name, description)| (holds(name) || holds(description)).then_some(id));
+    let rows = access::memberships(cx.me())
+        .filter(among(db, conversation::Column::Id, ids))
+        .apply_if(listing.archived, |rows, archived| rows.filter(participant::Column::Archived.eq(archived)))
+        .apply_if(listing.pinned, |rows, pinned| rows.filter(participant::Column::Pinned.eq(pinned)))
+        .apply_if(from, |rows, from| rows.filter(beyond(from, listing.backwards)));
+    let rows = in_order(rows, listing.backwards).limit(limit).select_also(conversation::Entity).all(db).await?;
+    Ok(rows.into_iter().filter_map(|(me, conversation)| Some(Member { conversation: conversation?, me })).collect())
 }
 
 /// What the caller has not read yet, conversation by conversation.
@@ -123,16 +125,11 @@ fn in_order(rows: Select<participant::Entity>, backwards: bool) -> Select<partic
         .order_by(conversation::Column::Id, order)
 }
 
-async fn read(cx: &Cx, rows: Select<participant::Entity>) -> Result<Vec<Member>> {
-    let rows = rows.select_also(conversation::Entity).all(&cx.reader()).await?;
-    Ok(rows.into_iter().filter_map(|(me, conversation)| Some(Member { conversation: conversation?, me })).collect())
-}
-
 /// Milliseconds from 1970 to the end of the year 9999.
 const END_OF_TIME_MS: i64 = 253_402_300_800_000;
 
-/// What lies beyond the cursor in the order of the list.
-fn beyond(cursor: &str, backwards: bool) -> Result<Condition> {
+/// The place that a cursor stands for.
+fn place_of(cursor: &str) -> Result<Place> {
     let text = page::decode_cursor(cursor)?;
     let mut parts = text.split('.').map(|part| part.parse::<i64>().ok());
     let (Some(Some(pinned)), Some(Some(at)), Some(Some(id)), None) =
@@ -142,20 +139,21 @@ fn beyond(cursor: &str, backwards: bool) -> Result<Condition> {
     };
     // A forged time could lie beyond what the database can compare.
     let at = Some(at).filter(|at| (0..END_OF_TIME_MS).contains(at)).and_then(chrono::DateTime::from_timestamp_millis);
-    let at = at.ok_or_else(page::bad_cursor)?;
-    let pinned = pinned != 0;
+    Ok(Place { pinned: pinned != 0, at: at.ok_or_else(page::bad_cursor)?, id })
+}
+
+/// What lies beyond a place in the order of the list.
+fn beyond(place: Place, backwards: bool) -> Condition {
+    let Place { pinned, at, id } = place;
     let (same_pin, other_pin) = (participant::Column::Pinned.eq(pinned), participant::Column::Pinned.eq(!pinned));
     let activity = conversation::Column::LastActivityAt;
     let (activity_beyond, id_beyond) = match backwards {
         false => (activity.lt(at), conversation::Column::Id.lt(id)),
         true => (activity.gt(at), conversation::Column::Id.gt(id)),
     };
-    let mut condition = Condition::any()
+    let condition = Condition::any()
         .add(Condition::all().add(same_pin.clone()).add(activity_beyond))
         .add(Condition::all().add(same_pin).add(activity.eq(at)).add(id_beyond));
     // Pinned ones come first, so the other kind lies beyond only in one direction.
-    if pinned != backwards {
-        condition = condition.add(other_pin);
-    }
-    Ok(condition)
+    if pinned == backwards { condition } else { condition.add(other_pin) }
 }

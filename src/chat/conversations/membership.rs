@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use sea_orm::ActiveValue::{NotSet, Set};
+use sea_orm::sea_query::Expr;
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, ModelTrait, QueryFilter, QueryOrder, QuerySelect,
 };
@@ -176,7 +177,8 @@ async fn successor(batch: &Batch, id: ConversationId) -> Result<participant::Mod
     let rest = participant::Entity::find()
         .filter(participant::Column::ConversationId.eq(id))
         .order_by_asc(participant::Column::Id);
-    let admin = rest.clone().filter(participant::Column::Role.eq(Role::Admin)).one(&batch.tx).await?;
+    // Written out, as the index of admins has it: a group may have thousands of members.
+    let admin = rest.clone().filter(Expr::cust("role = 'ADMIN'")).one(&batch.tx).await?;
     match admin {
         Some(admin) => Ok(admin),
         None => {

@@ -1,6 +1,7 @@
 //! Conversations: opening, listing, changing and leaving them. What a viewer sees of one is in
 //! [`crate::chat::views::conversation`].
 
+mod activity;
 mod announce;
 mod described;
 mod list;
@@ -10,7 +11,9 @@ mod participants;
 mod settings;
 mod start;
 mod tidy;
+mod walk;
 
+pub(crate) use activity::carry;
 pub use announce::{announcements, notice_for};
 pub use list::{Listing, Unread, cursor, list, unread};
 pub use lookup::{get, ids_of, many, must_be_in};

@@ -9,7 +9,7 @@ use crate::chat::rows;
 use crate::config::Config;
 use crate::entity::{attachment, conversation, file};
 use crate::error::{Error, Result};
-use crate::id::{FileId, MessageId, UserId};
+use crate::id::{ConversationId, FileId, MessageId, UserId};
 use crate::store::among;
 
 /// A file's row, as sending needs it.
@@ -32,9 +32,10 @@ impl Stored {
         limits.must_take(&self.0.content_type)
     }
 
-    pub fn attach(&self, message: MessageId, ordinal: usize) -> attachment::ActiveModel {
+    pub fn attach(&self, at: ConversationId, message: MessageId, ordinal: usize) -> attachment::ActiveModel {
         attachment::ActiveModel {
             message_id: Set(message),
+            conversation_id: Set(Some(at)),
             file_id: Set(self.0.id),
             ordinal: Set(i32::try_from(ordinal).unwrap_or(i32::MAX)),
             ..Default::default()

@@ -2,14 +2,16 @@
 
 use std::collections::HashMap;
 
+use sea_orm::sea_query::{Expr, Query};
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, JoinType, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
-    RelationTrait,
+    ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, JoinType, QueryFilter, QueryOrder, QuerySelect,
+    RelationTrait, Statement,
 };
 use serde_json::{Value as Json, json};
 
 use super::cursor::{Head, read_head};
 use crate::chat::event::{self, Event, EventType, Fact, sees};
+use crate::chat::rows::distinct;
 use crate::chat::views::participant::Participant;
 use crate::chat::views::reaction::{self, ReactionChange};
 use crate::chat::views::receipt::ReadReceiptMove;
@@ -19,7 +21,7 @@ use crate::config::fault;
 use crate::entity::{conversation, event as row, participant};
 use crate::error::Result;
 use crate::id::{ConversationId, MessageId, UserId};
-use crate::store::Reader;
+use crate::store::{Reader, among, list};
 
 /// Where the log stands now.
 pub async fn head(cx: &Cx) -> Result<Head> {
@@ -43,7 +45,11 @@ pub struct LogPage {
 
 /// Everything after `after`, for the node that fills a hole.
 pub async fn since(chat: &Chat, after: i64, limit: u64) -> Result<LogPage> {
-    read(chat, &chat.store.reader(), after, i64::MAX, limit, Condition::all()).await
+    let db = &chat.store.reader();
+    // Read first, so that nothing committed between the two statements can be passed over.
+    let head = read_head(db).await?;
+    let rows = read_range(db, after, i64::MAX, limit, Condition::all()).await?;
+    LogPage::of(chat, db, rows, after, head.position.max(after), head.position, limit).await
 }
 
 /// Whether the name or the settings of a conversation changed after `position`.
@@ -55,49 +61,51 @@ pub(crate) async fn changed_since(
     let later = row::Entity::find()
         .filter(row::Column::Position.gt(position))
         .filter(row::Column::ConversationId.eq(conversation))
-        .filter(row::Column::EventType.eq(EventType::ConversationUpdated.name()));
+        // Written out, as the index of these few has it.
+        .filter(Expr::cust("event_type = 'conversation.updated'"));
     Ok(later.one(db).await?.is_some())
 }
 
 /// What `viewer` may see after `after`, judged by where they are a participant now: somebody who was removed gets,
 /// of that conversation, only the removal, and of a deleted one everybody gets only the deletion (protocol §8.3).
 ///
-/// Somebody to whom little of a long log belongs is not looked for all through it at once: a page may be without
-/// events and not [`complete`](LogPage::complete), and goes on from its position.
+/// Who is in few conversations is read what happened in each of them; for others the log is looked through, and not all of
+/// it at once where little belongs to them: a page may be without events and not [`complete`](LogPage::complete), and goes
+/// on from its position.
 pub async fn replay(chat: &Chat, viewer: UserId, after: i64, limit: u64) -> Result<LogPage> {
-    let mut page = scan(chat, viewer, after, limit).await?;
-    for _ in 1..MAX_SCANS {
+    let mut page = look(chat, viewer, after, limit).await?;
+    for _ in 1..MAX_LOOKS {
         if page.complete || !page.events.is_empty() {
             break;
         }
-        page = scan(chat, viewer, page.position, limit).await?;
+        page = look(chat, viewer, page.position, limit).await?;
     }
     Ok(page)
 }
 
 /// Positions that one statement looks through, and how often that is done before whoever waits is told how far it went.
 const MAX_POSITIONS: i64 = 5_000;
-const MAX_SCANS: usize = 10;
+const MAX_LOOKS: usize = 10;
+/// Conversations in each of which a page of events is looked for.
+const MAX_CONVERSATIONS: usize = 64;
 
-async fn scan(chat: &Chat, viewer: UserId, after: i64, limit: u64) -> Result<LogPage> {
-    let mine = participant::Entity::find()
-        .select_only()
-        .column(participant::Column::ConversationId)
-        .filter(participant::Column::UserId.eq(viewer));
-    let concerns = Condition::any()
-        .add(row::Column::ConversationId.in_subquery(mine.clone().into_query()))
-        .add(row::Column::SubjectId.eq(viewer));
+async fn look(chat: &Chat, viewer: UserId, after: i64, limit: u64) -> Result<LogPage> {
     let db = &chat.store.reader_of(viewer, false);
-    let mut page = read(chat, db, after, after.saturating_add(MAX_POSITIONS), limit, concerns).await?;
-    // Read last: whoever joins between the two statements would else be passed over with their first events.
-    let inside: HashMap<ConversationId, bool> = mine
-        .join(JoinType::InnerJoin, participant::Relation::Conversation.def())
-        .column_as(conversation::Column::ClosedAt.is_null(), "open")
-        .into_tuple()
-        .all(db)
-        .await?
-        .into_iter()
-        .collect();
+    // Read before the memberships: whoever joins after that is told of it with the next page.
+    let head = read_head(db).await?;
+    if head.position <= after {
+        return Ok(LogPage { events: Vec::new(), position: after, complete: true });
+    }
+    let mine = conversations_of(db, viewer).await?;
+    let (rows, end) = match mine.len() <= MAX_CONVERSATIONS {
+        true => (read_each(db, viewer, &mine, after, head.position, limit).await?, head.position),
+        false => {
+            let end = head.position.min(after.saturating_add(MAX_POSITIONS));
+            (read_range(db, after, end, limit, concerns(viewer)).await?, end)
+        }
+    };
+    let mut page = LogPage::of(chat, db, rows, after, end, head.position, limit).await?;
+    let inside = inside(db, viewer, &page.events).await?;
     page.events.retain(|event| {
         let is_member = |id: ConversationId| {
             inside.get(&id).is_some_and(|open| *open || event.kind == EventType::ConversationDeleted)
@@ -107,26 +115,111 @@ async fn scan(chat: &Chat, viewer: UserId, after: i64, limit: u64) -> Result<Log
     Ok(page)
 }
 
+/// The conversations of `viewer`, closed ones included: some of them where there are too many to look into each.
+async fn conversations_of(db: &Reader, viewer: UserId) -> Result<Vec<ConversationId>> {
+    let mine = participant::Entity::find()
+        .select_only()
+        .column(participant::Column::ConversationId)
+        .filter(participant::Column::UserId.eq(viewer))
+        .limit(MAX_CONVERSATIONS as u64 + 1);
+    Ok(mine.into_tuple().all(db).await?)
+}
+
+/// Where `viewer` is a participant, of the conversations of these events, and whether it is open. Read last: whoever was
+/// removed meanwhile sees nothing.
+async fn inside(db: &Reader, viewer: UserId, events: &[Event]) -> Result<HashMap<ConversationId, bool>> {
+    let ids = distinct(events.iter().filter_map(|event| event.conversation));
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows: Vec<(ConversationId, bool)> = participant::Entity::find()
+        .select_only()
+        .column(participant::Column::ConversationId)
+        .filter(participant::Column::UserId.eq(viewer))
+        .filter(among(db, participant::Column::ConversationId, ids))
+        .join(JoinType::InnerJoin, participant::Relation::Conversation.def())
+        .column_as(conversation::Column::ClosedAt.is_null(), "open")
+        .into_tuple()
+        .all(db)
+        .await?;
+    Ok(rows.into_iter().collect())
+}
+
+/// What concerns `viewer` of a stretch of the log.
+fn concerns(viewer: UserId) -> Condition {
+    use sea_orm::sea_query::ExprTrait as _;
+    let of = |column| Expr::col((participant::Entity, column));
+    let mine = Query::select()
+        .expr(Expr::val(1))
+        .from(participant::Entity)
+        .and_where(of(participant::Column::ConversationId).equals((row::Entity, row::Column::ConversationId)))
+        .and_where(of(participant::Column::UserId).eq(viewer))
+        .to_owned();
+    Condition::any().add(Expr::exists(mine)).add(row::Column::SubjectId.eq(viewer))
+}
+
+/// The first events after `after` and up to `end` of each of the conversations and about `viewer`: their indexes are
+/// walked from there, however long the log is.
+async fn read_each(
+    db: &Reader,
+    viewer: UserId,
+    mine: &[ConversationId],
+    after: i64,
+    end: i64,
+    limit: u64,
+) -> Result<Vec<row::Model>> {
+    let of_each = match db.get_database_backend() {
+        DbBackend::Sqlite => {
+            "SELECT f.position FROM json_each($1) w CROSS JOIN chat_events f WHERE f.position IN (SELECT o.position \
+             FROM chat_events o WHERE o.conversation_id = w.value AND o.position > $2 AND o.position <= $3 \
+             ORDER BY o.position LIMIT $4)"
+        }
+        _ => {
+            "SELECT f.position FROM unnest(CAST($1 AS bigint[])) AS w (id) CROSS JOIN LATERAL (SELECT o.position \
+             FROM chat_events o WHERE o.conversation_id = w.id AND o.position > $2 AND o.position <= $3 \
+             ORDER BY o.position LIMIT $4) AS f"
+        }
+    };
+    let sql = format!(
+        "SELECT e.* FROM (SELECT position FROM ({of_each} UNION SELECT * FROM (SELECT s.position FROM chat_events s \
+         WHERE s.subject_id = $5 AND s.position > $2 AND s.position <= $3 ORDER BY s.position LIMIT $4) AS about) AS each \
+         ORDER BY position LIMIT $4) AS found CROSS JOIN chat_events e WHERE e.position = found.position \
+         ORDER BY e.position"
+    );
+    let after = after + i64::from(fault::is_on("cursor-skips-one"));
+    let limit = limit.cast_signed();
+    let values = [list(db, mine.iter().copied()), after.into(), end.into(), limit.into(), viewer.into()];
+    let statement = Statement::from_sql_and_values(db.get_database_backend(), sql, values);
+    Ok(row::Entity::find().from_raw_sql(statement).all(db).await?)
+}
+
 /// What stands after `after` and up to `end`.
-async fn read(chat: &Chat, db: &Reader, after: i64, end: i64, limit: u64, which: Condition) -> Result<LogPage> {
-    // Read first, so that nothing committed between the two statements can be passed over.
-    let head = read_head(db).await?;
+async fn read_range(db: &Reader, after: i64, end: i64, limit: u64, which: Condition) -> Result<Vec<row::Model>> {
     let rows = row::Entity::find()
         .filter(row::Column::Position.gt(after + i64::from(fault::is_on("cursor-skips-one"))))
         .filter(row::Column::Position.lte(end))
         .filter(which)
         .order_by_asc(row::Column::Position)
-        .limit(limit)
-        .all(db)
-        .await?;
-    let last = rows.last().map(|row| row.position);
-    let is_all = (rows.len() as u64) < limit;
-    let complete = is_all && end >= head.position;
-    let position = match is_all {
-        true => head.position.min(end).max(last.unwrap_or(after)).max(after),
-        false => last.unwrap_or(after),
-    };
-    Ok(LogPage { events: hydrate(chat, db, rows).await?, position, complete })
+        .limit(limit);
+    Ok(rows.all(db).await?)
+}
+
+impl LogPage {
+    /// The page of the first rows after `after`, which were looked for up to `end` of a log that goes to `head`.
+    async fn of(
+        chat: &Chat,
+        db: &Reader,
+        rows: Vec<row::Model>,
+        after: i64,
+        end: i64,
+        head: i64,
+        limit: u64,
+    ) -> Result<Self> {
+        let is_all = (rows.len() as u64) < limit;
+        let last = rows.last().map_or(after, |row| row.position);
+        let position = if is_all { end.max(last) } else { last };
+        Ok(Self { events: hydrate(chat, db, rows).await?, position, complete: is_all && end >= head })
+    }
 }
 
 /// Makes events of rows, as things stand now: a constant number of statements.

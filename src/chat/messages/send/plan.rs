@@ -80,7 +80,10 @@ impl<'i> Plan<'i> {
                 Ok(Verdict::Repeats(message)) => Ok(Sent { message: *message, repeated: true }),
                 Ok(Verdict::New { sender_name, files }) => {
                     let message = input.message(next_id(), now, sender_name);
-                    let attached = files.iter().enumerate().map(|(ordinal, file)| file.attach(message.id, ordinal));
+                    let attached = files
+                        .iter()
+                        .enumerate()
+                        .map(|(ordinal, file)| file.attach(message.conversation_id, message.id, ordinal));
                     plan.attached.extend(attached);
                     if let Some((key, digest)) = temp {
                         taken.insert(key, (place, digest));

@@ -43,7 +43,7 @@ const MESSAGES: &str = "
     FROM given";
 const COUNTS: &str = "
     UPDATE chat_conversations c SET message_count = c.message_count + g.messages, last_message_id = g.newest,
-        last_message_at = CAST($2 AS timestamptz), last_activity_at = CAST($2 AS timestamptz)
+        last_message_at = CAST($2 AS timestamptz), last_activity_at = CAST($2 AS timestamptz), activity_moved = true
     FROM (SELECT conversation, count(*) AS messages, max(id) AS newest FROM given GROUP BY conversation) g
     WHERE c.id = g.conversation";
 const REPLIES: &str = "
@@ -69,7 +69,7 @@ SELECT value ->> 'id', value ->> 'conversation', value ->> 'sender', value ->> '
 FROM json_each($1)";
 const SQLITE_COUNTS: &str = "
 UPDATE chat_conversations SET message_count = message_count + g.messages, last_message_id = g.newest,
-    last_message_at = $2, last_activity_at = $2
+    last_message_at = $2, last_activity_at = $2, activity_moved = true
 FROM (SELECT value ->> 'conversation' AS conversation, count(*) AS messages, max(value ->> 'id') AS newest
     FROM json_each($1) GROUP BY 1) g
 WHERE chat_conversations.id = g.conversation";
