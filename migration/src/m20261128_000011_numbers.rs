@@ -12,6 +12,7 @@ pub struct Migration;
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         dialect::run(manager, COLUMNS).await?;
+        dialect::run(manager, RECEIPTS).await?;
         dialect::run(manager, DELETIONS).await?;
         dialect::run(manager, BACKFILLS).await
     }
@@ -33,6 +34,10 @@ const COLUMNS: &[&str] = &[
     "ALTER TABLE chat_conversations ADD COLUMN last_deleted_number bigint NOT NULL DEFAULT 0
         CONSTRAINT a_deleted_number_is_not_negative CHECK (last_deleted_number >= 0)",
 ];
+
+/// A message's receipts are looked up for each reader, by the unique key: an index of the message's alone would be taken
+/// instead, and led through everybody's moves to it.
+const RECEIPTS: &[&str] = &["DROP INDEX chat_message_read_receipts_of_message"];
 
 /// How many messages are deleted in each block of 64, 4 096 and 262 144 numbers (levels 1 to 3): those of each sender, and
 /// of everybody, who is sender 0 and the reason that there is no foreign key.

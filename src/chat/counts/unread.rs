@@ -60,11 +60,12 @@ async fn read<K>(
 where
     K: std::hash::Hash + Eq + sea_orm::TryGetable,
 {
+    // The participants have to lead, which SQLite takes from the words of the join.
     let sql = format!(
         "SELECT {key} AS counted, c.message_count - p.read_number - ({OWN_BEHIND})
         - CASE WHEN c.last_deleted_number > p.read_number THEN {DELETED_BEHIND} ELSE 0 END AS unread
-        FROM chat_participants p JOIN chat_conversations c ON c.id = p.conversation_id
-        WHERE {which} AND c.closed_at IS NULL AND c.message_count > p.read_number"
+        FROM chat_participants p CROSS JOIN chat_conversations c
+        WHERE {which} AND c.id = p.conversation_id AND c.closed_at IS NULL AND c.message_count > p.read_number"
     );
     let mut unread = HashMap::new();
     for row in db.query_all_raw(Statement::from_sql_and_values(db.get_database_backend(), sql, values)).await? {
