@@ -12,7 +12,7 @@ use tokio_util::task::TaskTracker;
 use crate::auth::{Tokens, make_private};
 use crate::chat::files::url_signer::UrlSigner;
 use crate::chat::{Chat, Cx, conversations, presence, typing, users};
-use crate::chat::{Foundation, event, files, log, messages};
+use crate::chat::{Foundation, event, files, log, messages, search};
 use crate::config::Config;
 use crate::entity::clock;
 use crate::error::Result;
@@ -96,6 +96,9 @@ impl App {
         tasks.spawn(sweep_files(Arc::clone(&chat), stopping.clone()));
         tasks.spawn(tidy_closed_groups(Arc::clone(&chat), stopping.clone()));
         tasks.spawn(carry_activity(Arc::clone(&chat), stopping.clone()));
+        if search::rewrite::look(&chat).await.context("The database cannot be read")? > 0 {
+            tasks.spawn(rewrite_words(Arc::clone(&chat), stopping.clone()));
+        }
         Ok(Arc::new(Self { config, chat, webhook_endpoints, hub, tokens, stopping, store, tasks, writer: writer_task }))
     }
 
@@ -260,6 +263,26 @@ async fn carry_activity(chat: Arc<Chat>, stopping: CancellationToken) {
             Err(error) => {
                 tracing::debug!(%error, "activity is carried to the lists again soon");
                 CARRY_INTERVAL
+            }
+        };
+    }
+}
+
+/// Leaves the writer to others for as long as each portion took, and ends with the last one.
+async fn rewrite_words(chat: Arc<Chat>, stopping: CancellationToken) {
+    let mut pause = TIDY_PAUSE;
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = stopping.cancelled() => return,
+        }
+        let started = Instant::now();
+        pause = match search::rewrite::rewrite(&chat).await {
+            Ok(true) => started.elapsed().clamp(TIDY_PAUSE, SWEEP_INTERVAL),
+            Ok(false) => return,
+            Err(error) => {
+                tracing::debug!(%error, "words are written anew again soon");
+                SWEEP_INTERVAL
             }
         };
     }

@@ -14,6 +14,7 @@ mod m20261128_000009_closed_groups;
 mod m20261128_000010_presence_holders;
 mod m20261128_000011_numbers;
 mod m20261128_000012_activity;
+mod m20261128_000013_words;
 mod m20261128_000014_events;
 mod numbering;
 
@@ -76,6 +77,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000010_presence_holders::Migration),
             Box::new(m20261128_000011_numbers::Migration),
             Box::new(m20261128_000012_activity::Migration),
+            Box::new(m20261128_000013_words::Migration),
             Box::new(m20261128_000014_events::Migration),
         ]
     }
@@ -128,7 +130,7 @@ mod tests {
         assert_eq!(number(&db, counts).await, 1);
         // Whoever inserts messages counts them and what they reply to.
         db.execute_unprepared("UPDATE chat_messages SET reply_count = 1 WHERE id = 1").await.unwrap();
-        let found = "SELECT count(*) FROM chat_message_words WHERE chat_message_words MATCH '\"h\" *'";
+        let found = "SELECT count(*) FROM chat_search_words WHERE chat_search_words MATCH '\"1_h\" *'";
         assert_eq!(number(&db, found).await, 2);
 
         let delete =

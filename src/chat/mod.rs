@@ -43,6 +43,7 @@ use files::url_signer::UrlSigner;
 use messages::send::draft::{Outgoing, Sent};
 use rate_limit::RateLimits;
 use readiness::Readiness;
+use search::rewrite::OldWords;
 use views::shared::SharedViews;
 use views::user::User;
 use writer::{Apply, ApplyAtOnce, Batch, Job, Outbox, Tools, Writer};
@@ -62,6 +63,7 @@ pub struct Chat {
     typists: Typists,
     connections: ConnectionRegistry,
     views: SharedViews,
+    old_words: OldWords,
     /// Ends when the server stops; whatever runs in the background listens to it.
     pub(crate) stopping: CancellationToken,
 }
@@ -160,6 +162,7 @@ impl Chat {
             typists: Typists::default(),
             connections: ConnectionRegistry::default(),
             views: SharedViews::default(),
+            old_words: OldWords::default(),
             stopping,
         };
         (Arc::new(chat), writer)

@@ -54,6 +54,8 @@ pub struct Model {
     pub input_digest: Option<String>,
     /// The words to be found by, apart by single blanks; none where there is nothing to find.
     pub search_words: Option<String>,
+    /// Words of before, in a message that waits for its words to be written anew.
+    pub old_words: Option<String>,
     pub created_at: DateTimeUtc,
     pub edited_at: Option<DateTimeUtc>,
     pub deleted_at: Option<DateTimeUtc>,

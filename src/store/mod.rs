@@ -28,7 +28,7 @@ use crate::id::UserId;
 pub use among::{Listed, among, is_listed, list, rows_of};
 pub use autocommit::{Autocommit, Outcome};
 pub use blobs::Blobs;
-pub use dialect::{FullTextSearch, first_messages_of_each, for_update, full_text_search, join_first, json};
+pub use dialect::{first_messages_of_each, for_update, join_first, json};
 pub use queue::{Queue, Queued, queue};
 pub use readers::{HeavyReadPermit, Reader};
 pub use transaction::Transaction;

@@ -2,14 +2,23 @@
 
 use serde_json::{Value as Json, json};
 
+use crate::bulk::number;
 use crate::person::Person;
 use crate::server::Server;
 
 /// What is said, and queries that find it.
-const FOUND: [(&str, &[&str]); 14] = [
+const FOUND: [(&str, &[&str]); 22] = [
     ("Élan vital à la crème brûlée", &["elan", "ÉLAN", "creme", "brulee", "brû vit"]),
     ("Die Straße nach Gießen", &["strasse", "STRASSE", "straße", "giess"]),
-    ("東京の天気は晴れ", &["東京", "天", "晴れ", "東 気"]),
+    ("東京の天気は晴れ", &["東京", "天", "晴れ", "東 気", "東京の天", "れ"]),
+    ("京都の東側にいます", &["京都", "東側", "側", "京都の東側にいます"]),
+    ("なかまとカタカナ", &["なかま", "カタカナ", "タカ"]),
+    ("Đà Nẵng, Łódź und Ærø", &["da nang", "ĐÀ NẴNG", "đa", "lodz", "łódź", "aero", "ær"]),
+    ("สวัสดีครับ ภาษาไทย", &["สวัสดี", "ไทย", "ดีครับ", "ภาษา"]),
+    ("ខ្ញុំនិយាយភាសាខ្មែរ", &["ភាសា", "ខ្មែរ"]),
+    ("ສະບາຍດີ", &["ສະບາຍ", "ດີ"]),
+    ("iPhone手机", &["iphone", "手机", "iPhone手机", "机", "手"]),
+    ("大阪🏯城", &["大阪", "🏯", "城", "大阪🏯城"]),
     ("안녕하세요 여러분", &["안녕", "여러분"]),
     ("ship it 🚀🚀", &["🚀", "ship 🚀"]),
     ("love ❤ and peace", &["❤️", "❤", "pea lov"]),
@@ -24,7 +33,24 @@ const FOUND: [(&str, &[&str]); 14] = [
 ];
 
 /// Queries that find nothing of it.
-const LOST: [&str; 8] = ["%", "_", "elanvital", "京東x", "ocket", "*", "\"\"", "🎉"];
+const LOST: [&str; 16] = [
+    "%",
+    "_",
+    "elanvital",
+    "京東x",
+    "ocket",
+    "*",
+    "\"\"",
+    "🎉",
+    "東都",
+    "京東",
+    "かな",
+    "阪城",
+    "ไทยภาษา",
+    "手机iphonex",
+    "側東",
+    "機",
+];
 
 async fn search(person: &Person, conversation: i64, query: &str) -> Vec<i64> {
     let query = percent_encoding::utf8_percent_encode(query, percent_encoding::NON_ALPHANUMERIC);
@@ -52,6 +78,116 @@ async fn every_word_is_found_by_its_beginning() {
     for query in LOST {
         assert_eq!(search(&alice, room, query).await, [0; 0], "{query:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn order_counts_in_scripts_without_blanks() {
+    let server = Server::start().await;
+    let alice = server.person("Alice").await;
+    let room = alice.group("Room", &[]).await;
+    let east = alice.send(room, "京都の東側にいます").await;
+    let scattered = alice.send(room, "東京と京都").await;
+    let whole = alice.send(room, "東京都").await;
+    assert_eq!(search(&alice, room, "東京").await, [whole, scattered]);
+    assert_eq!(search(&alice, room, "京都").await, [whole, scattered, east]);
+    assert_eq!(search(&alice, room, "東京都").await, [whole]);
+    // The same from the index, behind more messages than are looked at one by one.
+    for _ in 0..12 {
+        alice.send(room, "東京と京都").await;
+    }
+    server.meddle(MANY, vec![(whole + 100).into(), 200.into(), whole.into(), "hay".into()]).await;
+    assert_eq!(search(&alice, room, "東京都").await, [whole]);
+    assert_eq!(search(&alice, room, "東側").await, [east]);
+}
+
+/// Puts as many messages with these words behind an id, like the message of the third value.
+const MANY: &str = "INSERT INTO chat_messages (id, conversation_id, sender_id, message_type, content, search_words, created_at) \
+     WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < $2) \
+     SELECT $1 + n, m.conversation_id, m.sender_id, m.message_type, CAST($4 AS text), CAST($4 AS text), m.created_at \
+     FROM n, chat_messages m WHERE m.id = $3";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_rare_common_or_in_between_is_found_in_both_directions() {
+    let server = Server::start().await;
+    let alice = server.person("Alice").await;
+    let rooms = [alice.group("One", &[]).await, alice.group("Two", &[]).await];
+    let mut first = 0;
+    for (place, room) in rooms.into_iter().enumerate() {
+        first = alice.send(room, "alpha").await;
+        let base = 10_000 * (place as i64 + 1);
+        server.meddle(MANY, vec![base.into(), 1_500.into(), first.into(), "hay common".into()]).await;
+        server.meddle(MANY, vec![(base + 2_000).into(), 30.into(), first.into(), "between common".into()]).await;
+        server.meddle(MANY, vec![(base + 3_000).into(), 1_500.into(), first.into(), "hay straw".into()]).await;
+    }
+    let query = "query($q: String!, $first: Int, $last: Int, $after: String, $before: String, $c: ID) {
+        searchMessages(query: $q, conversationId: $c, first: $first, last: $last, after: $after, before: $before) {
+            edges { cursor node { id } } pageInfo { hasNextPage hasPreviousPage } } }";
+    let all = async |q: &str, c: Option<i64>, forward: bool| {
+        let (mut ids, mut cursor) = (Vec::new(), Json::Null);
+        loop {
+            let page = match forward {
+                true => json!({ "q": q, "first": 40, "after": cursor, "c": c.map(|id| id.to_string()) }),
+                false => json!({ "q": q, "last": 40, "before": cursor, "c": c.map(|id| id.to_string()) }),
+            };
+            let found = alice.gql_ok(query, page).await["searchMessages"].clone();
+            let edges = found["edges"].as_array().expect("edges").clone();
+            let id = |edge: &Json| edge["node"]["id"].as_str().and_then(|id| id.parse::<i64>().ok()).expect("an id");
+            let page: Vec<i64> = edges.iter().map(id).collect();
+            let (more, end) = if forward { ("hasNextPage", edges.last()) } else { ("hasPreviousPage", edges.first()) };
+            cursor = end.map_or(Json::Null, |edge| edge["cursor"].clone());
+            ids = if forward { [ids, page].concat() } else { [page, ids].concat() };
+            if found["pageInfo"][more] == json!(false) {
+                break ids;
+            }
+        }
+    };
+    let between: Vec<i64> = (22_001..=22_030).rev().chain((12_001..=12_030).rev()).collect();
+    for forward in [true, false] {
+        assert_eq!(all("between", None, forward).await, between);
+        assert_eq!(all("between common", Some(rooms[1]), forward).await, between[..30]);
+        assert_eq!(all("betw straw", None, forward).await, [0; 0]);
+        assert_eq!(all("alpha", Some(rooms[1]), forward).await, [first]);
+    }
+    let common = all("common", Some(rooms[0]), true).await;
+    assert_eq!(common, (12_001..=12_030).rev().chain((10_001..=11_500).rev()).collect::<Vec<_>>());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn words_of_before_are_written_anew_while_the_server_serves() {
+    let mut server = Server::start().await;
+    let alice = server.person("Alice").await;
+    let room = alice.group("Room", &[]).await;
+    let (plain, tokyo) = (alice.send(room, "plain words").await, alice.send(room, "東京").await);
+    let east = alice.send(room, "京都の東側").await;
+    let edited = alice.send(room, "to be edited").await;
+    // As a program of before left them.
+    let old = "UPDATE chat_messages SET search_words = NULL, old_words = CAST($2 AS text) WHERE id = $1";
+    for (id, words) in [(plain, "plain words"), (tokyo, "東 京"), (east, "京 都 の 東 側"), (edited, "to be edited")]
+    {
+        server.meddle(old, vec![id.into(), words.into()]).await;
+        if server.postgres().is_none() {
+            let index = "INSERT INTO chat_message_words (rowid, search_words) VALUES ($1, $2)";
+            server.meddle(index, vec![id.into(), words.into()]).await;
+        }
+    }
+    server.meddle("UPDATE chat_search SET old_below = $1", vec![(edited + 1).into()]).await;
+    server.stop().await;
+    server.resume().await;
+    let alice = alice.at(server.address);
+    alice.put(&format!("/messages/{edited}"), json!({ "content": "was edited" })).await.ok();
+    // Whatever is found before is found throughout.
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    loop {
+        assert_eq!(search(&alice, room, "plain").await, [plain]);
+        assert_eq!(search(&alice, room, "was").await, [edited]);
+        if search(&alice, room, "東京").await == [tokyo] {
+            break;
+        }
+        assert!(std::time::Instant::now() < until, "the words are not written anew");
+    }
+    assert_eq!(number(&server, "SELECT count(*) FROM chat_messages WHERE old_words IS NOT NULL").await, 0);
+    assert_eq!(number(&server, "SELECT old_below FROM chat_search").await, 0);
+    assert_eq!(search(&alice, room, "東側").await, [east]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

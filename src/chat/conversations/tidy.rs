@@ -1,7 +1,7 @@
 //! Tidying up closed groups: their messages' words, which searches would pass over for ever, are forgotten a little at a
 //! time, so that nobody who writes waits for long. What is done is written down: the next process goes on from there.
 
-use sea_orm::sea_query::{Expr, Func};
+use sea_orm::sea_query::{Expr, ExprTrait, Func};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use crate::chat::Chat;
@@ -30,7 +30,9 @@ pub(crate) async fn tidy(chat: &Chat) -> Result<bool> {
         .one(db)
         .await?;
     let Some((group, from)) = group else { return Ok(false) };
-    let length = Func::coalesce([Func::char_length(Expr::col(message::Column::SearchWords)).into(), Expr::val(0)]);
+    let words = [Expr::col(message::Column::SearchWords), Expr::col(message::Column::OldWords), Expr::val("")];
+    let words = Func::coalesce(words);
+    let length = Func::char_length(words);
     let rows: Vec<(i64, i32)> = message::Entity::find()
         .select_only()
         .column(message::Column::Id)
@@ -53,10 +55,11 @@ pub(crate) async fn tidy(chat: &Chat) -> Result<bool> {
         if let (1, Some(until)) = (mine.exec(&batch.tx).await?.rows_affected, until) {
             message::Entity::update_many()
                 .col_expr(message::Column::SearchWords, Expr::value(Option::<String>::None))
+                .col_expr(message::Column::OldWords, Expr::value(Option::<String>::None))
                 .filter(message::Column::ConversationId.eq(group))
                 .filter(message::Column::Id.gt(from))
                 .filter(message::Column::Id.lte(until))
-                .filter(message::Column::SearchWords.is_not_null())
+                .filter(message::Column::SearchWords.is_not_null().or(message::Column::OldWords.is_not_null()))
                 .exec(&batch.tx)
                 .await?;
         }

@@ -37,6 +37,7 @@ pub async fn edit(cx: &Cx, id: MessageId, content: String) -> Result<Message> {
         let content = text::content(&content, longest, has_attachments)?;
         let mut row: message::ActiveModel = row.into();
         row.search_words = Set(content.as_deref().map(text::words));
+        row.old_words = Set(None);
         row.content = Set(content);
         row.is_edited = Set(true);
         row.edited_at = Set(Some(batch.now));
@@ -65,6 +66,7 @@ pub async fn delete(cx: &Cx, id: MessageId) -> Result<Message> {
         row.content = Set(None);
         row.metadata = Set(None);
         row.search_words = Set(None);
+        row.old_words = Set(None);
         row.is_deleted = Set(true);
         row.deleted_at = Set(Some(batch.now));
         let row = row.update(&batch.tx).await?;

@@ -5,10 +5,12 @@
 mod characters;
 mod content;
 mod emoji;
+mod fold;
 mod names;
 mod snippet;
 #[cfg(test)]
 mod tests;
+mod unspaced;
 mod words;
 
 pub use characters::holds_nul;
@@ -16,4 +18,4 @@ pub use content::content;
 pub use emoji::emoji;
 pub use names::{avatar_url, description, file_name, name, status_message, temp_id, token_name};
 pub use snippet::snippet;
-pub use words::{query_words, words};
+pub use words::{Term, query_terms, words};

@@ -3,7 +3,9 @@
 use unicode_segmentation::UnicodeSegmentation;
 
 use super::content::{escape, readable};
-use super::words::{is_kana, split};
+use super::fold::fold;
+use super::unspaced::is_unspaced;
+use super::words::{Term, has_word};
 
 /// Characters of text in a snippet, and of those the ones before the first match.
 const MAX_SNIPPET_CHARS: usize = 160;
@@ -12,22 +14,21 @@ const CHARS_BEFORE_MATCH: usize = 40;
 const MAX_PIECE_CHARS: usize = 256;
 
 /// An extract of stored content around its first match, as HTML: everything is escaped but `<mark>…</mark>` around each
-/// word that begins with one of `words` (as [`super::query_words`] gives them). At most 160 characters of text, marks
-/// and escapes not counted; `…` stands where it was cut, and line breaks become blanks. Without a match it is the
-/// beginning of the content.
-pub fn snippet(content: &str, words: &[String]) -> String {
+/// word that begins with one of the terms (as [`super::query_terms`] gives them), and around each run that one of them
+/// asks for. At most 160 characters of text, marks and escapes not counted; `…` stands where it was cut, and line breaks
+/// become blanks. Without a match it is the beginning of the content.
+pub fn snippet(content: &str, terms: &[Term]) -> String {
     let text = readable(content);
     let pieces = pieces(&text);
-    let matches = |piece: &str| {
-        let end = piece.char_indices().nth(MAX_PIECE_CHARS).map_or(piece.len(), |(end, _)| end);
-        split(&piece[..end]).iter().any(|word| words.iter().any(|asked| word.starts_with(asked)))
-    };
-    let first = pieces.iter().position(|piece| matches(piece)).unwrap_or(0);
+    // What is shown begins at the first match: before it nothing is marked, and far behind it nothing is shown.
+    let first = (0..pieces.len()).find(|at| matched(&pieces[*at..], terms) > 0).unwrap_or(0);
     let start = beginning(&pieces, first);
 
     let mut shown = String::new();
     let mut left = MAX_SNIPPET_CHARS;
     let mut cut = false;
+    // How many of the pieces to come are marked, and whether a mark is open.
+    let (mut marked, mut open) = (0, false);
     if start > 0 {
         shown.push('…');
     }
@@ -36,14 +37,27 @@ pub fn snippet(content: &str, words: &[String]) -> String {
             cut = true;
             break;
         }
-        let part: String = piece.chars().take(left).collect();
-        cut = part.len() < piece.len();
-        left -= part.chars().count();
-        if at >= first && matches(piece) {
-            shown.push_str(&format!("<mark>{}</mark>", escape(&part)));
-        } else {
-            shown.push_str(&escape(&part));
+        if at >= first {
+            let found = matched(&pieces[at..], terms);
+            // Two words beside each other are two marks, a run is one.
+            if open && (marked == 0 || !piece.is_unspaced()) {
+                shown.push_str("</mark>");
+                open = false;
+            }
+            marked = marked.max(found);
+            if marked > 0 && !open {
+                shown.push_str("<mark>");
+                open = true;
+            }
+            marked = marked.saturating_sub(1);
         }
+        let part: String = piece.text.chars().take(left).collect();
+        cut = part.len() < piece.text.len();
+        left -= part.chars().count();
+        shown.push_str(&escape(&part));
+    }
+    if open {
+        shown.push_str("</mark>");
     }
     if cut {
         shown.push('…');
@@ -51,27 +65,72 @@ pub fn snippet(content: &str, words: &[String]) -> String {
     shown
 }
 
+/// A word, a character of a script without blanks, or what stands between words.
+struct Piece<'t> {
+    text: &'t str,
+    /// The character as it is compared; none for others.
+    unspaced: Option<String>,
+}
+
+impl Piece<'_> {
+    fn is_unspaced(&self) -> bool {
+        self.unspaced.is_some()
+    }
+}
+
+/// How many of these pieces, from the first one on, are what one of the terms asks for.
+fn matched(pieces: &[Piece], terms: &[Term]) -> usize {
+    let Some(piece) = pieces.first() else { return 0 };
+    let matches = terms.iter().filter_map(|term| match (&term.run, &piece.unspaced) {
+        (Some(run), Some(_)) => run_length(pieces, run),
+        (None, None) => {
+            let end = piece.text.char_indices().nth(MAX_PIECE_CHARS).map_or(piece.text.len(), |(end, _)| end);
+            has_word(&piece.text[..end], &term.needle).then_some(1)
+        }
+        _ => None,
+    });
+    matches.max().unwrap_or(0)
+}
+
+/// How many characters in a row make the run, if they do.
+fn run_length(pieces: &[Piece], run: &str) -> Option<usize> {
+    let mut left = run;
+    for (place, piece) in pieces.iter().enumerate() {
+        let character = piece.unspaced.as_deref()?;
+        match left.strip_prefix(character) {
+            Some("") => return Some(place + 1),
+            Some(rest) => left = rest,
+            // The last character of what is asked for may have more marks in the text.
+            None => return character.starts_with(left).then_some(place + 1),
+        }
+    }
+    None
+}
+
 /// The text in words and what stands between them, with one blank for each stretch of white space.
-fn pieces(text: &str) -> Vec<&str> {
-    let mut pieces: Vec<&str> = Vec::new();
-    for piece in text.trim().split_word_bounds() {
-        if piece.contains(is_kana) {
-            pieces.extend(piece.graphemes(true));
-        } else if !piece.trim().is_empty() {
-            pieces.push(piece);
-        } else if pieces.last() != Some(&" ") {
-            pieces.push(" ");
+fn pieces(text: &str) -> Vec<Piece<'_>> {
+    let mut pieces: Vec<Piece> = Vec::new();
+    for word in text.trim().split_word_bounds() {
+        if !word.is_ascii() && fold(word).contains(is_unspaced) {
+            pieces.extend(word.graphemes(true).map(|text| {
+                let folded = fold(text);
+                Piece { text, unspaced: folded.starts_with(is_unspaced).then_some(folded) }
+            }));
+        } else if !word.trim().is_empty() {
+            pieces.push(Piece { text: word, unspaced: None });
+        } else if pieces.last().is_none_or(|last| last.text != " ") {
+            pieces.push(Piece { text: " ", unspaced: None });
         }
     }
     pieces
 }
 
 /// The first piece to show, so that the one at `first` has some text before it.
-fn beginning(pieces: &[&str], first: usize) -> usize {
+fn beginning(pieces: &[Piece], first: usize) -> usize {
     let mut room = CHARS_BEFORE_MATCH;
     let mut start = first;
     while let Some(piece) = start.checked_sub(1).and_then(|at| pieces.get(at)) {
-        let length = piece.chars().count();
+        let length = piece.text.chars().count();
         if length > room {
             break;
         }

@@ -406,7 +406,13 @@ fn words_are_found_without_case_accents_and_forms() {
         ("Straße GROẞ CAFÉ cafe\u{301} ΣΊΣΥΦΟΣ İstanbul", "strasse gross cafe σισυφοσ istanbul"),
         ("a.b@example.com, can't snake_case 3.14", "a b example com can t snake case 3 14"),
         ("don’t · x—y «z» ½ x² ﬁn ＡＢＣ", "don t x y z 1 2 x2 fin abc"),
-        ("日本語のテキスト ｶﾞ", "日 本 語 の テ キ ス ト ガ"),
+        ("日本語のテキスト ｶﾞ", "日本 本語 語の のテ テキ キス スト ト ガ"),
+        ("京都、東京都 京都", "京都 都 東京 京都 都 京都 都"),
+        ("iPhone手机 5G网", "iphone 手机 机 5g 网"),
+        ("東京🗼都", "東京 京 🗼 都"),
+        ("ภาษาไทย ๑๒", "ภา าษ ษา าไ ไท ทย ย ๑๒"),
+        ("ນ້ຳ ភាសា ខ្មែរ မြန်မာ", "ນ້ໍາ າ ភាសា សា ខ្មែ មែរ រ မြန် န်မာ မာ"),
+        ("Đà Nẵng, Łódź, Ørsted, Æsir, cœur, Þór, ŧħı", "da nang lodz orsted aesir coeur thor thi"),
         ("안녕하세요 세계", "안녕하세요 세계"),
         ("hi😀👍🏽❤️ ❤ 1️⃣", "hi 😀 👍🏽 ❤ 1"),
         ("हिन्दी भाषा", "हिन्दी भाषा"),
@@ -423,22 +429,24 @@ fn words_are_found_without_case_accents_and_forms() {
 
 #[test]
 fn queries_are_split_like_texts() {
-    assert_eq!(query_words("  Café a.B ").unwrap(), ["cafe", "a", "b"]);
-    assert_eq!(query_words("NEAR(x* OR \"y\") -col:z").unwrap(), ["near", "x", "or", "y", "col", "z"]);
+    let needles = |query: &str| query_terms(query).unwrap().into_iter().map(|term| term.needle).collect::<Vec<_>>();
+    assert_eq!(needles("  Café a.B café"), ["cafe", "a", "b"]);
+    assert_eq!(needles("NEAR(x* OR \"y\") -col:z"), ["near", "x", "or", "y", "col", "z"]);
+    assert_eq!(needles("東 東京 東京都 iPhone手机"), ["東", "東京", "東京 京都", "iphone", "手机"]);
     for nothing in ["%", "_", "'", "\"*\"", ")(", "\\", "-"] {
-        assert_eq!(query_words(nothing).unwrap(), Vec::<String>::new());
+        assert_eq!(query_terms(nothing).unwrap(), []);
     }
-    assert!(query_words(&format!(" {} ", "é".repeat(200))).is_ok());
+    assert!(query_terms(&format!(" {} ", "é".repeat(200))).is_ok());
     for bad in ["", " \n", &"a".repeat(201)] {
-        assert_eq!(refusal(query_words(bad)), "A search query must have 1 to 200 characters");
+        assert_eq!(refusal(query_terms(bad)), "A search query must have 1 to 200 characters");
     }
-    let many: String = ('一'..).take(100).collect();
-    assert_eq!(query_words(&many).unwrap().len(), 32);
+    let many: Vec<String> = (10..70).map(|number| number.to_string()).collect();
+    assert_eq!(query_terms(&many.join(" ")).unwrap().len(), 32);
 }
 
 #[test]
 fn a_snippet_shows_the_match_and_nothing_harmful() {
-    let asked = |query: &str| query_words(query).unwrap();
+    let asked = |query: &str| query_terms(query).unwrap();
     assert_eq!(snippet("Nice café, \"isn't\" it?", &asked("CAF")), "Nice <mark>café</mark>, &quot;isn't&quot; it?");
     assert_eq!(snippet("a < b &lt; c", &asked("b")), "a &lt; <mark>b</mark> &amp;lt; c");
     assert_eq!(
@@ -446,6 +454,11 @@ fn a_snippet_shows_the_match_and_nothing_harmful() {
         "one <mark>two</mark> <mark>three</mark>"
     );
     assert_eq!(snippet("東京タワー", &asked("タ")), "東京<mark>タ</mark>ワー");
+    assert_eq!(snippet("京都の東側、東京都", &asked("東京都")), "京都の東側、<mark>東京都</mark>");
+    assert_eq!(snippet("京都の東側", &asked("東京")), "京都の東側");
+    assert_eq!(snippet("新iPhone手机", &asked("iphone手机")), "新<mark>iPhone</mark><mark>手机</mark>");
+    assert_eq!(snippet("สวัสดีครับ", &asked("ดีค")), "สวัส<mark>ดีค</mark>รับ");
+    assert_eq!(snippet("đi Đà Nẵng", &asked("da nang")), "đi <mark>Đà</mark> <mark>Nẵng</mark>");
     let long = format!("{} needle {}", "hay ".repeat(500), "straw ".repeat(500));
     let found = snippet(&long, &asked("need"));
     assert!(found.starts_with("…") && found.ends_with('…') && found.contains("<mark>needle</mark>"), "{found}");
@@ -555,13 +568,22 @@ proptest! {
     }
 
     #[test]
-    fn words_of_words_are_the_words(text in prop_oneof![soup(), any::<String>(), "\\PC{0,80}", LETTERS]) {
-        let once = words(&text);
-        prop_assert_eq!(words(&once), once.clone());
-        for word in once.split(' ').filter(|word| !word.is_empty()) {
+    fn a_text_is_found_by_each_of_its_words(text in prop_oneof![soup(), any::<String>(), "\\PC{0,80}", LETTERS]) {
+        let words = words(&text);
+        for word in words.split(' ').filter(|word| !word.is_empty()) {
             prop_assert!(!word.contains(|c: char| c.is_ascii() && !c.is_ascii_alphanumeric() || c.is_whitespace()));
-            prop_assert!(query_words(word).unwrap().iter().eq([word]));
+            let terms = query_terms(word).unwrap();
+            prop_assert_eq!(terms.iter().map(|term| &*term.needle).collect::<Vec<_>>(), [word]);
         }
+    }
+
+    #[test]
+    fn a_part_of_a_run_is_found_in_it_and_nothing_else_is(run in "[東京都の側かなま]{1,9}", part in "[東京都の側かなま]{1,4}") {
+        let words = format!(" {}", words(&format!("a {run}、b")));
+        let terms = query_terms(&part).unwrap();
+        let found = terms.iter().all(|term| words.contains(&format!(" {}", term.needle)));
+        prop_assert_eq!(found, run.contains(&part));
+        prop_assert_eq!(snippet(&run, &terms).contains(&format!("<mark>{part}")), found);
     }
 
     #[test]
@@ -575,7 +597,7 @@ proptest! {
     fn nothing_panics_and_snippets_are_harmless(raw in prop_oneof![soup(), any::<String>()], query in any::<String>()) {
         let _ = (file_name(&raw), description(&raw), status_message(&raw), temp_id(&raw), avatar_url(&raw));
         let _ = (emoji(&raw), words(&raw));
-        let shown = snippet(&raw, &query_words(&query).unwrap_or_default());
+        let shown = snippet(&raw, &query_terms(&query).unwrap_or_default());
         let bare = shown.replace("<mark>", "").replace("</mark>", "");
         prop_assert!(!bare.contains(['<', '>', '"']));
     }

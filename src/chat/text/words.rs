@@ -3,133 +3,174 @@
 
 use std::collections::HashSet;
 
-use unicode_normalization::UnicodeNormalization;
-use unicode_normalization::char::{canonical_combining_class, is_combining_mark};
+use unicode_normalization::char::is_combining_mark;
 use unicode_segmentation::UnicodeSegmentation;
 
-use super::characters::is_shapeless;
 use super::content::readable;
 use super::emoji::known;
+use super::fold::fold;
+use super::unspaced::{is_unspaced, runs};
 use crate::error::{Error, Result};
 
-/// Characters of a query after trimming, and words taken from it.
+/// Characters of a query after trimming, and terms taken from it.
 const MAX_QUERY_CHARS: usize = 200;
-const MAX_QUERY_WORDS: usize = 32;
+const MAX_QUERY_TERMS: usize = 32;
 /// Characters kept of a word: longer ones are found by their beginning, and no full-text index takes words of any size.
 const MAX_WORD_CHARS: usize = 64;
-/// Bytes of all words of a text.
-const MAX_INDEXED_BYTES: usize = 64 * 1024;
+/// Bytes of all words of a text: those of 10,000 Chinese characters have room.
+const MAX_INDEXED_BYTES: usize = 96 * 1024;
 
-/// The words of stored content (or a name), separated by a blank, each once, in the order of the text, 64 KiB at most.
+/// What a query asks for in one place: a word, or a run of a script that is written without blanks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Term {
+    /// The word, or the pairs of the run; apart by blanks. A text has it where its [`words`] hold this behind a blank or
+    /// at their beginning.
+    pub needle: String,
+    /// The run as it was asked for, without accents and in one case; none for a word.
+    pub run: Option<String>,
+}
+
+impl Term {
+    /// Each word of an index with one of these beginnings, and all of them, stand in what the term can be found in.
+    pub fn beginnings(&self) -> impl Iterator<Item = &str> {
+        self.needle.split(' ')
+    }
+}
+
+/// The words of stored content (or a name), separated by a blank, 96 KiB at most.
 ///
-/// Without case and accents: `Straße CAFÉ` gives `strasse cafe`. A word holds ASCII letters, ASCII digits and
-/// characters beyond ASCII, nothing else: `a.b@example.com` gives `a b example com`. What is written without blanks
-/// (Chinese, Japanese, Thai) gives one word for each character, and each emoji is a word, without regard to its
-/// presentation (`❤` and `❤️` are one); Hangul stays in whole words. Marks that make a letter another one (vowel signs
-/// of Indic scripts, kana voicing) stay. Tags of cleaned content are no words. `words(&words(text))` is `words(text)`.
+/// Without case and accents, strokes and ligatures: `Straße CAFÉ Đà` gives `strasse cafe da`. A word holds ASCII letters,
+/// ASCII digits and characters beyond ASCII, nothing else: `a.b@example.com` gives `a b example com`; each word once.
+/// What is written without blanks (Chinese, Japanese, Thai, Lao, Khmer, Burmese) gives each two neighbours and then its
+/// last character, in order: `東京都` gives `東京 京都 都`, so that a part of it is found by its pairs in this order, and
+/// by nothing else. Each emoji is a word, without regard to its presentation (`❤` and `❤️` are one); Hangul stays in whole
+/// words. Marks that make a letter another one (vowel signs of Indic scripts, kana voicing) stay. Tags of cleaned content
+/// are no words.
 pub fn words(text: &str) -> String {
     let mut joined = String::new();
-    for word in split(&readable(text)) {
-        if joined.len() + word.len() >= MAX_INDEXED_BYTES {
+    let mut seen = HashSet::new();
+    for piece in split(&readable(text)) {
+        let fits = match piece {
+            Piece::Word(word) => {
+                seen.contains(&word) || {
+                    let fits = push(&mut joined, &word);
+                    seen.insert(word);
+                    fits
+                }
+            }
+            Piece::Run(run) => pairs(&run).all(|pair| push(&mut joined, pair)),
+        };
+        if !fits {
             break;
         }
-        if !joined.is_empty() {
-            joined.push(' ');
-        }
-        joined.push_str(&word);
     }
     joined
 }
 
-/// What a query asks for: each word of a text that begins with one of these matches it, and every one must match. At
-/// most 32 words, the first ones. None (a query of punctuation only) means that nothing matches.
+fn push(joined: &mut String, word: &str) -> bool {
+    let fits = joined.len() + word.len() < MAX_INDEXED_BYTES;
+    if fits {
+        if !joined.is_empty() {
+            joined.push(' ');
+        }
+        joined.push_str(word);
+    }
+    fits
+}
+
+/// What a query asks for: each term has to be in a text, a word as the beginning of one of its words. At most 32 terms,
+/// the first ones. None (a query of punctuation only) means that nothing matches.
 ///
 /// # Errors
 /// `BadRequest` unless the query has 1 to 200 characters after trimming.
-pub fn query_words(query: &str) -> Result<Vec<String>> {
+pub fn query_terms(query: &str) -> Result<Vec<Term>> {
     let query = query.trim();
     if query.is_empty() || query.chars().nth(MAX_QUERY_CHARS).is_some() {
         return Err(Error::bad_request(format!("A search query must have 1 to {MAX_QUERY_CHARS} characters")));
     }
-    let mut words = split(query);
-    words.truncate(MAX_QUERY_WORDS);
-    Ok(words)
+    let mut terms: Vec<Term> = Vec::new();
+    for piece in split(query) {
+        let term = match piece {
+            Piece::Word(word) => Term { needle: word, run: None },
+            Piece::Run(run) => {
+                let mut pairs: Vec<&str> = pairs(&run).collect();
+                // What follows the last character is left open.
+                if pairs.len() > 1 {
+                    pairs.pop();
+                }
+                Term { needle: pairs.join(" "), run: Some(run) }
+            }
+        };
+        if terms.len() < MAX_QUERY_TERMS && !terms.contains(&term) {
+            terms.push(term);
+        }
+    }
+    Ok(terms)
 }
 
-/// The different words of plain text, in its order.
-pub(super) fn split(text: &str) -> Vec<String> {
-    let mut words = Words::default();
+/// Whether one of the words of plain text begins with `asked`.
+pub(super) fn has_word(text: &str, asked: &str) -> bool {
+    split(text).iter().any(|piece| matches!(piece, Piece::Word(word) if word.starts_with(asked)))
+}
+
+enum Piece {
+    Word(String),
+    /// At least one character of scripts that are written without blanks.
+    Run(String),
+}
+
+/// Each two neighbours of a run, and its last character. A character here is what a reader takes for one, with all of its
+/// marks.
+fn pairs(run: &str) -> impl Iterator<Item = &str> {
+    let starts: Vec<usize> = run.grapheme_indices(true).map(|(at, _)| at).collect();
+    (0..starts.len()).map(move |place| &run[starts[place]..starts.get(place + 2).copied().unwrap_or(run.len())])
+}
+
+/// The pieces of plain text, in its order.
+fn split(text: &str) -> Vec<Piece> {
+    let mut pieces = Vec::new();
+    if text.is_ascii() {
+        split_plain(text, &mut pieces);
+        return pieces;
+    }
     let mut plain = String::new();
     for grapheme in text.graphemes(true) {
         match picture(grapheme) {
             Some(emoji) => {
-                words.take_plain(&mut plain);
-                words.push(&emoji);
+                split_plain(&plain, &mut pieces);
+                plain.clear();
+                pieces.push(Piece::Word(emoji));
             }
             None => plain.push_str(grapheme),
         }
     }
-    words.take_plain(&mut plain);
-    words.list
+    split_plain(&plain, &mut pieces);
+    pieces
 }
 
-#[derive(Default)]
-struct Words {
-    list: Vec<String>,
-    seen: HashSet<String>,
-}
-
-impl Words {
-    fn push(&mut self, word: &str) {
-        let word: String = word.chars().take(MAX_WORD_CHARS).collect();
-        if !word.is_empty() && self.seen.insert(word.clone()) {
-            self.list.push(word);
+/// Splits text without emoji.
+fn split_plain(plain: &str, pieces: &mut Vec<Piece>) {
+    for part in fold(plain).split(|c: char| !c.is_alphanumeric() && !is_combining_mark(c)) {
+        if part.is_ascii() {
+            push_word(part, pieces);
+            continue;
         }
-    }
-
-    /// Splits text without emoji, and empties it.
-    fn take_plain(&mut self, plain: &mut String) {
-        for segment in fold(plain).split_word_bounds() {
-            for word in segment.split(|c: char| !c.is_alphanumeric() && !is_combining_mark(c)) {
-                // A mark without its letter is no word, and would cling to its neighbour.
-                let word = word.trim_start_matches(is_combining_mark);
-                if word.contains(is_kana) {
-                    word.graphemes(true).for_each(|kana| self.push(kana.trim_start_matches(is_combining_mark)));
-                } else {
-                    self.push(word);
-                }
+        for run in runs(part) {
+            if run.starts_with(is_unspaced) {
+                pieces.push(Piece::Run(run.to_owned()));
+            } else {
+                run.split_word_bounds().for_each(|word| push_word(word, pieces));
             }
         }
-        plain.clear();
     }
 }
 
-/// Text as it is compared: compatibility forms, accents and case taken away, Hangul syllables put together again.
-fn fold(text: &str) -> String {
-    if text.is_ascii() {
-        return text.to_ascii_lowercase();
+fn push_word(word: &str, pieces: &mut Vec<Piece>) {
+    // A mark without its letter is no word, and would cling to its neighbour.
+    let word = word.trim_start_matches(is_combining_mark);
+    if !word.is_empty() {
+        pieces.push(Piece::Word(word.chars().take(MAX_WORD_CHARS).collect()));
     }
-    // Down, up and down again is what folds `ẞ` and `ß` to `ss` and both small sigmas to one.
-    let folded = text.nfkd().flat_map(char::to_lowercase).flat_map(char::to_uppercase).flat_map(char::to_lowercase);
-    folded.nfkd().filter(|c| !is_accent(*c) && !is_shapeless(*c)).nfc().collect()
-}
-
-/// Marks that a reader may leave out: accents, points of Hebrew and Arabic, overlays, enclosures, variation selectors.
-fn is_accent(c: char) -> bool {
-    is_combining_mark(c)
-        && match canonical_combining_class(c) {
-            1 | 10..=35 | 200..=240 => true,
-            0 => is_enclosure(c) || is_selector(c),
-            _ => false,
-        }
-}
-
-fn is_enclosure(c: char) -> bool {
-    matches!(c, '\u{488}' | '\u{489}' | '\u{20DD}'..='\u{20E4}' | '\u{A670}'..='\u{A672}')
-}
-
-fn is_selector(c: char) -> bool {
-    matches!(c, '\u{34F}' | '\u{180B}'..='\u{180F}' | '\u{FE00}'..='\u{FE0F}' | '\u{E0100}'..='\u{E01EF}')
 }
 
 /// The emoji that a grapheme is, without variation selectors. Those around an ASCII character (keycaps) count as that
@@ -140,9 +181,4 @@ fn picture(grapheme: &str) -> Option<String> {
     }
     let bare = grapheme.replace(['\u{FE0E}', '\u{FE0F}'], "");
     known(&bare).map(|_| bare)
-}
-
-/// Japanese syllables, which word boundaries leave joined in Katakana.
-pub(super) fn is_kana(c: char) -> bool {
-    matches!(c, '\u{3041}'..='\u{3096}' | '\u{309D}'..='\u{30FF}' | '\u{31F0}'..='\u{31FF}' | '\u{1AFF0}'..='\u{1B16F}')
 }
