@@ -43,7 +43,7 @@ use files::url_signer::UrlSigner;
 use messages::send::draft::{Outgoing, Sent};
 use rate_limit::RateLimits;
 use readiness::Readiness;
-use search::rewrite::OldWords;
+use search::old_words::OldWords;
 use views::shared::SharedViews;
 use views::user::User;
 use writer::{Apply, ApplyAtOnce, Batch, Job, Outbox, Tools, Writer};

@@ -48,4 +48,3 @@ pub fn join_first(db: &impl ConnectionTrait, table: &str, condition: &str, by: &
         ),
     }
 }
-

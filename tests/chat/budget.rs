@@ -12,7 +12,7 @@ const REST: [(&str, u64); 7] = [
     ("/conversations", 6),
     ("/conversations/{id}/participants", 4),
     ("/conversations/{id}/messages", 3),
-    ("/conversations/{id}/messages/search?query=word", 5),
+    ("/conversations/{id}/messages/search?query=word", 6),
     ("/conversations/{id}/attachments", 3),
     ("/messages/{message}/thread", 4),
     ("/events?after={cursor}&limit=100", 15),
@@ -30,7 +30,7 @@ const GRAPHQL: [(&str, u64); 6] = [
          readReceipts { user { name } } replies(first: 5) { edges { node { content sender { name } } } } } } } } }",
         16,
     ),
-    ("{ searchMessages(query: \"word\") { edges { node { content sender { name } } snippet } } }", 5),
+    ("{ searchMessages(query: \"word\") { edges { node { content sender { name } } snippet } } }", 7),
     ("{ unread { totalUnread conversations { conversationId } } }", 1),
 ];
 

@@ -106,6 +106,12 @@ const MANY: &str = "INSERT INTO chat_messages (id, conversation_id, sender_id, m
      SELECT $1 + n, m.conversation_id, m.sender_id, m.message_type, CAST($4 AS text), CAST($4 AS text), m.created_at \
      FROM n, chat_messages m WHERE m.id = $3";
 
+/// What whoever inserts messages has to write to their conversations.
+const COUNT: &str = "UPDATE chat_conversations SET \
+     message_count = (SELECT count(*) FROM chat_messages m WHERE m.conversation_id = chat_conversations.id), \
+     last_message_id = (SELECT max(id) FROM chat_messages m WHERE m.conversation_id = chat_conversations.id) \
+     WHERE last_message_id IS NOT NULL";
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_rare_common_or_in_between_is_found_in_both_directions() {
     let server = Server::start().await;
@@ -118,6 +124,7 @@ async fn what_is_rare_common_or_in_between_is_found_in_both_directions() {
         server.meddle(MANY, vec![base.into(), 1_500.into(), first.into(), "hay common".into()]).await;
         server.meddle(MANY, vec![(base + 2_000).into(), 30.into(), first.into(), "between common".into()]).await;
         server.meddle(MANY, vec![(base + 3_000).into(), 1_500.into(), first.into(), "hay straw".into()]).await;
+        server.meddle(COUNT, vec![]).await;
     }
     let query = "query($q: String!, $first: Int, $last: Int, $after: String, $before: String, $c: ID) {
         searchMessages(query: $q, conversationId: $c, first: $first, last: $last, after: $after, before: $before) {
@@ -299,6 +306,7 @@ async fn a_search_for_words_that_all_messages_have_is_answered_at_once() {
                SELECT $1 + n, m.conversation_id, m.sender_id, m.message_type, 'number ' || n || ' apple stream', \
                'number ' || n || ' apple stream', m.created_at, m.number + n, m.sender_number + n FROM n, chat_messages m WHERE m.id = $1";
     server.meddle(sql, vec![first.into()]).await;
+    server.meddle(COUNT, vec![]).await;
     for query in ["number apple", "apple", "num appl", "number 19999 apple"] {
         let started = std::time::Instant::now();
         let newest = if query.contains("19999") { first + 19_999 } else { first + 20_000 };

@@ -186,17 +186,22 @@ async fn read_each(
          ORDER BY position LIMIT $4) AS found CROSS JOIN chat_events e WHERE e.position = found.position \
          ORDER BY e.position"
     );
-    let after = after + i64::from(fault::is_on("cursor-skips-one"));
+    let after = behind(after);
     let limit = limit.cast_signed();
     let values = [list(db, mine.iter().copied()), after.into(), end.into(), limit.into(), viewer.into()];
     let statement = Statement::from_sql_and_values(db.get_database_backend(), sql, values);
     Ok(row::Entity::find().from_raw_sql(statement).all(db).await?)
 }
 
+/// What a reader of the log has heard, whose cursor says `after`.
+fn behind(after: i64) -> i64 {
+    after + i64::from(fault::is_on("cursor-skips-one"))
+}
+
 /// What stands after `after` and up to `end`.
 async fn read_range(db: &Reader, after: i64, end: i64, limit: u64, which: Condition) -> Result<Vec<row::Model>> {
     let rows = row::Entity::find()
-        .filter(row::Column::Position.gt(after + i64::from(fault::is_on("cursor-skips-one"))))
+        .filter(row::Column::Position.gt(behind(after)))
         .filter(row::Column::Position.lte(end))
         .filter(which)
         .order_by_asc(row::Column::Position)

@@ -5,12 +5,18 @@ use std::collections::BTreeMap;
 
 use sea_orm::{ConnectionTrait, DbErr, EntityTrait, QueryFilter, Statement, Value};
 
-use super::Place;
 use super::statements::{self, Direction};
 use crate::chat::page::Window;
 use crate::chat::text::Term;
 use crate::entity::message;
+use crate::id::ConversationId;
 use crate::store::{Reader, among, list};
+
+/// A conversation to look into, and its newest message.
+pub(super) struct Place {
+    pub conversation: ConversationId,
+    pub newest: i64,
+}
 
 /// Messages that are looked at in each conversation before the index is asked, and how many at most where so many of them
 /// match that looking on is less than to gather all that match.

@@ -3,6 +3,7 @@
 //! of it than a page needs where much matches.
 
 mod finder;
+pub mod old_words;
 pub mod rewrite;
 mod statements;
 
@@ -19,7 +20,7 @@ use crate::error::Result;
 use crate::id::ConversationId;
 use crate::store::Reader;
 
-use finder::Finder;
+use finder::{Finder, Place};
 
 /// Which messages to look for.
 #[derive(Debug, Clone, Default)]
@@ -36,12 +37,6 @@ pub struct Found {
     pub message: Message,
     /// The words around the first match as HTML: escaped, each match between `<mark>` and `</mark>`.
     pub snippet: String,
-}
-
-/// A conversation to look into, and its newest message.
-struct Place {
-    conversation: ConversationId,
-    newest: i64,
 }
 
 /// A stretch of what was found, by ids; always newest first.

@@ -1,8 +1,6 @@
 //! Words of before, written anew a few at a time while the server serves, newest first. What is done is written down: the
 //! next process goes on from there.
 
-use std::sync::atomic::{AtomicI64, Ordering};
-
 use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Statement};
 use serde_json::json;
 
@@ -18,22 +16,6 @@ const MAX_CHARS: usize = 32 * 1024;
 /// Each so many messages, the log says how far it is.
 const REPORT_INTERVAL: i64 = 100_000;
 
-/// Below which id messages may have words of before. It only falls; 0 is the end.
-pub struct OldWords(AtomicI64);
-
-impl Default for OldWords {
-    /// Until somebody has looked, all messages may have them.
-    fn default() -> Self {
-        Self(AtomicI64::new(i64::MAX))
-    }
-}
-
-impl OldWords {
-    pub(super) fn below(&self) -> i64 {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
 /// Reads how far it is.
 ///
 /// # Errors
@@ -43,7 +25,7 @@ pub async fn look(chat: &Chat) -> Result<i64> {
     let sql = "SELECT old_below FROM chat_search WHERE id = 1";
     let row = db.query_one_raw(Statement::from_string(db.get_database_backend(), sql)).await?;
     let below = row.map_or(Ok(0), |row| row.try_get_by_index(0))?;
-    chat.old_words.0.store(below, Ordering::Relaxed);
+    chat.old_words.fall_to(below);
     Ok(below)
 }
 
@@ -90,7 +72,7 @@ pub async fn rewrite(chat: &Chat) -> Result<bool> {
     } else if next / REPORT_INTERVAL < below / REPORT_INTERVAL {
         tracing::info!(left = next, "words of older messages are being written anew for searches");
     }
-    chat.old_words.0.store(next, Ordering::Relaxed);
+    chat.old_words.fall_to(next);
     Ok(next > 0)
 }
 

@@ -7,8 +7,11 @@ use super::town::Town;
 use crate::person::Person;
 use crate::stomp_client::Carrier;
 
+/// Somebody of the town.
+type Asker = fn(&Town) -> &Person;
+
 /// Who asks, and for what: `{room}` and its like stand for the ids of the town.
-const REST: [(&str, fn(&Town) -> &Person, &str); 40] = [
+const REST: [(&str, Asker, &str); 40] = [
     ("newest page of a long conversation", bob, "/conversations/{room}/messages?limit=50"),
     ("page before a message", bob, "/conversations/{room}/messages?limit=50&before={last}"),
     ("page after a message", bob, "/conversations/{room}/messages?limit=50&after={first}"),
@@ -51,7 +54,7 @@ const REST: [(&str, fn(&Town) -> &Person, &str); 40] = [
     ("pinned conversations, none", bob, "/conversations/pinned"),
 ];
 
-const GRAPHQL: [(&str, fn(&Town) -> &Person, &str); 20] = [
+const GRAPHQL: [(&str, Asker, &str); 20] = [
     ("me", bob, "{ me { id name } }"),
     ("user", bob, "query($member: ID!) { user(id: $member) { name } }"),
     (

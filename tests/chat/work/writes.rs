@@ -110,7 +110,7 @@ async fn crowd(town: &Town, meter: &mut Meter<'_>) {
     meter.count_after("remove from a large group", added, remove).await;
     let role = "mutation($c: ID!, $u: ID!, $r: Role!) { \
                 setParticipantRole(conversationId: $c, userId: $u, role: $r) { id } }";
-    let roles = async |turn: usize| if turn % 2 == 0 { "ADMIN" } else { "MEMBER" };
+    let roles = async |turn: usize| if turn.is_multiple_of(2) { "ADMIN" } else { "MEMBER" };
     let set = async |name: &str| {
         let variables = json!({ "c": crowd.to_string(), "u": member.id.to_string(), "r": name });
         dave.gql_ok(role, variables).await;
@@ -120,7 +120,7 @@ async fn crowd(town: &Town, meter: &mut Meter<'_>) {
     let rename =
         async |name: String| drop(dave.put(&format!("/conversations/{crowd}"), json!({ "name": name })).await.ok());
     meter.count_after("rename a large group", names, rename).await;
-    let mute = async |turn: usize| turn % 2 == 0;
+    let mute = async |turn: usize| turn.is_multiple_of(2);
     let set = async |on: bool| {
         let path = format!("/conversations/{crowd}/mute?muted={on}");
         member.put(&path, Json::Null).await.ok();
@@ -135,7 +135,7 @@ async fn crowd(town: &Town, meter: &mut Meter<'_>) {
 async fn many(town: &Town, meter: &mut Meter<'_>) {
     let (carol, shop) = (&town.carol, town.shop);
     for setting in ["mute?muted", "pin?pinned", "archive?archived"] {
-        let flip = async |turn: usize| turn % 2 == 0;
+        let flip = async |turn: usize| turn.is_multiple_of(2);
         let set =
             async |on: bool| drop(carol.put(&format!("/conversations/{shop}/{setting}={on}"), Json::Null).await.ok());
         meter.count_after(&format!("{setting}, one of many"), flip, set).await;
@@ -168,7 +168,7 @@ async fn many(town: &Town, meter: &mut Meter<'_>) {
 async fn people(town: &Town, meter: &mut Meter<'_>) {
     let (carol, dave) = (&town.carol, &town.dave);
     for (what, who) in [("of one who is in many", carol), ("in a large group", dave)] {
-        let states = async |turn: usize| if turn % 2 == 0 { "DND" } else { "ONLINE" };
+        let states = async |turn: usize| if turn.is_multiple_of(2) { "DND" } else { "ONLINE" };
         let set = async |state: &str| drop(who.put("/presence/status", json!({ "status": state })).await.ok());
         meter.count_after(&format!("set the presence {what}"), states, set).await;
         let beat = async || drop(who.gql_ok("mutation { heartbeat }", json!({})).await);

@@ -10,7 +10,6 @@ use super::preloaded::{self, Preloaded};
 use super::rows;
 use crate::chat::event::{Event, EventType, Fact};
 use crate::chat::writer::{Applied, AtOnce};
-use crate::config::fault;
 use crate::entity::clock;
 use crate::id::MessageId;
 use crate::store::Outcome;
@@ -49,10 +48,7 @@ async fn send_at_once(at_once: &AtOnce<'_>, inputs: &[&Outgoing]) -> Result<Opti
             id += 1;
             MessageId::stored(id)
         };
-        let mut plan = Plan::of(&preloaded, at_once.tools, now, next_id, inputs);
-        if fault::is_on("ids-against-the-log") {
-            plan.fresh.reverse();
-        }
+        let plan = Plan::of(&preloaded, at_once.tools, now, next_id, inputs);
         if !plan.fresh.is_empty() {
             match at_once.db.write(&rows::transaction(&plan.fresh, now, head)).await? {
                 Outcome::Committed(rows) if moved(&rows)? => {}

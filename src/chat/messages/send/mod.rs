@@ -18,7 +18,6 @@ use crate::chat::rate_limit::Limited;
 use crate::chat::views::file;
 use crate::chat::writer::{Batch, Input, Job};
 use crate::chat::{Cx, typing};
-use crate::config::fault;
 use crate::entity::{attachment, message};
 use crate::error::Result;
 use crate::id::{ConversationId, MessageId};
@@ -71,9 +70,6 @@ async fn send_together(batch: &mut Batch, inputs: &[&Outgoing]) -> Result<Vec<Re
     let mut plan = Plan::of(&preloaded, &tools, now, || batch.next_message_id(), inputs);
     free(&batch.tx, preloaded.expired()).await?;
     write(batch, &mut plan).await?;
-    if fault::is_on("ids-against-the-log") {
-        plan.fresh.reverse();
-    }
     let (outcomes, messages) = plan.finish();
     for message in messages {
         let (conversation, sender) = (message.conversation_id, message.sender_id);

@@ -96,6 +96,9 @@ impl<'i> Plan<'i> {
             };
             plan.outcomes.push(outcome);
         }
+        if fault::is_on("ids-against-the-log") {
+            plan.fresh.reverse();
+        }
         plan
     }
 
