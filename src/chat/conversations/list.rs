@@ -54,7 +54,10 @@ pub struct Unread {
 /// `BadRequest` for a cursor that is none, or a search unless it has 1 to 200 characters after trimming; `RateLimited` for
 /// too many searches.
 pub async fn list(cx: &Cx, listing: Listing, limit: u64) -> Result<Page<Conversation>> {
-    let cx = &cx.heavy().await?;
+    let cx = &match &listing.search {
+        Some(_) => cx.heavy().await?,
+        None => cx.clone(),
+    };
     let from = listing.cursor.as_deref().map(place_of).transpose()?;
     let rows = match &listing.search {
         Some(search) => found(cx, search, &listing, from, limit + 1).await?,
@@ -102,7 +105,6 @@ async fn found(cx: &Cx, search: &str, listing: &Listing, from: Option<Place>, li
 
 /// What the caller has not read yet, conversation by conversation.
 pub async fn unread(cx: &Cx) -> Result<Unread> {
-    let cx = &cx.heavy().await?;
     let counts = unread_in(&cx.reader(), cx.me(), None).await?;
     let mut conversations: Vec<UnreadCount> = counts
         .into_iter()
