@@ -36,12 +36,12 @@ pub struct Autocommit {
     work: WorkCount,
 }
 
-/// What became of a statement that writes.
+/// What became of a statement.
 #[derive(Debug)]
 pub enum Outcome {
-    /// It was committed, and answered with these rows.
+    /// It was run and committed, and answered with these rows.
     Committed(Vec<QueryResult>),
-    /// The database refused it: nothing was written.
+    /// The database refused it, and nothing was written.
     Refused(DbErr),
 }
 
@@ -58,14 +58,14 @@ impl Autocommit {
         Ok(Self { options, kept: Mutex::new(None), runs: AtomicU64::new(0), statements, written, work })
     }
 
-    /// The rows of a statement that only reads. A connection that was lost while it was idle is none: it is read again.
+    /// Runs a statement that only reads. A connection that was lost while it was idle is none: it is read again.
     ///
     /// # Errors
-    /// What the driver says.
-    pub async fn read(&self, statement: &Statement) -> Result<Vec<QueryResult>, DbErr> {
+    /// What the driver says of a database that is away.
+    pub async fn read(&self, statement: &Statement) -> Result<Outcome, DbErr> {
         match self.run(statement).await {
-            Err(cause) if is_lost_connection(&cause) => self.run(statement).await,
-            read => read,
+            Err(cause) if is_lost_connection(&cause) => outcome(self.run(statement).await),
+            read => outcome(read),
         }
     }
 
@@ -74,11 +74,7 @@ impl Autocommit {
     /// # Errors
     /// What the driver says of a database that is away: nobody knows whether the statement was committed.
     pub async fn write(&self, statement: &Statement) -> Result<Outcome, DbErr> {
-        match self.run(statement).await {
-            Ok(rows) => Ok(Outcome::Committed(rows)),
-            Err(cause) if is_refused(&cause) && !is_away(&cause) => Ok(Outcome::Refused(cause)),
-            Err(cause) => Err(cause),
-        }
+        outcome(self.run(statement).await)
     }
 
     async fn run(&self, statement: &Statement) -> Result<Vec<QueryResult>, DbErr> {
@@ -113,6 +109,14 @@ impl Autocommit {
         if let Some(connection) = self.kept.lock().await.take() {
             drop(timeout(CONNECT_TIMEOUT, connection.close()).await);
         }
+    }
+}
+
+fn outcome(run: Result<Vec<QueryResult>, DbErr>) -> Result<Outcome, DbErr> {
+    match run {
+        Ok(rows) => Ok(Outcome::Committed(rows)),
+        Err(cause) if is_refused(&cause) && !is_away(&cause) => Ok(Outcome::Refused(cause)),
+        Err(cause) => Err(cause),
     }
 }
 

@@ -35,7 +35,10 @@ async fn send_at_once(at_once: &AtOnce<'_>, inputs: &[&Outgoing]) -> Result<Opti
     }
     let question = preloaded::question(DbBackend::Postgres, inputs);
     for _ in 0..MAX_TRIES {
-        let answer = at_once.db.read(&question).await?;
+        let answer = match at_once.db.read(&question).await? {
+            Outcome::Committed(rows) => rows,
+            Outcome::Refused(cause) => return Ok(in_a_transaction(&cause)),
+        };
         let (head, preloaded) = (preloaded::head(&answer)?, Preloaded::of(&answer)?);
         // Before it is written: the time of a batch that was committed in between cannot be later.
         let now = clock::now();
@@ -53,10 +56,7 @@ async fn send_at_once(at_once: &AtOnce<'_>, inputs: &[&Outgoing]) -> Result<Opti
             match at_once.db.write(&rows::transaction(&plan.fresh, now, head)).await? {
                 Outcome::Committed(rows) if moved(&rows)? => {}
                 Outcome::Committed(_) => continue,
-                Outcome::Refused(cause) => {
-                    tracing::debug!(%cause, "messages are written in a transaction");
-                    return Ok(None);
-                }
+                Outcome::Refused(cause) => return Ok(in_a_transaction(&cause)),
             }
         }
         let (outcomes, messages) = plan.finish();
@@ -70,6 +70,12 @@ async fn send_at_once(at_once: &AtOnce<'_>, inputs: &[&Outgoing]) -> Result<Opti
         return Ok(Some(Applied { outcomes, events: events.collect() }));
     }
     Ok(None)
+}
+
+/// What the one statement was refused for is found out, and told to whom it concerns, where each message is tried by itself.
+fn in_a_transaction(cause: &DbErr) -> Option<Applied<Sent>> {
+    tracing::debug!(%cause, "messages are written in a transaction");
+    None
 }
 
 /// Whether the log was moved, and everything written with it.
