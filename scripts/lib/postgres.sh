@@ -78,7 +78,7 @@ unix_socket_directories = ''
 max_connections = 400
 max_wal_size = '4GB'
 checkpoint_timeout = '30min'
-autovacuum_naptime = '10min'
+autovacuum = off
 jit = off
 CONF
   for ((tries = 0; tries < 20; tries++)); do

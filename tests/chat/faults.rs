@@ -136,8 +136,16 @@ impl Scene {
     }
 
     async fn until(&self, what: &str, is_so: impl AsyncFn() -> bool) {
+        self.found(what, async || is_so().await.then_some(())).await;
+    }
+
+    /// What can be had after a while.
+    async fn found<T>(&self, what: &str, look: impl AsyncFn() -> Option<T>) -> T {
         let end = Instant::now() + PATIENCE;
-        while !is_so().await {
+        loop {
+            if let Some(found) = look().await {
+                return found;
+            }
             assert!(Instant::now() < end, "{}: not yet: {what}\n{}", self.name, tail(&self.process.logged()));
             sleep(Duration::from_millis(20)).await;
         }

@@ -44,13 +44,18 @@ const NOT_YET: &[&str] = &[
     "archive?archived, one of many",
 ];
 
-/// What every request costs in a town of this size.
-async fn costs(size: usize) -> Vec<(String, u64)> {
-    let town = Town::of(size).await;
-    let mut meter = Meter::of(&town.server).await;
-    reads::count(&town, &mut meter).await;
-    writes::count(&town, &mut meter).await;
-    meter.counts()
+/// How often everything may be counted until nothing seems to grow: what a server and its database do by the way on a busy
+/// machine may fall into each turn of a request, though hardly twice into those of the same one.
+const ROUNDS: usize = 3;
+
+/// Counts every request in a town once, and again what can be done again.
+async fn count(town: &Town, meter: &mut Meter<'_>) {
+    let first = meter.counts().is_empty();
+    reads::count(town, meter).await;
+    if first {
+        writes::count_markers(town, meter).await;
+    }
+    writes::count(town, meter).await;
 }
 
 fn is_flat(small: u64, large: u64) -> bool {
@@ -59,7 +64,18 @@ fn is_flat(small: u64, large: u64) -> bool {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_request_costs_does_not_grow_with_what_is_stored() {
-    let (small, large) = (costs(1).await, costs(LARGER).await);
+    let (small, large) = (Town::of(1).await, Town::of(LARGER).await);
+    let (mut in_small, mut in_large) = (Meter::of(&small.server).await, Meter::of(&large.server).await);
+    for _ in 0..ROUNDS {
+        count(&small, &mut in_small).await;
+        count(&large, &mut in_large).await;
+        let pairs = in_small.counts().iter().zip(in_large.counts());
+        let mut grown = pairs.filter(|((_, small), (_, large))| !is_flat(*small, *large));
+        if grown.all(|((what, _), _)| NOT_YET.contains(&what.as_str())) {
+            break;
+        }
+    }
+    let (small, large) = (in_small.counts(), in_large.counts());
     let unit = if std::env::var("CONFAB_TEST_DATABASE").is_ok() { "rows and buffers" } else { "steps" };
     println!(
         "{:>9} {:>9} {:>6}  {unit} in a town, and in one {LARGER} times its size",
@@ -68,7 +84,7 @@ async fn what_a_request_costs_does_not_grow_with_what_is_stored() {
         ""
     );
     let (mut grown, mut better) = (Vec::new(), Vec::new());
-    for ((what, small), (_, large)) in small.iter().zip(&large) {
+    for ((what, small), (_, large)) in small.iter().zip(large) {
         let flat = is_flat(*small, *large);
         let ratio = *large as f64 / (*small).max(1) as f64;
         println!("{small:>9} {large:>9} {ratio:>6.2}  {}{what}", if flat { "" } else { "GROWS: " });

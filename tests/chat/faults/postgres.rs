@@ -118,14 +118,7 @@ async fn backends_that_stand_still_lose_and_double_nothing() {
     start.settings.push(format!("database.url={}", cluster.url));
     let scene = Scene::begin("backends that stand still", start).await;
     for _ in 0..rounds(1, 6) {
-        let connection = Database::connect(&cluster.url).await.expect("the database answers");
-        let sql = "SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND backend_type = 'client backend' \
-                   AND query ~ '^(BEGIN|COMMIT|SAVEPOINT|RELEASE|INSERT|UPDATE)'";
-        let statement = Statement::from_string(connection.get_database_backend(), sql);
-        let rows = connection.query_all_raw(statement).await.expect("the database answers");
-        let backends: Vec<i32> = rows.iter().map(|row| row.try_get("", "pid").expect("a number")).collect();
-        connection.close().await.ok();
-        assert!(!backends.is_empty(), "nobody writes");
+        let backends = scene.found("somebody writes", async || writing(&cluster).await).await;
         for backend in &backends {
             signal(backend.unsigned_abs(), "STOP").await;
         }
@@ -136,4 +129,16 @@ async fn backends_that_stand_still_lose_and_double_nothing() {
         scene.more_are_acknowledged(80).await;
     }
     scene.end().await;
+}
+
+/// The backends that write at this moment or did so last, if there are any.
+async fn writing(cluster: &Cluster) -> Option<Vec<i32>> {
+    let connection = Database::connect(&cluster.url).await.expect("the database answers");
+    let sql = "SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND backend_type = 'client backend' \
+               AND query ~ '^\\s*(BEGIN|COMMIT|SAVEPOINT|RELEASE|INSERT|UPDATE|WITH)'";
+    let statement = Statement::from_string(connection.get_database_backend(), sql);
+    let rows = connection.query_all_raw(statement).await.expect("the database answers");
+    connection.close().await.ok();
+    let backends: Vec<i32> = rows.iter().map(|row| row.try_get("", "pid").expect("a number")).collect();
+    (!backends.is_empty()).then_some(backends)
 }

@@ -58,11 +58,15 @@ impl<'a> Meter<'a> {
             act(prepared).await;
             smallest = smallest.min(self.settled().await - before);
         }
-        self.counts.push((what.to_owned(), smallest));
+        match self.counts.iter_mut().find(|(name, _)| name == what) {
+            Some((_, count)) => *count = smallest.min(*count),
+            None => self.counts.push((what.to_owned(), smallest)),
+        }
     }
 
-    pub fn counts(self) -> Vec<(String, u64)> {
-        self.counts
+    /// The smallest count of each request so far, in their order.
+    pub fn counts(&self) -> &[(String, u64)] {
+        &self.counts
     }
 
     /// All that was counted so far, once nothing more comes.
