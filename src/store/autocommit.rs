@@ -1,12 +1,13 @@
-//! A connection to PostgreSQL on which each statement is a transaction by itself, committed when it is answered: whoever
-//! writes so holds no lock while it is asleep. SQLite has none.
+//! A connection of the writer on which each statement is a transaction by itself, committed when it is answered: on
+//! PostgreSQL, whoever writes so holds no lock while it is asleep; on SQLite, it is one errand to its thread and not ten.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use sea_orm::{DbErr, QueryResult, RuntimeErr, Statement, Values};
+use sea_orm::{DbBackend, DbErr, QueryResult, RuntimeErr, Statement, Values};
 use sea_query_sqlx::SqlxValues;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Error, Executor};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
@@ -15,25 +16,31 @@ use super::db_error::{is_away, is_lost_connection, is_refused};
 use super::readers::CONNECT_TIMEOUT;
 use super::work::{WorkCount, tell_statistics};
 
-/// Everything that such a statement looks up has an index, and its values come in one array whose length PostgreSQL does
-/// not know: it is planned once, for look-ups in indexes.
-const SETTINGS: [(&str, &str); 4] = [
-    ("plan_cache_mode", "force_generic_plan"),
-    ("enable_seqscan", "off"),
-    ("enable_hashjoin", "off"),
-    ("enable_mergejoin", "off"),
-];
-
 /// The connection, and how to make it anew.
 pub struct Autocommit {
-    options: PgConnectOptions,
+    way: Way,
     /// Nothing while a statement is under way: one that was given up takes its connection with it.
-    kept: Mutex<Option<PgConnection>>,
+    kept: Mutex<Option<Connected>>,
     /// Statements so far.
     runs: AtomicU64,
-    statements: Arc<AtomicU64>,
-    written: Arc<AtomicU64>,
-    work: WorkCount,
+    counts: Counts,
+}
+
+/// What is counted of a store, together with its other connections.
+pub(super) struct Counts {
+    pub statements: Arc<AtomicU64>,
+    pub written: Arc<AtomicU64>,
+    pub work: WorkCount,
+}
+
+enum Way {
+    Postgres(PgConnectOptions),
+    Sqlite(SqliteConnectOptions),
+}
+
+enum Connected {
+    Postgres(PgConnection),
+    Sqlite(SqliteConnection),
 }
 
 /// What became of a statement.
@@ -46,16 +53,24 @@ pub enum Outcome {
 }
 
 impl Autocommit {
-    pub(super) fn new(
-        url: &str,
-        timeouts: &[(&str, &str)],
-        statements: Arc<AtomicU64>,
-        written: Arc<AtomicU64>,
-        work: WorkCount,
-    ) -> Result<Self, Error> {
-        let options: PgConnectOptions = url.parse()?;
-        let options = options.options(timeouts.iter().copied()).options(SETTINGS).disable_statement_logging();
-        Ok(Self { options, kept: Mutex::new(None), runs: AtomicU64::new(0), statements, written, work })
+    pub(super) fn postgres(options: PgConnectOptions, counts: Counts) -> Self {
+        Self::to(Way::Postgres(options), counts)
+    }
+
+    pub(super) fn sqlite(options: SqliteConnectOptions, counts: Counts) -> Self {
+        Self::to(Way::Sqlite(options), counts)
+    }
+
+    fn to(way: Way, counts: Counts) -> Self {
+        Self { way, kept: Mutex::new(None), runs: AtomicU64::new(0), counts }
+    }
+
+    /// Which database this is.
+    pub fn backend(&self) -> DbBackend {
+        match self.way {
+            Way::Postgres(_) => DbBackend::Postgres,
+            Way::Sqlite(_) => DbBackend::Sqlite,
+        }
     }
 
     /// Runs a statement that only reads. A connection that was lost while it was idle is none: it is read again.
@@ -63,51 +78,88 @@ impl Autocommit {
     /// # Errors
     /// What the driver says of a database that is away.
     pub async fn read(&self, statement: &Statement) -> Result<Outcome, DbErr> {
-        match self.run(statement).await {
-            Err(cause) if is_lost_connection(&cause) => outcome(self.run(statement).await),
+        match self.run(statement.clone()).await {
+            Err(cause) if is_lost_connection(&cause) => outcome(self.run(statement.clone()).await),
             read => outcome(read),
         }
     }
 
-    /// Runs a statement that writes.
+    /// Runs a statement that writes; on SQLite these may be several, and are run to the end or not at all.
     ///
     /// # Errors
     /// What the driver says of a database that is away: nobody knows whether the statement was committed.
-    pub async fn write(&self, statement: &Statement) -> Result<Outcome, DbErr> {
+    pub async fn write(&self, mut statement: Statement) -> Result<Outcome, DbErr> {
+        if self.backend() == DbBackend::Sqlite {
+            statement.sql = format!("BEGIN IMMEDIATE; {}; COMMIT", statement.sql);
+        }
         outcome(self.run(statement).await)
     }
 
-    async fn run(&self, statement: &Statement) -> Result<Vec<QueryResult>, DbErr> {
-        self.statements.fetch_add(1, Ordering::Relaxed);
-        self.written.fetch_add(1, Ordering::Relaxed);
+    async fn run(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        self.counts.statements.fetch_add(1, Ordering::Relaxed);
+        self.counts.written.fetch_add(1, Ordering::Relaxed);
+        let runs = self.runs.fetch_add(1, Ordering::Relaxed);
         let mut kept = self.kept.lock().await;
-        let mut connection = match kept.take() {
+        let connection = match kept.take() {
             Some(connection) => connection,
             None => {
-                let connected = timeout(CONNECT_TIMEOUT, self.options.connect()).await;
+                let connected = timeout(CONNECT_TIMEOUT, self.connect()).await;
                 connected.unwrap_or(Err(Error::PoolTimedOut)).map_err(failed)?
             }
         };
-        // A plan that was made for an empty table takes any index for as good as another, and is kept until somebody
-        // analyses the table: it is made anew whenever twice as much was written.
-        if self.runs.fetch_add(1, Ordering::Relaxed).is_power_of_two() {
-            connection.execute("DISCARD PLANS").await.map_err(failed)?;
+        let values = SqlxValues(statement.values.unwrap_or_else(|| Values(Vec::new())));
+        let sql = AssertSqlSafe(statement.sql);
+        match connection {
+            Connected::Postgres(mut connection) => {
+                // A plan that was made for an empty table takes any index for as good as another, and is kept until
+                // somebody analyses the table: it is made anew whenever twice as much was written.
+                if runs.is_power_of_two() {
+                    connection.execute("DISCARD PLANS").await.map_err(failed)?;
+                }
+                let rows = sqlx::query_with(sql, values).fetch_all(&mut connection).await.map_err(failed);
+                if self.counts.work.is_on() {
+                    tell_statistics(&mut connection).await.map_err(failed)?;
+                }
+                if rows.as_ref().err().is_none_or(is_refused) {
+                    *kept = Some(Connected::Postgres(connection));
+                }
+                Ok(rows?.into_iter().map(QueryResult::from).collect())
+            }
+            Connected::Sqlite(mut connection) => {
+                match sqlx::query_with(sql, values).fetch_all(&mut connection).await {
+                    Ok(rows) => {
+                        *kept = Some(Connected::Sqlite(connection));
+                        Ok(rows.into_iter().map(QueryResult::from).collect())
+                    }
+                    Err(cause) => {
+                        // It may be inside of a transaction, which ends with it.
+                        drop(timeout(CONNECT_TIMEOUT, connection.close()).await);
+                        Err(failed(cause))
+                    }
+                }
+            }
         }
-        let values = SqlxValues(statement.values.clone().unwrap_or_else(|| Values(Vec::new())));
-        let query = sqlx::query_with(AssertSqlSafe(statement.sql.as_str()), values);
-        let rows = query.fetch_all(&mut connection).await.map_err(failed);
-        if self.work.is_on() {
-            tell_statistics(&mut connection).await.map_err(failed)?;
+    }
+
+    async fn connect(&self) -> Result<Connected, Error> {
+        match &self.way {
+            Way::Postgres(options) => options.connect().await.map(Connected::Postgres),
+            Way::Sqlite(options) => {
+                let mut connection = options.connect().await?;
+                self.counts.work.watch(&mut connection).await?;
+                Ok(Connected::Sqlite(connection))
+            }
         }
-        if rows.as_ref().err().is_none_or(is_refused) {
-            *kept = Some(connection);
-        }
-        Ok(rows?.into_iter().map(QueryResult::from).collect())
     }
 
     pub(super) async fn close(&self) {
-        if let Some(connection) = self.kept.lock().await.take() {
-            drop(timeout(CONNECT_TIMEOUT, connection.close()).await);
+        let closing = match self.kept.lock().await.take() {
+            Some(Connected::Postgres(connection)) => timeout(CONNECT_TIMEOUT, connection.close()).await,
+            Some(Connected::Sqlite(connection)) => timeout(CONNECT_TIMEOUT, connection.close()).await,
+            None => return,
+        };
+        if let Ok(Err(cause)) = closing {
+            tracing::warn!(%cause, "the database did not close cleanly");
         }
     }
 }

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use sea_orm::{ConnectOptions, DbErr};
+use sqlx::ConnectOptions as _;
+use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use tokio::time::Instant;
 
@@ -43,6 +45,30 @@ pub(super) fn postgres_writer(url: &str, timeouts: &'static [(&'static str, &'st
     options.test_before_acquire_if_idle_for(TRUSTED_IDLE);
     options.map_sqlx_postgres_opts(|postgres| postgres.options(timeouts.iter().copied()));
     options
+}
+
+/// Everything that a statement of the writer which is a transaction by itself looks up has an index, and its values come in
+/// one array whose length PostgreSQL does not know: it is planned once, for look-ups in indexes.
+const LOOK_UPS_ONLY: [(&str, &str); 4] = [
+    ("plan_cache_mode", "force_generic_plan"),
+    ("enable_seqscan", "off"),
+    ("enable_hashjoin", "off"),
+    ("enable_mergejoin", "off"),
+];
+/// Rows that SQLite's thread may be ahead of whoever reads them: more than a batch has.
+const ROWS_AHEAD: usize = 128;
+
+/// # Errors
+/// A URL that is none.
+pub(super) fn autocommit_sqlite(url: &str) -> Result<SqliteConnectOptions, sqlx::Error> {
+    Ok(sqlite_settings(url.parse()?).row_buffer_size(ROWS_AHEAD).disable_statement_logging())
+}
+
+/// # Errors
+/// A URL that is none.
+pub(super) fn autocommit_postgres(url: &str, timeouts: &[(&str, &str)]) -> Result<PgConnectOptions, sqlx::Error> {
+    let options: PgConnectOptions = url.parse()?;
+    Ok(options.options(timeouts.iter().copied()).options(LOOK_UPS_ONLY).disable_statement_logging())
 }
 
 fn writer(url: &str, connections: u32) -> ConnectOptions {

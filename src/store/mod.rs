@@ -7,6 +7,7 @@ pub mod blobs;
 mod connect;
 mod db_error;
 mod dialect;
+mod given;
 mod monitor;
 mod queue;
 mod readers;
@@ -29,11 +30,16 @@ pub use among::{Listed, among, is_listed, list, rows_of};
 pub use autocommit::{Autocommit, Outcome};
 pub use blobs::Blobs;
 pub use dialect::{first_messages_of_each, for_update, join_first, json};
+pub use given::GivenRows;
 pub use queue::{Queue, Queued, queue};
 pub use readers::{HeavyReadPermit, Reader};
 pub use transaction::Transaction;
 
-use connect::{POSTGRES_WRITERS, postgres_writer, retry_while_locked, sqlite_file, sqlite_reader, sqlite_writer};
+use autocommit::Counts;
+use connect::{
+    POSTGRES_WRITERS, autocommit_postgres, autocommit_sqlite, postgres_writer, retry_while_locked, sqlite_file,
+    sqlite_reader, sqlite_writer,
+};
 use monitor::TransactionMonitor;
 use readers::{CONNECT_TIMEOUT, ReadPools, STATEMENT_TIMEOUT, Source};
 use work::WorkCount;
@@ -46,7 +52,7 @@ pub struct Store {
     writer: DatabaseConnection,
     /// On SQLite, what is known of the writer's connection.
     monitor: Option<Arc<TransactionMonitor>>,
-    /// On PostgreSQL, the writer's connection for statements that are transactions by themselves.
+    /// The writer's connection for statements that are transactions by themselves.
     autocommit: Option<Arc<Autocommit>>,
     statements: Arc<AtomicU64>,
     written: Arc<AtomicU64>,
@@ -133,7 +139,13 @@ impl Store {
             let source = Source::sqlite(sqlite_reader(url).map_err(connection_error)?, work.clone());
             ReadPools::open(source, SQLITE_READERS, statement_timeout, Arc::clone(&statements)).await
         });
-        Ok(Self::counting(readers.await?, writer, monitor, statements, work))
+        let is_monitored = monitor.is_some();
+        let store = Self::counting(readers.await?, writer, monitor, statements, work);
+        if !is_monitored {
+            return Ok(store);
+        }
+        let options = autocommit_sqlite(url).map_err(connection_error)?;
+        Ok(store.with_autocommit(|counts| Autocommit::sqlite(options, counts)))
     }
 
     async fn postgres(
@@ -148,10 +160,19 @@ impl Store {
         let source = Source::postgres(url, timeouts, work.clone()).map_err(connection_error)?;
         let statements = Arc::new(AtomicU64::new(0));
         let readers = ReadPools::open(source, POSTGRES_READERS, statement_timeout, Arc::clone(&statements)).await?;
-        let store = Self::counting(readers, writer, None, statements, work.clone());
-        let (all, by_writer) = (Arc::clone(&store.statements), Arc::clone(&store.written));
-        let autocommit = Autocommit::new(url, timeouts, all, by_writer, work).map_err(connection_error)?;
-        Ok(Self { autocommit: Some(Arc::new(autocommit)), ..store })
+        let store = Self::counting(readers, writer, None, statements, work);
+        let options = autocommit_postgres(url, timeouts).map_err(connection_error)?;
+        Ok(store.with_autocommit(|counts| Autocommit::postgres(options, counts)))
+    }
+
+    fn with_autocommit(mut self, make: impl FnOnce(Counts) -> Autocommit) -> Self {
+        let counts = Counts {
+            statements: Arc::clone(&self.statements),
+            written: Arc::clone(&self.written),
+            work: self.work.clone(),
+        };
+        self.autocommit = Some(Arc::new(make(counts)));
+        self
     }
 
     /// The store upon open connections, whose writer counts its statements from now on.
@@ -229,7 +250,7 @@ impl Store {
         }
     }
 
-    /// The writer's connection for statements that are transactions by themselves; only PostgreSQL has one.
+    /// The writer's connection for statements that are transactions by themselves.
     pub fn autocommit(&self) -> Option<&Autocommit> {
         self.autocommit.as_deref()
     }

@@ -81,14 +81,8 @@ impl TransactionMonitor {
     }
 
     async fn set_hooks(self: Arc<Self>, connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+        self.work.watch(connection).await?;
         let mut handle = connection.lock_handle().await?;
-        if self.work.is_on() {
-            let work = self.work.clone();
-            handle.set_progress_handler(1, move || {
-                work.step();
-                true
-            });
-        }
         let monitor = Arc::clone(&self);
         handle.set_commit_hook(move || monitor.on_commit());
         handle.set_rollback_hook(move || {

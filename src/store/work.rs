@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use sea_orm::ConnectOptions;
 use sqlx::postgres::PgConnection;
+use sqlx::sqlite::SqliteConnection;
 use sqlx::{Error, Executor};
 
 /// Whether the work of a store is counted, and what it came to.
@@ -27,6 +28,18 @@ impl WorkCount {
         if let Some(steps) = &self.0 {
             steps.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// Counts the steps of a connection to SQLite from now on.
+    pub async fn watch(&self, connection: &mut SqliteConnection) -> Result<(), Error> {
+        if self.is_on() {
+            let work = self.clone();
+            connection.lock_handle().await?.set_progress_handler(1, move || {
+                work.step();
+                true
+            });
+        }
+        Ok(())
     }
 
     /// The steps so far; 0 where they are not counted.

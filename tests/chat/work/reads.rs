@@ -3,7 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use super::meter::Meter;
-use super::town::Town;
+use super::town::{Town, cursor};
 use crate::person::Person;
 use crate::stomp_client::Carrier;
 
@@ -142,20 +142,21 @@ fn root(town: &Town) -> &Person {
     &town.root
 }
 
-fn names(town: &Town) -> Json {
+fn names(town: &Town, head: &str) -> Json {
     let text = |id: i64| id.to_string();
     let last = town.messages.len() - 1;
     json!({
         "room": text(town.room), "crowd": text(town.crowd), "shop": text(town.shop), "member": text(town.member.id),
         "first": text(town.messages[0]), "middle": text(town.messages[last / 2]), "last": text(town.messages[last]),
-        "start": town.start, "head": town.head,
+        "start": town.start, "head": head,
     })
 }
 
 pub async fn count(town: &Town, meter: &mut Meter<'_>) {
     let newest = format!("/conversations/{}/messages", town.room);
     meter.warm_up(async || drop(town.bob.get(&newest).await.ok())).await;
-    let names = names(town);
+    let head = cursor(&town.alice).await;
+    let names = names(town, &head);
     let known = names.as_object().expect("an object");
     for (what, who, path) in REST {
         let path = known.iter().fold(path.to_owned(), |path, (name, value)| {
@@ -182,7 +183,7 @@ pub async fn count(town: &Town, meter: &mut Meter<'_>) {
     for (what, who) in [("of one who is in many", &town.carol), ("in a large group", &town.dave)] {
         let connect = async || drop(who.stomp_on(Carrier::Raw, &["messages", "conversations", "presence"]).await);
         meter.count(&format!("STOMP connect and subscribe, {what}"), connect).await;
-        let resume = async || who.socket().await.subscribe("1", events, json!({ "after": town.head })).await;
+        let resume = async || who.socket().await.subscribe("1", events, json!({ "after": head })).await;
         meter.count(&format!("GraphQL resume at the end of the log, {what}"), resume).await;
     }
 }

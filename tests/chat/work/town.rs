@@ -38,8 +38,6 @@ pub struct Town {
     pub messages: Vec<i64>,
     /// Where the log began.
     pub start: String,
-    /// Where it stands when all is there.
-    pub head: String,
 }
 
 impl Town {
@@ -77,8 +75,7 @@ impl Town {
         let here = |person: &Person| person.at(server.address);
         let (alice, bob, carol) = (here(&alice), here(&bob), here(&carol));
         let (dave, member, root) = (here(&dave), here(&member), here(&root));
-        let head = cursor(&alice).await;
-        Self { server, alice, bob, carol, dave, member, root, room, crowd, shop: shops[0], messages, start, head }
+        Self { server, alice, bob, carol, dave, member, root, room, crowd, shop: shops[0], messages, start }
     }
 }
 
@@ -129,7 +126,8 @@ async fn crowd(server: &Server, root: &Person, owner: &Person, count: usize) -> 
     (group, members[0].clone())
 }
 
-async fn cursor(person: &Person) -> String {
+/// Where the log stands.
+pub async fn cursor(person: &Person) -> String {
     person.get("/events").await.body["page"]["next"].as_str().expect("a cursor").to_owned()
 }
 

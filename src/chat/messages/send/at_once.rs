@@ -1,8 +1,8 @@
-//! Sending on PostgreSQL without a transaction of several statements: one reads what has to be known together with where
-//! the log stands, and one writes everything if the log still stands there. Nobody who sleeps in between holds a lock.
+//! Sending without a transaction that is open for a while: one statement reads what has to be known together with where the
+//! log stands, and one writes everything if the log still stands there. Nobody who sleeps in between holds a lock.
 
 use futures_util::future::LocalBoxFuture;
-use sea_orm::{DbBackend, DbErr};
+use sea_orm::{DbErr, QueryResult};
 
 use super::draft::{Outgoing, Sent};
 use super::plan::Plan;
@@ -33,7 +33,7 @@ async fn send_at_once(at_once: &AtOnce<'_>, inputs: &[&Outgoing]) -> Result<Opti
     if inputs.iter().any(|input| !input.draft.files.is_empty()) {
         return Ok(None);
     }
-    let question = preloaded::question(DbBackend::Postgres, inputs);
+    let question = preloaded::question(at_once.db.backend(), inputs);
     for _ in 0..MAX_TRIES {
         let answer = match at_once.db.read(&question).await? {
             Outcome::Committed(rows) => rows,
@@ -53,7 +53,7 @@ async fn send_at_once(at_once: &AtOnce<'_>, inputs: &[&Outgoing]) -> Result<Opti
         };
         let plan = Plan::of(&preloaded, at_once.tools, now, next_id, inputs);
         if !plan.fresh.is_empty() {
-            match at_once.db.write(&rows::transaction(&plan.fresh, now, head)).await? {
+            match at_once.db.write(rows::transaction(at_once.db.backend(), &plan.fresh, now, head)).await? {
                 Outcome::Committed(rows) if moved(&rows)? => {}
                 Outcome::Committed(_) => continue,
                 Outcome::Refused(cause) => return Ok(in_a_transaction(&cause)),
@@ -79,6 +79,6 @@ fn in_a_transaction(cause: &DbErr) -> Option<Applied<Sent>> {
 }
 
 /// Whether the log was moved, and everything written with it.
-fn moved(rows: &[sea_orm::QueryResult]) -> Result<bool, DbErr> {
+fn moved(rows: &[QueryResult]) -> Result<bool, DbErr> {
     rows.first().map_or(Ok(0), |row| row.try_get::<i64>("", "moved")).map(|moved| moved == 1)
 }

@@ -17,7 +17,7 @@ use crate::chat::views::message::{self as view, Message};
 use crate::entity::{conversation, message};
 use crate::error::Error;
 use crate::id::{ConversationId, FileId, MessageId};
-use crate::store;
+use crate::store::{self, GivenRows};
 
 /// How long a `tempId` is remembered.
 const TEMP_ID_LIFETIME: TimeDelta = TimeDelta::hours(24);
@@ -62,14 +62,14 @@ struct Files {
     conversations: HashMap<ConversationId, conversation::Model>,
 }
 
-/// An input as the statement reads it.
+/// An input as PostgreSQL's statement reads it.
 #[derive(Serialize)]
-struct Asked<'i> {
+struct Asked {
     place: usize,
     conversation: ConversationId,
     sender: i64,
     parent: Option<MessageId>,
-    temp: Option<&'i str>,
+    temp: Option<String>,
 }
 
 const COLUMNS: &str = "
@@ -96,35 +96,40 @@ LEFT JOIN LATERAL (SELECT sender_number FROM chat_messages
 WHERE l.id = 1
 ORDER BY i.place";
 
+/// `given` are the inputs.
 const FROM_SQLITE: &str = "
 FROM chat_log l
-CROSS JOIN json_each($1) i
-LEFT JOIN chat_conversations c ON c.id = i.value ->> 'conversation' AND c.closed_at IS NULL
-LEFT JOIN chat_participants p ON p.conversation_id = i.value ->> 'conversation' AND p.user_id = i.value ->> 'sender'
-LEFT JOIN chat_users u ON u.id = i.value ->> 'sender'
-LEFT JOIN chat_messages r ON r.id = i.value ->> 'parent' AND r.conversation_id = i.value ->> 'conversation'
-LEFT JOIN chat_messages h ON h.conversation_id = i.value ->> 'conversation' AND h.sender_id = i.value ->> 'sender'
-    AND h.temp_id = i.value ->> 'temp'
+CROSS JOIN given i
+LEFT JOIN chat_conversations c ON c.id = i.conversation AND c.closed_at IS NULL
+LEFT JOIN chat_participants p ON p.conversation_id = i.conversation AND p.user_id = i.sender
+LEFT JOIN chat_users u ON u.id = i.sender
+LEFT JOIN chat_messages r ON r.id = i.parent AND r.conversation_id = i.conversation
+LEFT JOIN chat_messages h ON h.conversation_id = i.conversation AND h.sender_id = i.sender AND h.temp_id = i.temp
 LEFT JOIN chat_messages o ON o.id = (SELECT id FROM chat_messages
-    WHERE conversation_id = i.value ->> 'conversation' AND sender_id = i.value ->> 'sender' ORDER BY number DESC LIMIT 1)
-WHERE l.id = 1
-ORDER BY i.key";
+    WHERE conversation_id = i.conversation AND sender_id = i.sender ORDER BY number DESC LIMIT 1)
+WHERE l.id = 1 AND i.conversation IS NOT NULL
+ORDER BY i.place";
 
 /// The statement that reads what is known of the inputs, and the log's row with each.
 pub(super) fn question(backend: DbBackend, inputs: &[&Outgoing]) -> Statement {
-    let asked: Vec<Asked> = inputs
-        .iter()
-        .enumerate()
-        .map(|(place, input)| Asked {
-            place,
-            conversation: input.conversation,
-            sender: input.sender.get(),
-            parent: input.draft.parent,
-            temp: input.draft.temp.as_ref().map(|temp| temp.id.as_str()),
-        })
-        .collect();
-    let from = if backend == DbBackend::Sqlite { FROM_SQLITE } else { FROM_POSTGRES };
-    Statement::from_sql_and_values(backend, format!("{COLUMNS}{from}"), [store::json(&asked).into()])
+    let temp = |input: &'_ Outgoing| input.draft.temp.as_ref().map(|temp| temp.id.clone());
+    if backend == DbBackend::Sqlite {
+        let mut given = GivenRows::behind(Vec::new(), &["conversation", "sender", "parent", "temp"]);
+        for input in inputs {
+            given.push([input.conversation.into(), input.sender.into(), input.draft.parent.into(), temp(input).into()]);
+        }
+        let sql = format!("{}{COLUMNS}{FROM_SQLITE}", given.clause());
+        return Statement::from_sql_and_values(backend, sql, given.into_values());
+    }
+    let asked = inputs.iter().enumerate().map(|(place, input)| Asked {
+        place,
+        conversation: input.conversation,
+        sender: input.sender.get(),
+        parent: input.draft.parent,
+        temp: temp(input),
+    });
+    let asked: Vec<Asked> = asked.collect();
+    Statement::from_sql_and_values(backend, format!("{COLUMNS}{FROM_POSTGRES}"), [store::json(&asked).into()])
 }
 
 /// The log's row, out of the answer to [`question`].

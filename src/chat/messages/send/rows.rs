@@ -1,15 +1,17 @@
 //! The rows of messages that are sent, and the statements that write them, together with the counters of their
 //! conversations and of what they reply to: the same texts whatever the number of messages.
 
+use std::iter;
+
 use chrono::{DateTime, Utc};
-use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement, Value};
 use serde::Serialize;
 
 use super::plan::Fresh;
 use crate::chat::log::head::LogHead;
 use crate::entity::message::MessageType;
 use crate::id::{ConversationId, MessageId, UserId};
-use crate::store;
+use crate::store::{self, GivenRows};
 
 /// A message as the statements read it.
 #[derive(Serialize)]
@@ -59,25 +61,34 @@ const EVENTS: &str = "
     INSERT INTO chat_events (position, event_type, conversation_id, user_id, message_id, created_at)
     SELECT $4 + place, 'message.sent', conversation, sender, id, CAST($2 AS timestamptz) FROM given";
 
-/// SQLite's statements.
+/// What the rows that SQLite's statements are given consist of, and those statements: each begins with the rows. Where the
+/// log is not moved by the one before them, they find no row.
+const COLUMNS: [&str; 12] = [
+    "id", "conversation", "sender", "kind", "content", "parent", "metadata", "temp", "digest", "words", "number", "own",
+];
+const SQLITE_HEAD: &str = "
+UPDATE chat_log SET position = position + $2, message_id = message_id + $2
+WHERE id = 1 AND position = $3 AND message_id = $4 AND webhook_revision = $5
+RETURNING 1 AS moved";
 const SQLITE_MESSAGES: &str = "
 INSERT INTO chat_messages (id, conversation_id, sender_id, message_type, content, parent_message_id, metadata, temp_id,
     input_digest, search_words, number, sender_number, created_at)
-SELECT value ->> 'id', value ->> 'conversation', value ->> 'sender', value ->> 'kind', value ->> 'content',
-    value ->> 'parent', value ->> 'metadata', value ->> 'temp', value ->> 'digest', value ->> 'words',
-    value ->> 'number', value ->> 'own', $2
-FROM json_each($1)";
+SELECT id, conversation, sender, kind, content, parent, metadata, temp, digest, words, number, own, $1
+FROM given WHERE id IS NOT NULL";
+const SQLITE_EVENTS: &str = "
+INSERT INTO chat_events (position, event_type, conversation_id, user_id, message_id, created_at)
+SELECT $3 + place, 'message.sent', conversation, sender, id, $1 FROM given WHERE id IS NOT NULL";
 const SQLITE_COUNTS: &str = "
 UPDATE chat_conversations SET message_count = message_count + g.messages, last_message_id = g.newest,
-    last_message_at = $2, last_activity_at = $2, activity_moved = true
-FROM (SELECT value ->> 'conversation' AS conversation, count(*) AS messages, max(value ->> 'id') AS newest
-    FROM json_each($1) GROUP BY 1) g
+    last_message_at = $1, last_activity_at = $1, activity_moved = true
+FROM (SELECT conversation, count(*) AS messages, max(id) AS newest FROM given WHERE id IS NOT NULL GROUP BY 1) g
 WHERE chat_conversations.id = g.conversation";
 const SQLITE_REPLIES: &str = "
 UPDATE chat_messages SET reply_count = reply_count + g.replies
-FROM (SELECT value ->> 'parent' AS parent, count(*) AS replies FROM json_each($1)
-    WHERE value ->> 'parent' IS NOT NULL GROUP BY 1) g
+FROM (SELECT parent, count(*) AS replies FROM given WHERE parent IS NOT NULL GROUP BY 1) g
 WHERE chat_messages.id = g.parent";
+/// What the statement before has written: nothing, where the log was not moved and so on.
+const SQLITE_GUARD: &str = " AND changes() > 0";
 
 fn rows(fresh: &[Fresh]) -> String {
     let rows = fresh.iter().zip(1..).map(|(Fresh { input, message, stands, .. }, place)| Row {
@@ -102,36 +113,73 @@ fn are_replies_among(fresh: &[Fresh]) -> bool {
     fresh.iter().any(|fresh| fresh.message.parent_message_id.is_some())
 }
 
+/// The same rows for SQLite, behind other values.
+fn given(fresh: &[Fresh], before: Vec<Value>) -> GivenRows {
+    let mut given = GivenRows::behind(before, &COLUMNS);
+    for Fresh { input, message, stands, .. } in fresh {
+        given.push([
+            message.id.into(),
+            message.conversation_id.into(),
+            message.sender_id.into(),
+            message.message_type.into(),
+            message.content.clone().into(),
+            message.parent_message_id.into(),
+            message.metadata.as_ref().map(ToString::to_string).into(),
+            message.temp_id.clone().into(),
+            input.draft.temp.as_ref().map(|temp| temp.digest.clone()).into(),
+            input.draft.words.clone().into(),
+            stands.number.into(),
+            stands.own.into(),
+        ]);
+    }
+    given
+}
+
 /// Writes the messages within a transaction that holds the log's row.
 pub(super) async fn insert(db: &impl ConnectionTrait, fresh: &[Fresh<'_>], now: DateTime<Utc>) -> Result<(), DbErr> {
     let backend = db.get_database_backend();
-    let rows = rows(fresh);
-    let run = async |sql: &str, values: Vec<sea_orm::Value>| {
-        db.execute_raw(Statement::from_sql_and_values(backend, sql, values)).await.map(drop)
-    };
     let replies = are_replies_among(fresh);
-    if backend == DbBackend::Sqlite {
-        run(SQLITE_MESSAGES, vec![rows.as_str().into(), now.into()]).await?;
-        if replies {
-            run(SQLITE_REPLIES, vec![rows.as_str().into()]).await?;
-        }
-        return run(SQLITE_COUNTS, vec![rows.into(), now.into()]).await;
-    }
-    let replies = if replies { format!(", replies AS ({REPLIES})") } else { String::new() };
-    let sql = format!("WITH given AS ({GIVEN}), messages AS ({MESSAGES}){replies}{COUNTS}");
-    run(&sql, vec![rows.into(), now.into()]).await
+    let (sql, values) = if backend == DbBackend::Sqlite {
+        let given = given(fresh, vec![now.into()]);
+        let mut statements = vec![SQLITE_MESSAGES, SQLITE_COUNTS];
+        statements.extend(replies.then_some(SQLITE_REPLIES));
+        let clause = given.clause();
+        let statements: Vec<String> = statements.iter().map(|statement| format!("{clause}{statement}")).collect();
+        (statements.join(";"), given.into_values())
+    } else {
+        let replies = if replies { format!(", replies AS ({REPLIES})") } else { String::new() };
+        let sql = format!("WITH given AS ({GIVEN}), messages AS ({MESSAGES}){replies}{COUNTS}");
+        (sql, vec![rows(fresh).into(), now.into()])
+    };
+    db.execute_raw(Statement::from_sql_and_values(backend, sql, values)).await.map(drop)
 }
 
-/// The statement that is a whole transaction of PostgreSQL: the messages, their events, and the log moved on from where it
-/// was known to stand. Its one row says how many logs it moved: where that is none, nothing was written.
-pub(super) fn transaction(fresh: &[Fresh<'_>], now: DateTime<Utc>, known: LogHead) -> Statement {
-    let replies = if are_replies_among(fresh) { format!(", replies AS ({REPLIES})") } else { String::new() };
+/// What is a whole transaction: the messages, their events, and the log moved on from where it was known to stand. Its one
+/// row says how many logs it moved: where that is none, nothing was written.
+pub(super) fn transaction(
+    backend: DbBackend,
+    fresh: &[Fresh<'_>],
+    now: DateTime<Utc>,
+    known: LogHead,
+) -> Statement {
+    let replies = are_replies_among(fresh);
+    let count = i64::try_from(fresh.len()).unwrap_or(i64::MAX);
+    let head = [count.into(), known.position.into(), known.message_id.into(), known.outbox_revision.into()];
+    if backend == DbBackend::Sqlite {
+        let given = given(fresh, iter::once(now.into()).chain(head).collect());
+        let clause = given.clause();
+        let mut sql = SQLITE_HEAD.to_owned();
+        let statements = [SQLITE_MESSAGES, SQLITE_EVENTS, SQLITE_COUNTS].into_iter();
+        for statement in statements.chain(replies.then_some(SQLITE_REPLIES)) {
+            sql.push_str(&format!("; {clause}{statement}{SQLITE_GUARD}"));
+        }
+        return Statement::from_sql_and_values(backend, sql, given.into_values());
+    }
+    let replies = if replies { format!(", replies AS ({REPLIES})") } else { String::new() };
     let sql = format!(
         "WITH head AS ({HEAD}), given AS ({GIVEN} CROSS JOIN head), messages AS ({MESSAGES}), events AS ({EVENTS}), \
          counts AS ({COUNTS}){replies} SELECT count(*) AS moved FROM head"
     );
-    let count = i64::try_from(fresh.len()).unwrap_or(i64::MAX);
-    let head = [count.into(), known.position.into(), known.message_id.into(), known.outbox_revision.into()];
     let values = [rows(fresh).into(), now.into()].into_iter().chain(head);
-    Statement::from_sql_and_values(DbBackend::Postgres, sql, values)
+    Statement::from_sql_and_values(backend, sql, values)
 }
