@@ -1,9 +1,10 @@
-//! What transactions on SQLite come to when the database undoes them, or somebody tries to commit behind their back.
+//! What transactions on SQLite come to when the database undoes them, or somebody tries to commit behind their back; and
+//! those that are one statement.
 
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, Statement};
 
 use super::transaction::undone;
-use super::{Store, Transaction};
+use super::{Outcome, Store, Transaction};
 
 /// A store on SQLite in a folder of its own, with a table to write to.
 async fn store() -> (Store, std::path::PathBuf) {
@@ -86,5 +87,46 @@ async fn a_transaction_without_a_write_commits_and_a_savepoint_undoes_only_what_
     tx.execute_unprepared("RELEASE SAVEPOINT change").await.unwrap();
     tx.commit().await.unwrap();
     assert_eq!(notes(&store).await, ["before"]);
+    end(store, folder).await;
+}
+
+/// Runs a text of statements that is a transaction by itself; whether it was committed.
+async fn at_once(store: &Store, sql: &str) -> Result<bool, DbErr> {
+    let statement = Statement::from_string(DbBackend::Sqlite, sql);
+    let outcome = store.autocommit().expect("a connection").write(statement).await?;
+    Ok(matches!(outcome, Outcome::Committed(_)))
+}
+
+#[tokio::test]
+async fn statements_that_are_one_transaction_are_written_all_or_none_and_the_next_are_sound() {
+    let (store, folder) = store().await;
+    assert_eq!(at_once(&store, "INSERT INTO notes VALUES ('first'); INSERT INTO notes VALUES ('second')").await, Ok(true));
+    for _ in 0..3 {
+        let refused = "INSERT INTO notes VALUES ('lost'); INSERT INTO notes VALUES (NULL); INSERT INTO notes VALUES ('no')";
+        assert_eq!(at_once(&store, refused).await, Ok(false));
+        let full = "INSERT INTO notes VALUES ('lost'); PRAGMA max_page_count = 1; \
+                    INSERT INTO notes VALUES (hex(zeroblob(9000000)))";
+        assert!(at_once(&store, full).await.is_err(), "there is no room for it");
+        // Neither has kept the file's lock.
+        let tx = store.begin().await.unwrap();
+        tx.commit().await.unwrap();
+    }
+    assert_eq!(at_once(&store, "INSERT INTO notes VALUES ('third')").await, Ok(true));
+    assert_eq!(notes(&store).await, ["first", "second", "third"]);
+    end(store, folder).await;
+}
+
+#[tokio::test]
+async fn what_the_statement_before_it_has_written_guards_a_statement() {
+    let (store, folder) = store().await;
+    for (guard, told) in [("false", 0), ("true", 2)] {
+        let sql = format!(
+            "UPDATE chat_log SET position = position + 1 WHERE {guard}; \
+             INSERT INTO notes SELECT value FROM json_each('[1, 2]') WHERE changes() > 0; \
+             INSERT INTO notes SELECT value FROM json_each('[3]') WHERE false AND changes() > 0"
+        );
+        assert_eq!(at_once(&store, &sql).await, Ok(true));
+        assert_eq!(notes(&store).await.len(), told);
+    }
     end(store, folder).await;
 }

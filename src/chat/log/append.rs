@@ -35,10 +35,10 @@ const SQLITE: &str = "
 INSERT INTO chat_events (position, event_type, conversation_id, user_id, subject_id, message_id, payload, created_at)
 SELECT value ->> 'position', value ->> 'kind', value ->> 'conversation', value ->> 'actor', value ->> 'subject',
     value ->> 'message', value ->> 'payload', $2
-FROM json_each($1)";
+FROM json_each($1);
+UPDATE chat_log SET position = $3, message_id = $4, webhook_revision = $5 WHERE id = 1";
 
-/// Writes the rows of a transaction's events, all of this time, and moves the log on: one statement on PostgreSQL, two on
-/// SQLite.
+/// Writes the rows of a transaction's events, all of this time, and moves the log on.
 pub(crate) async fn append(
     db: &impl ConnectionTrait,
     events: &[Event],
@@ -61,14 +61,10 @@ pub(crate) async fn append(
         return advance(db, head).await;
     }
     let backend = db.get_database_backend();
-    let given = [store::json(&rows).into(), at.into()];
-    if backend == DbBackend::Sqlite {
-        db.execute_raw(Statement::from_sql_and_values(backend, SQLITE, given)).await?;
-        return advance(db, head).await;
-    }
+    let sql = if backend == DbBackend::Sqlite { SQLITE } else { POSTGRES };
     let moved = [head.position.into(), head.message_id.into(), head.outbox_revision.into()];
-    let values = given.into_iter().chain(moved);
-    db.execute_raw(Statement::from_sql_and_values(backend, POSTGRES, values)).await.map(drop)
+    let values = [store::json(&rows).into(), at.into()].into_iter().chain(moved);
+    db.execute_raw(Statement::from_sql_and_values(backend, sql, values)).await.map(drop)
 }
 
 /// What cannot be read again from the other tables.
