@@ -18,30 +18,13 @@ const MOST_MORE: u64 = 40;
 
 /// What is not flat yet. A row that has become flat has to go.
 const NOT_YET: &[&str] = &[
-    "REST conversations, 5 of many",
-    "REST archived conversations, none of many",
-    "REST pinned conversations, none of many",
     "REST who is online, 5 of a large group",
     "REST who is online, of a few",
-    "REST events, the first 20 of many that are late",
-    "GraphQL conversations, 5 of many",
-    "GraphQL conversations with messages, 5 of many",
     "GraphQL search everywhere, of others",
     "GraphQL online users, of a few",
     "STOMP connect and subscribe, of one who is in many",
     "GraphQL resume at the end of the log, of one who is in many",
     "set the presence of one who is in many",
-    "REST a large group",
-    "REST conversations, a large group",
-    "GraphQL a large group",
-    "GraphQL the last 5 conversations of many",
-    "add to a large group",
-    "set a role in a large group",
-    "rename a large group",
-    "mute a large group",
-    "mute?muted, one of many",
-    "pin?pinned, one of many",
-    "archive?archived, one of many",
 ];
 
 /// How often everything may be counted until nothing seems to grow: what a server and its database do by the way on a busy

@@ -7,7 +7,7 @@ use sea_orm::{ConnectionTrait, DbErr, Statement, Value};
 
 use super::deletions::DELETED_BEHIND;
 use crate::id::{ConversationId, UserId};
-use crate::store;
+use crate::store::{self, Listed};
 
 /// The last of the reader's own messages says how many of them there are.
 const OWN_BEHIND: &str = "COALESCE((SELECT m.sender_number FROM chat_messages m
@@ -25,14 +25,14 @@ pub(crate) async fn unread_in(
     conversations: Option<&[ConversationId]>,
 ) -> Result<HashMap<ConversationId, i64>, DbErr> {
     let Some(ids) = conversations else {
-        return read(db, "p.conversation_id", "p.user_id = $1", vec![reader.into()]).await;
+        return read(db, "p.conversation_id", "chat_participants p", "p.user_id = $1 AND", vec![reader.into()]).await;
     };
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
-    let which = format!("p.user_id = $1 AND {}", store::is_listed::<ConversationId>(db, "p.conversation_id", 2));
     let ids = store::list(db, ids.iter().copied());
-    read(db, "p.conversation_id", &which, vec![reader.into(), ids]).await
+    let who = one_by_one::<ConversationId>(db, "first.user_id = $1 AND first.conversation_id = listed.value");
+    read(db, "p.conversation_id", &who, "", vec![reader.into(), ids]).await
 }
 
 /// What each of the people has not read in an open conversation; those without any are left out. One statement for each
@@ -44,16 +44,25 @@ pub(crate) async fn unread_of(
 ) -> Result<HashMap<UserId, i64>, DbErr> {
     let mut unread = HashMap::new();
     for readers in readers.chunks(MAX_READERS) {
-        let which = format!("p.conversation_id = $1 AND {}", store::is_listed::<UserId>(db, "p.user_id", 2));
         let readers = store::list(db, readers.iter().copied());
-        unread.extend(read(db, "p.user_id", &which, vec![conversation.into(), readers]).await?);
+        let who = one_by_one::<UserId>(db, "first.conversation_id = $1 AND first.user_id = listed.value");
+        unread.extend(read(db, "p.user_id", &who, "", vec![conversation.into(), readers]).await?);
     }
     Ok(unread)
 }
 
+/// The participants for whom `condition` holds of one of the values that are bound at `$2`: each is looked up, where a
+/// planner that knows neither how many are bound nor how many there are would read all of a reader's or a conversation's.
+fn one_by_one<V: Listed>(db: &impl ConnectionTrait, condition: &str) -> String {
+    let found = store::join_first(db, "chat_participants p", condition, "first.conversation_id");
+    format!("{} {found}", store::rows_of::<V>(db, 2))
+}
+
+/// `who` stands behind FROM and names participants `p`, of whom `which` holds.
 async fn read<K>(
     db: &impl ConnectionTrait,
     key: &str,
+    who: &str,
     which: &str,
     values: Vec<Value>,
 ) -> Result<HashMap<K, i64>, DbErr>
@@ -64,8 +73,8 @@ where
     let sql = format!(
         "SELECT {key} AS counted, c.message_count - p.read_number - ({OWN_BEHIND})
         - CASE WHEN c.last_deleted_number > p.read_number THEN {DELETED_BEHIND} ELSE 0 END AS unread
-        FROM chat_participants p CROSS JOIN chat_conversations c
-        WHERE {which} AND c.id = p.conversation_id AND c.closed_at IS NULL AND c.message_count > p.read_number"
+        FROM {who} CROSS JOIN chat_conversations c
+        WHERE {which} c.id = p.conversation_id AND c.closed_at IS NULL AND c.message_count > p.read_number"
     );
     let mut unread = HashMap::new();
     for row in db.query_all_raw(Statement::from_sql_and_values(db.get_database_backend(), sql, values)).await? {

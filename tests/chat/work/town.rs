@@ -11,7 +11,10 @@ use crate::server::{Server, token};
 /// What the smaller town has; the larger one has so many times more.
 const MESSAGES: usize = 100;
 const CONVERSATIONS: usize = 10;
-const MEMBERS: usize = 10;
+/// As many as a conversation carries, so that no more are returned of the larger group.
+const MEMBERS: usize = 100;
+/// People who are named in one call.
+const NAMED_TOGETHER: usize = 200;
 /// The ids of the members of the large group.
 const FIRST_MEMBER: i64 = 1_001;
 /// Requests that are under way together while the town is made.
@@ -42,7 +45,12 @@ pub struct Town {
 
 impl Town {
     pub async fn of(size: usize) -> Self {
-        let mut server = Server::start_with(|config| config.database.count_work = true).await;
+        let mut server = Server::start_with(|config| {
+            config.database.count_work = true;
+            // Whoever is here stays, however long all of it takes.
+            config.chat.presence_stale_threshold_minutes = 1_000;
+        })
+        .await;
         let alice = server.person("Alice").await;
         let start = cursor(&alice).await;
         let (bob, carol, dave) =
@@ -108,11 +116,19 @@ async fn fill(sender: &Person, room: i64, count: usize) -> Vec<i64> {
 /// A group of so many, all of whom have said how they are, and one of them.
 async fn crowd(server: &Server, root: &Person, owner: &Person, count: usize) -> (i64, Person) {
     let ids: Vec<i64> = (FIRST_MEMBER..).take(count).collect();
-    let users: Vec<_> = ids.iter().map(|id| json!({ "id": id.to_string(), "name": format!("Member {id}") })).collect();
     let upsert = "mutation($input: [UserInput!]!) { upsertUsers(input: $input) { id } }";
-    root.gql_ok(upsert, json!({ "input": users })).await;
-    let group = owner.post("/conversations", json!({ "name": "Crowd", "participantIds": ids })).await.ok();
+    for ids in ids.chunks(NAMED_TOGETHER) {
+        let users: Vec<_> =
+            ids.iter().map(|id| json!({ "id": id.to_string(), "name": format!("Member {id}") })).collect();
+        root.gql_ok(upsert, json!({ "input": users })).await;
+    }
+    let mut portions = ids.chunks(NAMED_TOGETHER);
+    let first = portions.next().expect("somebody");
+    let group = owner.post("/conversations", json!({ "name": "Crowd", "participantIds": first })).await.ok();
     let group = group["id"].as_i64().expect("an id");
+    for more in portions {
+        owner.post(&format!("/conversations/{group}/participants"), json!({ "userIds": more })).await.ok();
+    }
     for number in 0..10 {
         owner.send(group, &format!("welcome {number}")).await;
     }
