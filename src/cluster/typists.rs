@@ -70,7 +70,8 @@ impl Typists {
         typist.until = until;
         if now < typist.told + INTERVAL {
             if typist.state == State::Ended {
-                typist.state = State::Waiting;
+                // The group may have grown too large for it meanwhile.
+                (typist.state, typist.quiet) = (State::Waiting, quiet);
             }
             return Start::TooSoon;
         }
