@@ -1,9 +1,7 @@
 //! Who may do what: roles as one table, and membership as a value that proves it. It knows no event and no door.
 
-use sea_orm::sea_query::{Expr, ExprTrait, IntoCondition, Query, SelectStatement, SimpleExpr};
-use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, JoinType, QueryFilter, QuerySelect, QueryTrait, RelationTrait, Select,
-};
+use sea_orm::sea_query::{Expr, ExprTrait, IntoCondition, Query, SimpleExpr};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, JoinType, QueryFilter, QuerySelect, RelationTrait, Select};
 
 use crate::entity::conversation::{self, ConversationType};
 use crate::entity::participant::{self, Role};
@@ -134,12 +132,7 @@ pub fn is_in_sql(conversation: &str, viewer: &str) -> String {
     )
 }
 
-/// The ids of those conversations, for a statement that is built.
-pub fn conversations_of(viewer: UserId) -> SelectStatement {
-    memberships(viewer).select_only().column(participant::Column::ConversationId).into_query()
-}
-
-/// The same for a statement that is written out; what stands for the viewer's id comes behind it.
+/// The ids of those conversations, for a statement that is written out; what stands for the viewer's id comes behind it.
 pub const CONVERSATIONS_OF: &str = "SELECT p.conversation_id FROM chat_participants p JOIN chat_conversations c \
      ON c.id = p.conversation_id WHERE c.closed_at IS NULL AND p.user_id = ";
 

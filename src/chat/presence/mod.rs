@@ -3,14 +3,16 @@
 
 mod announce;
 mod lease;
+mod online;
 mod restart;
 mod set;
 mod visibility;
 
 pub(crate) use lease::sweep;
 pub use lease::{PresenceLease, connect, heartbeat};
+pub use online::online;
 pub(crate) use restart::{leave, resume};
 pub use set::{SetPresence, set};
-pub use visibility::{of, of_many, online};
+pub use visibility::{of, of_many};
 
 pub use crate::chat::views::presence::Presence;

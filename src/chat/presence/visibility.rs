@@ -2,18 +2,16 @@
 
 use std::collections::HashMap;
 
-use sea_orm::sea_query::SelectStatement;
-use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait};
+use sea_orm::{EntityTrait, QueryFilter, QuerySelect};
 
 use crate::chat::Cx;
 use crate::chat::access;
-use crate::chat::page;
 use crate::chat::views::presence::Presence;
 use crate::chat::views::user;
 use crate::config::Visibility;
 use crate::entity::clock;
 use crate::entity::participant;
-use crate::entity::presence::{self, Column, PresenceStatus};
+use crate::entity::presence::{self, Column};
 use crate::error::{Error, Result};
 use crate::id::UserId;
 use crate::store::among;
@@ -47,26 +45,6 @@ pub async fn of_many(cx: &Cx, asked: &[UserId]) -> Result<Vec<Presence>> {
     Ok(seen.collect())
 }
 
-/// Who is online, of those whom the caller may see; the first `limit` by id after `after`.
-pub async fn online(cx: &Cx, after: Option<UserId>, limit: u64) -> Result<page::Page<Presence>> {
-    let db = &cx.reader();
-    let mut rows = presence::Entity::find()
-        .filter(Column::SeenUntil.gt(clock::now()))
-        .filter(Column::Status.ne(PresenceStatus::Offline))
-        .filter(Column::UserId.gt(after.map_or(0, UserId::get)));
-    if cx.chat.config.presence.visibility == Visibility::Shared {
-        let me = Column::UserId.eq(cx.me());
-        rows = rows.filter(Condition::any().add(me).add(Column::UserId.in_subquery(neighbours(cx.me()))));
-    }
-    let rows = rows.order_by_asc(Column::UserId).limit(limit + 1).all(db).await?;
-    let page = page::Page::cut(rows, limit);
-    let users = user::by_ids(db, &page.items.iter().map(|row| row.user_id).collect::<Vec<_>>()).await?;
-    let now = clock::now();
-    Ok(page.map(|rows| {
-        rows.iter().filter_map(|row| Some(Presence::of(users.get(&row.user_id)?, Some(row), now))).collect()
-    }))
-}
-
 /// Those whom the caller may see: everybody, or those who share a conversation, and always oneself.
 async fn visible(cx: &Cx, asked: &[UserId]) -> Result<Vec<UserId>> {
     if cx.chat.config.presence.visibility == Visibility::Everyone {
@@ -84,13 +62,4 @@ async fn visible(cx: &Cx, asked: &[UserId]) -> Result<Vec<UserId>> {
         .all(db)
         .await?;
     Ok(asked.iter().copied().filter(|user| *user == cx.me() || shared.contains(user)).collect())
-}
-
-/// Everybody in the open conversations of `user`.
-fn neighbours(user: UserId) -> SelectStatement {
-    participant::Entity::find()
-        .select_only()
-        .column(participant::Column::UserId)
-        .filter(participant::Column::ConversationId.in_subquery(access::conversations_of(user)))
-        .into_query()
 }
