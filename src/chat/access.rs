@@ -7,6 +7,7 @@ use crate::entity::conversation::{self, ConversationType};
 use crate::entity::participant::{self, Role};
 use crate::error::{Error, Result};
 use crate::id::{ConversationId, UserId};
+use crate::store::{Listed, join_first, rows_of};
 
 /// What somebody may want to do in a conversation that they are in. Reading, sending, reacting and leaving need no
 /// more than that, and so have no entry.
@@ -135,6 +136,14 @@ pub fn is_in_sql(conversation: &str, viewer: &str) -> String {
 /// The ids of those conversations, for a statement that is written out; what stands for the viewer's id comes behind it.
 pub const CONVERSATIONS_OF: &str = "SELECT p.conversation_id FROM chat_participants p JOIN chat_conversations c \
      ON c.id = p.conversation_id WHERE c.closed_at IS NULL AND p.user_id = ";
+
+/// Participants `p`, as what stands behind FROM: those for whom `condition` holds of `first` and of one of the values
+/// `listed.value`, which are bound at `$2`. Each is looked up, where a planner that knows neither how many are bound nor how
+/// many there are would read all of a user's or of a conversation's.
+pub fn one_by_one<V: Listed>(db: &impl ConnectionTrait, condition: &str) -> String {
+    let found = join_first(db, "chat_participants p", condition, "first.conversation_id");
+    format!("{} {found}", rows_of::<V>(db, 2))
+}
 
 /// What is said of a conversation that does not exist or is closed.
 pub fn no_conversation() -> Error {

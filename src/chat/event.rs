@@ -134,7 +134,8 @@ pub enum Fact {
     /// The actor's own settings of the conversation.
     Settings,
     Typing(TypingIndicator),
-    /// `shared`: the conversations whose participants may know.
+    /// `shared`: of the conversations in which somebody listens, those whose participants may know. None before that was
+    /// looked up, when it is the actor's own alone.
     Presence {
         presence: Presence,
         shared: Vec<ConversationId>,

@@ -9,7 +9,7 @@ use tokio::sync::Semaphore;
 
 use super::feed::Feed;
 use crate::chat::Chat;
-use crate::chat::event::{self, Event, EventType, Fact};
+use crate::chat::event::{self, Event, EventType, Fact, Topic};
 use crate::config::fault;
 use crate::error::{Error, Kind, Result};
 use crate::id::{ConversationId, UserId};
@@ -17,8 +17,11 @@ use crate::id::{ConversationId, UserId};
 /// Changes of memberships that are remembered. A connection whose memberships were read before the oldest of them reads
 /// them again.
 const MAX_MEMBERSHIP_CHANGES: usize = 1024;
-/// Rooms to which presence is delivered before the lock of the hub is given up for others.
+/// Rooms that are looked at for presence before the lock of the hub is given up for others: a user may be in thousands.
 const ROOMS_PER_LOCK: usize = 64;
+/// Rooms of this node in each of which somebody is looked up who is not connected. Where there are more, the conversations
+/// of that user are read.
+const MAX_ROOMS_ASKED: usize = 256;
 /// Connections of one user that may read the log at the same time.
 const MAX_LOG_READERS: usize = 1;
 
@@ -106,16 +109,30 @@ impl Hub {
     /// Routes an event. Durable ones come here in the order of their positions, without a hole.
     pub fn deliver(&self, event: &Arc<Event>) {
         match &event.fact {
+            Fact::Presence { shared, .. } if shared.is_empty() => {
+                self.lock().reach_person(event, event.actor, &mut HashSet::new());
+            }
             Fact::Presence { shared, .. } => {
-                let mut reached = HashSet::new();
-                self.lock().reach_person(event, event.actor, &mut reached);
-                // A user may be in thousands of conversations; others want the lock, too.
+                // Who it is about was told first, and by itself.
+                let mut reached = HashSet::from([event.actor]);
                 for rooms in shared.chunks(ROOMS_PER_LOCK) {
                     self.lock().reach_rooms(event, rooms, &mut reached);
                 }
             }
             _ => self.lock().deliver(event),
         }
+    }
+
+    /// The conversations in which others than `actor` listen to presence: of the actor's own where they are connected, and
+    /// of all otherwise, of which the actor may be in some. Nothing is said where those are too many.
+    pub(super) fn rooms_that_hear_of(&self, actor: UserId) -> Option<Vec<ConversationId>> {
+        let rooms = self.lock().rooms_asked(actor)?;
+        let mut heard = Vec::new();
+        for rooms in rooms.chunks(ROOMS_PER_LOCK) {
+            let state = self.lock();
+            heard.extend(rooms.iter().copied().filter(|room| state.hears_of(*room, actor)));
+        }
+        Some(heard)
     }
 
     /// Passes over everything up to `position` that was not routed: rows of the log of which no event can be made.
@@ -244,6 +261,21 @@ impl State {
         }
     }
 
+    /// The rooms in which somebody may be: their own where they are connected, and else all, unless those are too many.
+    fn rooms_asked(&self, actor: UserId) -> Option<Vec<ConversationId>> {
+        match self.people.get(&actor) {
+            Some(person) => Some(person.conversations.iter().copied().collect()),
+            None => (self.rooms.len() <= MAX_ROOMS_ASKED).then(|| self.rooms.keys().copied().collect()),
+        }
+    }
+
+    /// Whether somebody else listens to presence in a room.
+    fn hears_of(&self, room: ConversationId, actor: UserId) -> bool {
+        let others = self.rooms.get(&room).into_iter().flatten().filter(|user| **user != actor);
+        let mut feeds = others.filter_map(|user| self.people.get(user)).flat_map(|person| &person.feeds);
+        feeds.any(|(_, feed)| feed.interest().covers(Topic::Presence))
+    }
+
     /// The connected users who may see an event; who does see it is said by [`event::sees`]. Presence goes another way.
     fn candidates(&self, event: &Event) -> Vec<UserId> {
         let inside = |conversation: &ConversationId| self.rooms.get(conversation).into_iter().flatten().copied();
@@ -298,7 +330,6 @@ mod tests {
     use crate::entity::clock;
 
     use super::*;
-    use crate::chat::event::Topic;
     use crate::chat::presence::Presence;
     use crate::entity::presence::PresenceStatus;
     use crate::live::Interest;
@@ -342,5 +373,34 @@ mod tests {
         for feed in feeds {
             assert!(matches!(feed.take(), Taken::Events(events) if events.len() == 1));
         }
+    }
+
+    #[test]
+    fn presence_asks_about_the_rooms_in_which_somebody_listens() {
+        let mut state = State::default();
+        let (alice, bob, carol) = (UserId::stored(1), UserId::stored(2), UserId::stored(3));
+        let [one, two, three] = [1, 2, 3].map(ConversationId::stored);
+        for (user, rooms, topic) in [
+            (alice, [one, two], Topic::Presence),
+            (bob, [one, three], Topic::Messages),
+            (carol, [two, three], Topic::Presence),
+        ] {
+            let feed = Arc::new(Feed::new(0));
+            feed.set_interest(Interest::NOTHING.with(topic));
+            state.people.entry(user).or_default().feeds.push((1, feed));
+            rooms.into_iter().for_each(|room| state.enter(room, user));
+        }
+        let heard = |state: &State, user: UserId| {
+            let mut rooms = state.rooms_asked(user)?;
+            rooms.retain(|room| state.hears_of(*room, user));
+            rooms.sort_unstable();
+            Some(rooms)
+        };
+        assert_eq!(heard(&state, alice), Some(vec![two]), "in the first there is but Bob, who does not listen");
+        assert_eq!(heard(&state, bob), Some(vec![one, three]));
+        assert_eq!(heard(&state, UserId::stored(4)), Some(vec![one, two, three]), "any of them may be theirs");
+        (10..300).for_each(|room| state.enter(ConversationId::stored(room), bob));
+        assert_eq!(heard(&state, UserId::stored(4)), None, "there are too many");
+        assert_eq!(heard(&state, alice), Some(vec![two]));
     }
 }

@@ -6,8 +6,9 @@ use std::collections::HashMap;
 use sea_orm::{ConnectionTrait, DbErr, Statement, Value};
 
 use super::deletions::DELETED_BEHIND;
+use crate::chat::access::one_by_one;
 use crate::id::{ConversationId, UserId};
-use crate::store::{self, Listed};
+use crate::store;
 
 /// The last of the reader's own messages says how many of them there are.
 const OWN_BEHIND: &str = "COALESCE((SELECT m.sender_number FROM chat_messages m
@@ -49,13 +50,6 @@ pub(crate) async fn unread_of(
         unread.extend(read(db, "p.user_id", &who, "", vec![conversation.into(), readers]).await?);
     }
     Ok(unread)
-}
-
-/// The participants for whom `condition` holds of one of the values that are bound at `$2`: each is looked up, where a
-/// planner that knows neither how many are bound nor how many there are would read all of a reader's or a conversation's.
-fn one_by_one<V: Listed>(db: &impl ConnectionTrait, condition: &str) -> String {
-    let found = store::join_first(db, "chat_participants p", condition, "first.conversation_id");
-    format!("{} {found}", store::rows_of::<V>(db, 2))
 }
 
 /// `who` stands behind FROM and names participants `p`, of whom `which` holds.

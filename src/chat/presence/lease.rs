@@ -126,7 +126,7 @@ pub(crate) async fn sweep(chat: &Arc<Chat>, since: DateTime<Utc>) -> Result<Date
         .filter(Column::Status.ne(PresenceStatus::Offline))
         .all(db)
         .await?;
-    publish_presence_of(chat, db, ended, now).await?;
+    publish_presence_of(chat, ended, now).await?;
     publish_departures(chat, now).await?;
     Ok(now)
 }

@@ -8,6 +8,7 @@ mod restart;
 mod set;
 mod visibility;
 
+pub use announce::for_listeners;
 pub(crate) use lease::sweep;
 pub use lease::{PresenceLease, connect, heartbeat};
 pub use online::online;

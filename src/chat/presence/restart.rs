@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QuerySelect, Statement};
 
-use super::announce::publish_presence_of;
+use super::announce::{MAX_TOLD_TOGETHER, publish_presence_of};
 use crate::chat::Chat;
 use crate::chat::writer::Batch;
 use crate::cluster::connections::Expected;
@@ -18,8 +18,6 @@ use crate::store::among;
 /// How long those who were here when the last process ended have to come back, and how long ago that may be, until their
 /// departure is told.
 const RETURN_TIME: TimeDelta = TimeDelta::seconds(15);
-/// People of whom is told at once.
-const MAX_TOLD_TOGETHER: usize = 500;
 
 /// Writes down that those who are connected to this process are gone, with one statement. To be called when the doors
 /// are shut: nobody is here from then on.
@@ -100,7 +98,7 @@ async fn publish_those_gone(chat: &Chat, users: &[UserId], now: DateTime<Utc>) -
             .filter(among(db, Column::UserId, users.iter().copied()))
             .filter(Column::SeenUntil.lte(now))
             .filter(Column::Status.ne(PresenceStatus::Offline));
-        publish_presence_of(chat, db, gone.all(db).await?, now).await?;
+        publish_presence_of(chat, gone.all(db).await?, now).await?;
     }
     Ok(())
 }

@@ -126,8 +126,7 @@ pub(super) async fn update_row(
         let before = before.unwrap_or_else(|| Presence::of(&user, None, batch.now));
         // Told by the writer, so that of two changes the later one is heard last.
         if !before.looks_like(&after) {
-            let event = presence_event(&batch.tx, &batch.tools.config, after.clone()).await?;
-            batch.signal(event);
+            batch.signal(presence_event(after.clone()));
         }
         Ok(after)
     });
