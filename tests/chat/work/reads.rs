@@ -11,7 +11,7 @@ use crate::stomp_client::Carrier;
 type Asker = fn(&Town) -> &Person;
 
 /// Who asks, and for what: `{room}` and its like stand for the ids of the town.
-const REST: [(&str, Asker, &str); 40] = [
+const REST: [(&str, Asker, &str); 41] = [
     ("newest page of a long conversation", bob, "/conversations/{room}/messages?limit=50"),
     ("page before a message", bob, "/conversations/{room}/messages?limit=50&before={last}"),
     ("page after a message", bob, "/conversations/{room}/messages?limit=50&after={first}"),
@@ -41,6 +41,7 @@ const REST: [(&str, Asker, &str); 40] = [
     ("summary of reactions to a message", bob, "/messages/{last}/reactions/summary"),
     ("who is online, 5 of a large group", dave, "/presence?limit=5"),
     ("who is online, of a few", bob, "/presence?limit=5"),
+    ("who is online, of one who is in many", carol, "/presence?limit=5"),
     ("presence of a member of a large group", dave, "/presence/{member}"),
     ("presence of somebody, of one who is in many", carol, "/presence/{member}"),
     ("events, none new", bob, "/events?after={head}"),

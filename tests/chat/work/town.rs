@@ -10,7 +10,7 @@ use crate::server::{Server, token};
 
 /// What the smaller town has; the larger one has so many times more.
 const MESSAGES: usize = 100;
-const CONVERSATIONS: usize = 10;
+pub const CONVERSATIONS: usize = 10;
 /// As many as a conversation carries, so that no more are returned of the larger group.
 const MEMBERS: usize = 100;
 /// People who are named in one call.
@@ -28,6 +28,8 @@ pub struct Town {
     pub bob: Person,
     /// Is in many conversations.
     pub carol: Person,
+    /// Is in all of those, too.
+    pub greta: Person,
     /// Owns the large group.
     pub dave: Person,
     /// A member of it.
@@ -81,9 +83,9 @@ impl Town {
         server.stop().await;
         server.resume().await;
         let here = |person: &Person| person.at(server.address);
-        let (alice, bob, carol) = (here(&alice), here(&bob), here(&carol));
+        let (alice, bob, carol, greta) = (here(&alice), here(&bob), here(&carol), here(&greta));
         let (dave, member, root) = (here(&dave), here(&member), here(&root));
-        Self { server, alice, bob, carol, dave, member, root, room, crowd, shop: shops[0], messages, start }
+        Self { server, alice, bob, carol, greta, dave, member, root, room, crowd, shop: shops[0], messages, start }
     }
 }
 

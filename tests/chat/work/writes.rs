@@ -7,6 +7,7 @@ use serde_json::{Value as Json, json};
 use super::meter::Meter;
 use super::town::Town;
 use crate::person::Person;
+use crate::stomp_client::Carrier;
 
 /// Ids of users that nobody has.
 static NEXT_USER: AtomicI64 = AtomicI64::new(100_001);
@@ -174,6 +175,11 @@ async fn people(town: &Town, meter: &mut Meter<'_>) {
         let beat = async || drop(who.gql_ok("mutation { heartbeat }", json!({})).await);
         meter.count(&format!("heartbeat {what}"), beat).await;
     }
+    let listener = town.greta.stomp_on(Carrier::Raw, &["presence"]).await;
+    let states = async |turn: usize| if turn.is_multiple_of(2) { "DND" } else { "ONLINE" };
+    let set = async |state: &str| drop(carol.put("/presence/status", json!({ "status": state })).await.ok());
+    meter.count_after("set the presence of one who is in many, and is listened to", states, set).await;
+    drop(listener);
     let known = async |_| NEXT_USER.fetch_add(1, Ordering::Relaxed);
     meter.count_after("make a user known", known, async |id| upsert(&town.root, id).await).await;
 }
