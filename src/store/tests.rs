@@ -100,9 +100,13 @@ async fn at_once(store: &Store, sql: &str) -> Result<bool, DbErr> {
 #[tokio::test]
 async fn statements_that_are_one_transaction_are_written_all_or_none_and_the_next_are_sound() {
     let (store, folder) = store().await;
-    assert_eq!(at_once(&store, "INSERT INTO notes VALUES ('first'); INSERT INTO notes VALUES ('second')").await, Ok(true));
+    assert_eq!(
+        at_once(&store, "INSERT INTO notes VALUES ('first'); INSERT INTO notes VALUES ('second')").await,
+        Ok(true)
+    );
     for _ in 0..3 {
-        let refused = "INSERT INTO notes VALUES ('lost'); INSERT INTO notes VALUES (NULL); INSERT INTO notes VALUES ('no')";
+        let refused =
+            "INSERT INTO notes VALUES ('lost'); INSERT INTO notes VALUES (NULL); INSERT INTO notes VALUES ('no')";
         assert_eq!(at_once(&store, refused).await, Ok(false));
         let full = "INSERT INTO notes VALUES ('lost'); PRAGMA max_page_count = 1; \
                     INSERT INTO notes VALUES (hex(zeroblob(9000000)))";

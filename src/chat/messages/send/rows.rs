@@ -64,7 +64,18 @@ const EVENTS: &str = "
 /// What the rows that SQLite's statements are given consist of, and those statements: each begins with the rows. Where the
 /// log is not moved by the one before them, they find no row.
 const COLUMNS: [&str; 12] = [
-    "id", "conversation", "sender", "kind", "content", "parent", "metadata", "temp", "digest", "words", "number", "own",
+    "id",
+    "conversation",
+    "sender",
+    "kind",
+    "content",
+    "parent",
+    "metadata",
+    "temp",
+    "digest",
+    "words",
+    "number",
+    "own",
 ];
 const SQLITE_HEAD: &str = "
 UPDATE chat_log SET position = position + $2, message_id = message_id + $2
@@ -156,12 +167,7 @@ pub(super) async fn insert(db: &impl ConnectionTrait, fresh: &[Fresh<'_>], now: 
 
 /// What is a whole transaction: the messages, their events, and the log moved on from where it was known to stand. Its one
 /// row says how many logs it moved: where that is none, nothing was written.
-pub(super) fn transaction(
-    backend: DbBackend,
-    fresh: &[Fresh<'_>],
-    now: DateTime<Utc>,
-    known: LogHead,
-) -> Statement {
+pub(super) fn transaction(backend: DbBackend, fresh: &[Fresh<'_>], now: DateTime<Utc>, known: LogHead) -> Statement {
     let replies = are_replies_among(fresh);
     let count = i64::try_from(fresh.len()).unwrap_or(i64::MAX);
     let head = [count.into(), known.position.into(), known.message_id.into(), known.outbox_revision.into()];
