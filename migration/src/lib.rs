@@ -16,6 +16,7 @@ mod m20261128_000011_numbers;
 mod m20261128_000012_activity;
 mod m20261128_000013_words;
 mod m20261128_000014_events;
+mod m20261128_000015_postgres;
 mod numbering;
 
 pub use numbering::number;
@@ -79,6 +80,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000012_activity::Migration),
             Box::new(m20261128_000013_words::Migration),
             Box::new(m20261128_000014_events::Migration),
+            Box::new(m20261128_000015_postgres::Migration),
         ]
     }
 }

@@ -102,7 +102,23 @@ pub async fn number(db: &DatabaseConnection, tell: impl Fn(&str, i64, i64)) -> R
             tell(backfill.name, done, Ord::max(done, total));
         }
     }
-    Ok(())
+    hold(db).await
+}
+
+/// Has PostgreSQL know of every message that it is numbered; where it knows, nothing is done.
+async fn hold(db: &DatabaseConnection) -> Result<(), DbErr> {
+    if db.get_database_backend() != DbBackend::Postgres {
+        return Ok(());
+    }
+    let open = "SELECT COUNT(*) FROM pg_constraint WHERE conrelid = CAST('chat_messages' AS regclass) \
+                AND conname = 'a_message_is_numbered' AND NOT convalidated";
+    if one(db, open, vec![]).await? == Some(0) {
+        return Ok(());
+    }
+    let tx = db.begin().await?;
+    tx.execute_unprepared("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0").await?;
+    tx.execute_unprepared("ALTER TABLE chat_messages VALIDATE CONSTRAINT a_message_is_numbered").await?;
+    tx.commit().await
 }
 
 /// Whether nothing is left to number.

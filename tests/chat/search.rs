@@ -101,10 +101,11 @@ async fn order_counts_in_scripts_without_blanks() {
 }
 
 /// Puts as many messages with these words behind an id, like the message of the third value.
-const MANY: &str = "INSERT INTO chat_messages (id, conversation_id, sender_id, message_type, content, search_words, created_at) \
+const MANY: &str = "INSERT INTO chat_messages (id, conversation_id, sender_id, message_type, content, search_words, created_at, \
+     number, sender_number) \
      WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < $2) \
-     SELECT $1 + n, m.conversation_id, m.sender_id, m.message_type, CAST($4 AS text), CAST($4 AS text), m.created_at \
-     FROM n, chat_messages m WHERE m.id = $3";
+     SELECT $1 + n, m.conversation_id, m.sender_id, m.message_type, CAST($4 AS text), CAST($4 AS text), m.created_at, \
+     m.number + n, m.sender_number + n FROM n, chat_messages m WHERE m.id = $3";
 
 /// What whoever inserts messages has to write to their conversations.
 const COUNT: &str = "UPDATE chat_conversations SET \

@@ -3,10 +3,12 @@
 
 use confab::doctor;
 use confab::store::Store;
+use sea_orm::{ConnectionTrait, Database};
 use serde_json::{Value as Json, json};
 
 use crate::bulk;
 use crate::person::Person;
+use crate::process::Home;
 use crate::server::Server;
 
 async fn unread(person: &Person) -> Json {
@@ -62,6 +64,78 @@ async fn an_older_database_is_numbered_before_it_is_served() {
     }
     server.stop().await;
     is_well(&server).await;
+    forget_numbers(&server).await;
+    assert!(Store::open_as_it_is(&server.database_url()).await.is_err(), "it is not to be looked at yet");
+    server.resume().await;
+    for (person, before) in everybody.into_iter().zip(before) {
+        let person = person.at(server.address);
+        assert_eq!(unread(&person).await, before);
+    }
+    server.stop().await;
+    is_well(&server).await;
+    every_message_is_held_to_have_numbers(&server).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn numbering_that_is_killed_half_way_goes_on_to_exact_numbers() {
+    let mut server = Server::start().await;
+    let (alice, bob) = (server.person("Alice").await, server.person("Bob").await);
+    let (room, other) = (alice.group("Room", &[&bob]).await, bob.group("Other", &[&alice]).await);
+    for (room, person, messages) in
+        [(room, &alice, 7_000), (other, &alice, 6_000), (room, &bob, 6_000), (other, &bob, 6_000)]
+    {
+        bulk::history(&server, room, person, messages).await;
+        let marker = person.send(room, "so far").await;
+        bob.post(&format!("/conversations/{room}/read"), json!({ "lastReadMessageId": marker })).await.ok();
+        let gone = person.send(room, "to go").await;
+        person.delete(&format!("/messages/{gone}")).await.ok();
+    }
+    let before = [unread(&alice).await, unread(&bob).await];
+    server.stop().await;
+    is_well(&server).await;
+    forget_numbers(&server).await;
+
+    let home = Home::without_database();
+    let url = format!("database.url={}", server.database_url());
+    let done_to = "SELECT COALESCE((SELECT done_to FROM chat_backfills WHERE name = 'numbers'), -1)";
+    let mut seen = 0;
+    for _ in 0..2 {
+        let mut numbering = home.command(&["--set", &url, "migrate"]).spawn().expect("it starts");
+        let mut now = seen;
+        while now == seen {
+            assert!(numbering.try_wait().expect("it can be asked").is_none(), "it numbers");
+            now = bulk::number(&server, done_to).await;
+        }
+        numbering.kill().await.expect("it can be killed");
+        assert!(now > seen, "it was killed too late: {now}");
+        seen = bulk::number(&server, done_to).await;
+        assert!(seen >= now, "it was killed too late, or forgot what was done: {seen}");
+    }
+    let numbered = bulk::number(&server, "SELECT COUNT(*) FROM chat_messages WHERE number IS NOT NULL").await;
+    assert_eq!(
+        numbered,
+        bulk::number(&server, &format!("SELECT COUNT(*) FROM chat_messages WHERE id <= {seen}")).await
+    );
+    assert!(Store::open_as_it_is(&server.database_url()).await.is_err(), "it is not to be looked at yet");
+
+    server.resume().await;
+    let after = [unread(&alice.at(server.address)).await, unread(&bob.at(server.address)).await];
+    assert_eq!(after, before);
+    server.stop().await;
+    is_well(&server).await;
+    every_message_is_held_to_have_numbers(&server).await;
+}
+
+/// Leaves the database as one from before there were numbers, which it is held to only for what is new.
+async fn forget_numbers(server: &Server) {
+    let on_postgres = async |sql: &str| {
+        if server.postgres().is_some() {
+            let database = Database::connect(server.database_url()).await.expect("the database opens");
+            database.execute_unprepared(sql).await.expect("the database is meddled with");
+            database.close().await.ok();
+        }
+    };
+    on_postgres("ALTER TABLE chat_messages DROP CONSTRAINT a_message_is_numbered").await;
     for sql in [
         "UPDATE chat_messages SET number = NULL, sender_number = NULL",
         "UPDATE chat_participants SET read_number = 0, read_own = 0",
@@ -71,14 +145,19 @@ async fn an_older_database_is_numbered_before_it_is_served() {
     ] {
         server.meddle(sql, Vec::new()).await;
     }
-    assert!(Store::open_as_it_is(&server.database_url()).await.is_err(), "it is not to be looked at yet");
-    server.resume().await;
-    for (person, before) in everybody.into_iter().zip(before) {
-        let person = person.at(server.address);
-        assert_eq!(unread(&person).await, before);
+    on_postgres(
+        "ALTER TABLE chat_messages ADD CONSTRAINT a_message_is_numbered \
+         CHECK (number IS NOT NULL AND sender_number IS NOT NULL) NOT VALID",
+    )
+    .await;
+}
+
+/// On PostgreSQL the database itself knows that no message is without its numbers; on SQLite the doctor looks.
+async fn every_message_is_held_to_have_numbers(server: &Server) {
+    if server.postgres().is_some() {
+        let held = "SELECT COUNT(*) FROM pg_constraint WHERE conname = 'a_message_is_numbered' AND convalidated";
+        assert_eq!(bulk::number(server, held).await, 1);
     }
-    server.stop().await;
-    is_well(&server).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
