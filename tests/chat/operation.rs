@@ -119,6 +119,7 @@ async fn the_doctor_finds_a_used_database_well_and_a_meddled_one_not() {
         "DELETE FROM chat_events WHERE position = 3",
         "UPDATE chat_messages SET reply_count = 7 WHERE id = 1",
         "UPDATE chat_events SET event_type = 'message.lost' WHERE position = 4",
+        "UPDATE chat_messages SET search_words = 'parents' WHERE id = 1",
     ] {
         database.execute_unprepared(meddling).await.expect("the database is meddled with");
     }
@@ -128,7 +129,12 @@ async fn the_doctor_finds_a_used_database_well_and_a_meddled_one_not() {
     let broken: Vec<&str> = findings.iter().filter(|finding| finding.broken > 0).map(|finding| finding.rule).collect();
     assert_eq!(
         broken,
-        ["The log has no hole", "The replies to a message are counted right", "Each event has a known type"]
+        [
+            "The log has no hole",
+            "The replies to a message are counted right",
+            "Each event has a known type",
+            "A message is found by the words of its text",
+        ]
     );
     store.close().await;
 }
