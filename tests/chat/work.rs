@@ -3,6 +3,7 @@
 
 mod meter;
 mod reads;
+mod searches;
 mod town;
 mod writes;
 

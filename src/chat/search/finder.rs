@@ -26,6 +26,8 @@ const MAX_DEPTH: u64 = 2_000;
 const MAX_SCANNED: usize = 8;
 /// Conversations that the index is asked about first. Each step asks about four times as many.
 const FIRST_PORTION: usize = 50;
+/// Messages that the index names which are read, and so held, in one go.
+const MAX_ROWS: usize = 2_000;
 
 pub(super) struct Finder<'a> {
     db: &'a Reader,
@@ -163,10 +165,15 @@ impl<'a> Finder<'a> {
             let all = (ids.len() as u64) < portion;
             let Some(last) = ids.last().copied() else { return Ok(()) };
             let looked_up = ids.len();
-            let rows = message::Entity::find().filter(among(self.db, message::Column::Id, ids)).all(self.db).await?;
-            let rows: Vec<message::Model> = rows.into_iter().filter(|row| self.matches(row)).collect();
-            let matching = rows.len();
-            self.keep(rows);
+            let mut matching = 0;
+            for some in ids.chunks(MAX_ROWS) {
+                let some = some.iter().copied();
+                let rows =
+                    message::Entity::find().filter(among(self.db, message::Column::Id, some)).all(self.db).await?;
+                let rows: Vec<message::Model> = rows.into_iter().filter(|row| self.matches(row)).collect();
+                matching += rows.len();
+                self.keep(rows);
+            }
             // Pairs can stand far from each other: then, and only then, some of what the index has does not match.
             if all || matching == looked_up || self.worst().is_some_and(|worst| self.is_nearer(worst, last)) {
                 return Ok(());

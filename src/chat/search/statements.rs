@@ -24,11 +24,21 @@ impl Direction {
 pub(super) fn edge(db: &impl ConnectionTrait, direction: Direction) -> String {
     let nearest = if direction.is_forward { "MIN" } else { "MAX" };
     format!(
-        "SELECT {nearest}(edge) FROM (SELECT (SELECT m.id FROM chat_messages m WHERE m.conversation_id = listed.value \
+        "SELECT {nearest}(edge) FROM (SELECT (SELECT m.id FROM chat_messages m {} WHERE m.conversation_id = listed.value \
          AND m.id > $2 AND m.id < $3 ORDER BY m.id {} LIMIT 1 OFFSET $4) AS edge FROM {}) AS edges",
+        by_conversation(db),
         direction.order(),
         rows_of::<i64>(db, 1),
     )
+}
+
+/// SQLite, where conversations are few and alike, would rather walk through the messages of all in the order of their ids;
+/// it is told to take the key of conversation and id, which its table was made with.
+fn by_conversation(db: &impl ConnectionTrait) -> &'static str {
+    match db.get_database_backend() {
+        DbBackend::Postgres => "",
+        _ => "INDEXED BY sqlite_autoindex_chat_messages_1",
+    }
 }
 
 /// The `$4` nearest of the messages of the conversations `$1` within (`$2`, `$3`) that have every needle of `$5`; each
@@ -42,8 +52,9 @@ pub(super) fn scan_conversations(db: &impl ConnectionTrait, direction: Direction
              WHERE {has_all} ORDER BY m.id {order} LIMIT $4"
         ),
         _ => format!(
-            "SELECT m.* FROM {listed} CROSS JOIN chat_messages m ON m.conversation_id = listed.value \
-             AND m.id > $2 AND m.id < $3 WHERE {has_all} ORDER BY m.id {order} LIMIT $4"
+            "SELECT m.* FROM {listed} CROSS JOIN chat_messages m {} ON m.conversation_id = listed.value \
+             AND m.id > $2 AND m.id < $3 WHERE {has_all} ORDER BY m.id {order} LIMIT $4",
+            by_conversation(db),
         ),
     }
 }

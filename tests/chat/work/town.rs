@@ -151,7 +151,7 @@ pub async fn cursor(person: &Person) -> String {
 
 /// Has the database find out about its tables, as a server that is used for long would. PostgreSQL reads a table of a few
 /// pages as a whole, which says nothing of how it reads a large one.
-async fn analyze(server: &Server) {
+pub async fn analyze(server: &Server) {
     let connection = Database::connect(server.database_url()).await.expect("the database answers");
     let statements = match server.postgres() {
         Some((_, name)) => vec![
