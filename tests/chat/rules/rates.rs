@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 use crate::server::Server;
 
@@ -55,6 +55,9 @@ async fn a_limit_of_zero_is_none() {
     for _ in 0..40 {
         alice.send(group, "hello").await;
     }
+    for _ in 0..70 {
+        alice.get(&format!("/conversations/{group}/messages/search?query=hello")).await.ok();
+    }
 }
 
 #[tokio::test]
@@ -103,20 +106,46 @@ async fn creating_opening_and_adding_share_a_limit() {
 
 #[tokio::test]
 async fn searches_have_a_limit_of_their_own() {
-    let server = Server::start_with(|config| config.limits.searches_per_minute = 4).await;
+    let server = Server::start_with(|config| config.limits.searches_per_minute = 6).await;
     let (alice, bob) = (server.person("Alice").await, server.person("Bob").await);
     let group = alice.group("Team", &[&bob]).await;
     alice.send(group, "an apple").await;
-    let path = format!("/conversations/{group}/messages/search?query=apple");
-    alice.get(&path).await.ok();
-    alice.get("/conversations/search?query=team").await.ok();
+    let paths =
+        [format!("/conversations/{group}/messages/search?query=apple"), "/conversations/search?query=team".into()];
+    for path in &paths {
+        alice.get(path).await.ok();
+    }
     let twice = "{ a: searchMessages(query: \"apple\") { edges { node { id } } } \
                  b: searchMessages(query: \"apple\") { edges { node { id } } } }";
     alice.gql_ok(twice, json!({})).await;
-    alice.get(&path).await.refused_with(429, "RATE_LIMITED");
-    alice.get("/conversations/search?query=team").await.refused_with(429, "RATE_LIMITED");
-    assert_eq!(alice.gql_refused(twice, json!({})).await.0, "RATE_LIMITED");
-    bob.get(&path).await.ok();
+    let people =
+        format!("{{ conversation(id: \"{group}\") {{ participantsPage(search: \"bob\") {{ nodes {{ userId }} }} }} }}");
+    let asked = ["{ conversations(search: \"team\") { nodes { id } } }", people.as_str()];
+    for query in asked {
+        alice.gql_ok(query, json!({})).await;
+    }
+    // All doors share it, and none is left.
+    for path in &paths {
+        let refused = alice.get(path).await;
+        refused.refused(429, "RATE_LIMITED", "You are doing this too often");
+        assert!(refused.header("retry-after").is_some());
+    }
+    let is_refused = |answer: &Json| {
+        let error = &answer["errors"][0];
+        assert_eq!(error["message"], "You are doing this too often", "{answer}");
+        assert_eq!(error["extensions"]["code"], "RATE_LIMITED", "{answer}");
+        assert!(error["extensions"]["retryAfterSeconds"].is_u64(), "{answer}");
+    };
+    let mut socket = alice.socket().await;
+    for query in asked.into_iter().chain([twice]) {
+        is_refused(&alice.gql(query, json!({})).await);
+        socket.say(json!({ "type": "subscribe", "id": "1", "payload": { "query": query } })).await;
+        let answer = socket.hear().await;
+        assert_eq!(answer["type"], "next", "{answer}");
+        is_refused(&answer["payload"]);
+        assert_eq!(socket.hear().await["type"], "complete");
+    }
+    bob.get(&paths[0]).await.ok();
     alice.get("/conversations").await.ok();
     alice.send(group, "another apple").await;
 }
