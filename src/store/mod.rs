@@ -7,10 +7,10 @@ pub mod blobs;
 mod connect;
 mod db_error;
 mod dialect;
-mod given;
 mod monitor;
 mod queue;
 mod readers;
+mod script;
 #[cfg(test)]
 mod tests;
 mod transaction;
@@ -30,9 +30,9 @@ pub use among::{Listed, among, is_listed, list, rows_of};
 pub use autocommit::{Autocommit, Outcome};
 pub use blobs::Blobs;
 pub use dialect::{first_messages_of_each, for_update, join_first, json};
-pub use given::GivenRows;
 pub use queue::{Queue, Queued, queue};
 pub use readers::{HeavyReadPermit, Reader};
+pub use script::Script;
 pub use transaction::Transaction;
 
 use autocommit::Counts;

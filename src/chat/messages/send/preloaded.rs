@@ -17,7 +17,7 @@ use crate::chat::views::message::{self as view, Message};
 use crate::entity::{conversation, message};
 use crate::error::Error;
 use crate::id::{ConversationId, FileId, MessageId};
-use crate::store::{self, GivenRows};
+use crate::store::{self, Script};
 
 /// How long a `tempId` is remembered.
 const TEMP_ID_LIFETIME: TimeDelta = TimeDelta::hours(24);
@@ -114,12 +114,12 @@ ORDER BY i.place";
 pub(super) fn question(backend: DbBackend, inputs: &[&Outgoing]) -> Statement {
     let temp = |input: &'_ Outgoing| input.draft.temp.as_ref().map(|temp| temp.id.clone());
     if backend == DbBackend::Sqlite {
-        let mut given = GivenRows::behind(Vec::new(), &["conversation", "sender", "parent", "temp"]);
-        for input in inputs {
-            given.push([input.conversation.into(), input.sender.into(), input.draft.parent.into(), temp(input).into()]);
-        }
-        let sql = format!("{}{COLUMNS}{FROM_SQLITE}", given.clause());
-        return Statement::from_sql_and_values(backend, sql, given.into_values());
+        let rows = inputs.iter().map(|input| {
+            [input.conversation.into(), input.sender.into(), input.draft.parent.into(), temp(input).into()]
+        });
+        let mut script = Script::default();
+        script.add_given(["conversation", "sender", "parent", "temp"], rows, &format!("{COLUMNS}{FROM_SQLITE}"), []);
+        return script.statement();
     }
     let asked = inputs.iter().enumerate().map(|(place, input)| Asked {
         place,

@@ -1,8 +1,6 @@
 //! The rows of messages that are sent, and the statements that write them, together with the counters of their
 //! conversations and of what they reply to: the same texts whatever the number of messages.
 
-use std::iter;
-
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement, Value};
 use serde::Serialize;
@@ -11,7 +9,7 @@ use super::plan::Fresh;
 use crate::chat::log::head::LogHead;
 use crate::entity::message::MessageType;
 use crate::id::{ConversationId, MessageId, UserId};
-use crate::store::{self, GivenRows};
+use crate::store::{self, Script};
 
 /// A message as the statements read it.
 #[derive(Serialize)]
@@ -61,37 +59,22 @@ const EVENTS: &str = "
     INSERT INTO chat_events (position, event_type, conversation_id, user_id, message_id, created_at)
     SELECT $4 + place, 'message.sent', conversation, sender, id, CAST($2 AS timestamptz) FROM given";
 
-/// What the rows that SQLite's statements are given consist of, and those statements: each begins with the rows. Where the
-/// log is not moved by the one before them, they find no row.
-const COLUMNS: [&str; 12] = [
-    "id",
-    "conversation",
-    "sender",
-    "kind",
-    "content",
-    "parent",
-    "metadata",
-    "temp",
-    "digest",
-    "words",
-    "number",
-    "own",
-];
+/// SQLite's statements; their rows are `given`.
 const SQLITE_HEAD: &str = "
-UPDATE chat_log SET position = position + $2, message_id = message_id + $2
-WHERE id = 1 AND position = $3 AND message_id = $4 AND webhook_revision = $5
+UPDATE chat_log SET position = position + ?, message_id = message_id + ?
+WHERE id = 1 AND position = ? AND message_id = ? AND webhook_revision = ?
 RETURNING 1 AS moved";
 const SQLITE_MESSAGES: &str = "
 INSERT INTO chat_messages (id, conversation_id, sender_id, message_type, content, parent_message_id, metadata, temp_id,
     input_digest, search_words, number, sender_number, created_at)
-SELECT id, conversation, sender, kind, content, parent, metadata, temp, digest, words, number, own, $1
+SELECT id, conversation, sender, kind, content, parent, metadata, temp, digest, words, number, own, ?
 FROM given WHERE id IS NOT NULL";
 const SQLITE_EVENTS: &str = "
 INSERT INTO chat_events (position, event_type, conversation_id, user_id, message_id, created_at)
-SELECT $3 + place, 'message.sent', conversation, sender, id, $1 FROM given WHERE id IS NOT NULL";
+SELECT ? + place, 'message.sent', conversation, sender, id, ? FROM given WHERE id IS NOT NULL";
 const SQLITE_COUNTS: &str = "
 UPDATE chat_conversations SET message_count = message_count + g.messages, last_message_id = g.newest,
-    last_message_at = $1, last_activity_at = $1, activity_moved = true
+    last_message_at = ?, last_activity_at = ?, activity_moved = true
 FROM (SELECT conversation, count(*) AS messages, max(id) AS newest FROM given WHERE id IS NOT NULL GROUP BY 1) g
 WHERE chat_conversations.id = g.conversation";
 const SQLITE_REPLIES: &str = "
@@ -124,11 +107,31 @@ fn are_replies_among(fresh: &[Fresh]) -> bool {
     fresh.iter().any(|fresh| fresh.message.parent_message_id.is_some())
 }
 
-/// The same rows for SQLite, behind other values.
-fn given(fresh: &[Fresh], before: Vec<Value>) -> GivenRows {
-    let mut given = GivenRows::behind(before, &COLUMNS);
-    for Fresh { input, message, stands, .. } in fresh {
-        given.push([
+/// SQLite's statements for the messages and what is counted of them, and with `head` those for the log: it is moved first,
+/// and where it does not stand there nothing else finds a row.
+fn script(fresh: &[Fresh], now: DateTime<Utc>, head: Option<LogHead>) -> Statement {
+    let mut script = Script::default();
+    let guarded = |sql: &str| if head.is_some() { format!("{sql}{SQLITE_GUARD}") } else { sql.to_owned() };
+    if let Some(LogHead { position, message_id, outbox_revision }) = head {
+        let count: Value = count(fresh).into();
+        script.add(SQLITE_HEAD, [count.clone(), count, position.into(), message_id.into(), outbox_revision.into()]);
+    }
+    let columns = [
+        "id",
+        "conversation",
+        "sender",
+        "kind",
+        "content",
+        "parent",
+        "metadata",
+        "temp",
+        "digest",
+        "words",
+        "number",
+        "own",
+    ];
+    let rows = fresh.iter().map(|Fresh { input, message, stands, .. }| {
+        [
             message.id.into(),
             message.conversation_id.into(),
             message.sender_id.into(),
@@ -141,51 +144,55 @@ fn given(fresh: &[Fresh], before: Vec<Value>) -> GivenRows {
             input.draft.words.clone().into(),
             stands.number.into(),
             stands.own.into(),
-        ]);
+        ]
+    });
+    script.add_given(columns, rows, &guarded(SQLITE_MESSAGES), [now.into()]);
+    let messages = || fresh.iter().map(|fresh| &fresh.message);
+    if let Some(LogHead { position, .. }) = head {
+        let rows =
+            messages().map(|message| [message.id.into(), message.conversation_id.into(), message.sender_id.into()]);
+        let columns = ["id", "conversation", "sender"];
+        script.add_given(columns, rows, &guarded(SQLITE_EVENTS), [position.into(), now.into()]);
     }
-    given
+    let rows = messages().map(|message| [message.id.into(), message.conversation_id.into()]);
+    script.add_given(["id", "conversation"], rows, &guarded(SQLITE_COUNTS), [now.into(), now.into()]);
+    if are_replies_among(fresh) {
+        let rows = messages().map(|message| [message.parent_message_id.into()]);
+        script.add_given(["parent"], rows, &guarded(SQLITE_REPLIES), []);
+    }
+    script.statement()
 }
 
 /// Writes the messages within a transaction that holds the log's row.
 pub(super) async fn insert(db: &impl ConnectionTrait, fresh: &[Fresh<'_>], now: DateTime<Utc>) -> Result<(), DbErr> {
     let backend = db.get_database_backend();
-    let replies = are_replies_among(fresh);
-    let (sql, values) = if backend == DbBackend::Sqlite {
-        let given = given(fresh, vec![now.into()]);
-        let mut statements = vec![SQLITE_MESSAGES, SQLITE_COUNTS];
-        statements.extend(replies.then_some(SQLITE_REPLIES));
-        let clause = given.clause();
-        let statements: Vec<String> = statements.iter().map(|statement| format!("{clause}{statement}")).collect();
-        (statements.join(";"), given.into_values())
+    let statement = if backend == DbBackend::Sqlite {
+        script(fresh, now, None)
     } else {
-        let replies = if replies { format!(", replies AS ({REPLIES})") } else { String::new() };
+        let replies = if are_replies_among(fresh) { format!(", replies AS ({REPLIES})") } else { String::new() };
         let sql = format!("WITH given AS ({GIVEN}), messages AS ({MESSAGES}){replies}{COUNTS}");
-        (sql, vec![rows(fresh).into(), now.into()])
+        Statement::from_sql_and_values(backend, sql, [rows(fresh).into(), now.into()])
     };
-    db.execute_raw(Statement::from_sql_and_values(backend, sql, values)).await.map(drop)
+    db.execute_raw(statement).await.map(drop)
 }
 
 /// What is a whole transaction: the messages, their events, and the log moved on from where it was known to stand. Its one
 /// row says how many logs it moved: where that is none, nothing was written.
 pub(super) fn transaction(backend: DbBackend, fresh: &[Fresh<'_>], now: DateTime<Utc>, known: LogHead) -> Statement {
-    let replies = are_replies_among(fresh);
-    let count = i64::try_from(fresh.len()).unwrap_or(i64::MAX);
-    let head = [count.into(), known.position.into(), known.message_id.into(), known.outbox_revision.into()];
     if backend == DbBackend::Sqlite {
-        let given = given(fresh, iter::once(now.into()).chain(head).collect());
-        let clause = given.clause();
-        let mut sql = SQLITE_HEAD.to_owned();
-        let statements = [SQLITE_MESSAGES, SQLITE_EVENTS, SQLITE_COUNTS].into_iter();
-        for statement in statements.chain(replies.then_some(SQLITE_REPLIES)) {
-            sql.push_str(&format!("; {clause}{statement}{SQLITE_GUARD}"));
-        }
-        return Statement::from_sql_and_values(backend, sql, given.into_values());
+        return script(fresh, now, Some(known));
     }
-    let replies = if replies { format!(", replies AS ({REPLIES})") } else { String::new() };
+    let replies = if are_replies_among(fresh) { format!(", replies AS ({REPLIES})") } else { String::new() };
     let sql = format!(
         "WITH head AS ({HEAD}), given AS ({GIVEN} CROSS JOIN head), messages AS ({MESSAGES}), events AS ({EVENTS}), \
          counts AS ({COUNTS}){replies} SELECT count(*) AS moved FROM head"
     );
+    let LogHead { position, message_id, outbox_revision } = known;
+    let head = [count(fresh).into(), position.into(), message_id.into(), outbox_revision.into()];
     let values = [rows(fresh).into(), now.into()].into_iter().chain(head);
     Statement::from_sql_and_values(backend, sql, values)
+}
+
+fn count(fresh: &[Fresh]) -> i64 {
+    i64::try_from(fresh.len()).unwrap_or(i64::MAX)
 }
