@@ -61,7 +61,9 @@ const ROWS_AHEAD: usize = 128;
 /// # Errors
 /// A URL that is none.
 pub(super) fn autocommit_sqlite(url: &str) -> Result<SqliteConnectOptions, sqlx::Error> {
-    Ok(sqlite_settings(url.parse()?).row_buffer_size(ROWS_AHEAD).disable_statement_logging())
+    let options = sqlite_settings(url.parse()?).row_buffer_size(ROWS_AHEAD).disable_statement_logging();
+    // A statement with many rows keeps the pages as they were, for the case that one of them is refused.
+    Ok(options.pragma("temp_store", "MEMORY"))
 }
 
 /// # Errors
