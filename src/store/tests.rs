@@ -134,3 +134,16 @@ async fn what_the_statement_before_it_has_written_guards_a_statement() {
     }
     end(store, folder).await;
 }
+
+#[tokio::test]
+async fn sqlite_plans_a_statement_once_and_counts_no_memory() {
+    let (store, folder) = store().await;
+    let options = Statement::from_string(DbBackend::Sqlite, "PRAGMA compile_options");
+    let rows = store.reader().query_all_raw(options).await.unwrap();
+    let options: Vec<String> = rows.iter().map(|row| row.try_get_by_index(0).unwrap()).collect();
+    for option in ["ENABLE_QPSG", "DEFAULT_MEMSTATUS=0"] {
+        assert!(options.iter().any(|set| set == option), "{option} of .cargo/config.toml is not among {options:?}");
+    }
+    assert!(!options.iter().any(|set| set == "ENABLE_MEMORY_MANAGEMENT"));
+    end(store, folder).await;
+}
