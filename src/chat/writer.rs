@@ -258,7 +258,6 @@ impl<I, O: Send + 'static> Writer<I, O> {
             self.readiness.failed();
         }
         // Jobs that were never reached are dropped, which answers them with `Unavailable`.
-        let failed = failed.filter(|_| !fault::is_on("acknowledge-without-commit"));
         answers.into_iter().for_each(|answer: Reply| answer(failed.clone()));
     }
 
@@ -285,7 +284,7 @@ impl<I, O: Send + 'static> Writer<I, O> {
 
     /// Applies inputs without a transaction around them, where that can be done.
     async fn at_once(&self, inputs: &[(Input<I, O>, Span)]) -> Result<Option<Applied<O>>, DbErr> {
-        let Some(db) = self.store.autocommit() else { return Ok(None) };
+        let Some(db) = self.store.autocommit().filter(|_| !announces_early()) else { return Ok(None) };
         let at_once = AtOnce { db, tools: &self.tools, outbox: &self.outbox };
         let together: Vec<&I> = inputs.iter().map(|(input, _)| &input.input).collect();
         let applied = (self.apply_at_once)(&at_once, &together).await?;
@@ -416,7 +415,7 @@ impl<I, O: Send + 'static> Writer<I, O> {
             let outbox_revision = head.outbox_revision + i64::from(outbox_changed);
             append(&tx, &events, now, LogHead { position, message_id, outbox_revision }).await?;
         }
-        if fault::is_on("announce-before-commit") {
+        if announces_early() {
             events.iter().for_each(|event| self.sink.publish(Arc::new(event.copy())));
         }
         tx.commit().await?;
@@ -437,6 +436,11 @@ fn answer_all<I, O: Send + 'static>(
     answers: &mut Vec<Reply>,
 ) {
     answers.extend(inputs.into_iter().zip(outcomes).map(|((input, _), outcome)| answer_with(input.answer, outcome)));
+}
+
+/// The deliberate fault that tells what is not committed yet, of a batch in a transaction.
+fn announces_early() -> bool {
+    fault::is_on("announce-before-commit")
 }
 
 fn record_positions(first: i64, last: i64) {

@@ -10,6 +10,7 @@ use super::preloaded::{self, Preloaded};
 use super::rows;
 use crate::chat::event::{Event, EventType, Fact};
 use crate::chat::writer::{Applied, AtOnce};
+use crate::config::fault;
 use crate::entity::clock;
 use crate::id::MessageId;
 use crate::store::Outcome;
@@ -53,10 +54,12 @@ async fn send_at_once(at_once: &AtOnce<'_>, inputs: &[&Outgoing]) -> Result<Opti
         };
         let plan = Plan::of(&preloaded, at_once.tools, now, next_id, inputs);
         if !plan.fresh.is_empty() {
-            match at_once.db.write(rows::transaction(at_once.db.backend(), &plan.fresh, now, head)).await? {
-                Outcome::Committed(rows) if moved(&rows)? => {}
-                Outcome::Committed(_) => continue,
-                Outcome::Refused(cause) => return Ok(in_a_transaction(&cause)),
+            match at_once.db.write(rows::transaction(at_once.db.backend(), &plan.fresh, now, head)).await {
+                Ok(Outcome::Committed(rows)) if moved(&rows)? => {}
+                Ok(Outcome::Committed(_)) => continue,
+                Ok(Outcome::Refused(cause)) => return Ok(in_a_transaction(&cause)),
+                Err(cause) if !fault::is_on("acknowledge-without-commit") => return Err(cause),
+                Err(_) => {}
             }
         }
         let (outcomes, messages) = plan.finish();
