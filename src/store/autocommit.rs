@@ -43,6 +43,15 @@ enum Connected {
     Sqlite(SqliteConnection),
 }
 
+impl Connected {
+    async fn close(self) -> Result<(), Error> {
+        match self {
+            Connected::Postgres(connection) => connection.close().await,
+            Connected::Sqlite(connection) => connection.close().await,
+        }
+    }
+}
+
 /// What became of a statement.
 #[derive(Debug)]
 pub enum Outcome {
@@ -153,12 +162,9 @@ impl Autocommit {
     }
 
     pub(super) async fn close(&self) {
-        let closing = match self.kept.lock().await.take() {
-            Some(Connected::Postgres(connection)) => timeout(CONNECT_TIMEOUT, connection.close()).await,
-            Some(Connected::Sqlite(connection)) => timeout(CONNECT_TIMEOUT, connection.close()).await,
-            None => return,
-        };
-        if let Ok(Err(cause)) = closing {
+        if let Some(connection) = self.kept.lock().await.take()
+            && let Ok(Err(cause)) = timeout(CONNECT_TIMEOUT, connection.close()).await
+        {
             tracing::warn!(%cause, "the database did not close cleanly");
         }
     }

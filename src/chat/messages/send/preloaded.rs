@@ -64,12 +64,12 @@ struct Files {
 
 /// An input as PostgreSQL's statement reads it.
 #[derive(Serialize)]
-struct Asked {
+struct Asked<'i> {
     place: usize,
     conversation: ConversationId,
     sender: i64,
     parent: Option<MessageId>,
-    temp: Option<String>,
+    temp: Option<&'i str>,
 }
 
 const COLUMNS: &str = "
@@ -112,10 +112,10 @@ ORDER BY i.place";
 
 /// The statement that reads what is known of the inputs, and the log's row with each.
 pub(super) fn question(backend: DbBackend, inputs: &[&Outgoing]) -> Statement {
-    let temp = |input: &'_ Outgoing| input.draft.temp.as_ref().map(|temp| temp.id.clone());
     if backend == DbBackend::Sqlite {
         let rows = inputs.iter().map(|input| {
-            [input.conversation.into(), input.sender.into(), input.draft.parent.into(), temp(input).into()]
+            let temp = input.draft.temp.as_ref().map(|temp| temp.id.clone());
+            [input.conversation.into(), input.sender.into(), input.draft.parent.into(), temp.into()]
         });
         let mut script = Script::default();
         script.add_given(["conversation", "sender", "parent", "temp"], rows, &format!("{COLUMNS}{FROM_SQLITE}"), []);
@@ -126,7 +126,7 @@ pub(super) fn question(backend: DbBackend, inputs: &[&Outgoing]) -> Statement {
         conversation: input.conversation,
         sender: input.sender.get(),
         parent: input.draft.parent,
-        temp: temp(input),
+        temp: input.draft.temp.as_ref().map(|temp| temp.id.as_str()),
     });
     let asked: Vec<Asked> = asked.collect();
     Statement::from_sql_and_values(backend, format!("{COLUMNS}{FROM_POSTGRES}"), [store::json(&asked).into()])

@@ -107,6 +107,11 @@ fn are_replies_among(fresh: &[Fresh]) -> bool {
     fresh.iter().any(|fresh| fresh.message.parent_message_id.is_some())
 }
 
+/// The part of PostgreSQL's statements that counts replies, where there are any.
+fn replies_part(fresh: &[Fresh]) -> String {
+    if are_replies_among(fresh) { format!(", replies AS ({REPLIES})") } else { String::new() }
+}
+
 /// SQLite's statements for the messages and what is counted of them, and with `head` those for the log: it is moved first,
 /// and where it does not stand there nothing else finds a row.
 fn script(fresh: &[Fresh], now: DateTime<Utc>, head: Option<LogHead>) -> Statement {
@@ -169,7 +174,7 @@ pub(super) async fn insert(db: &impl ConnectionTrait, fresh: &[Fresh<'_>], now: 
     let statement = if backend == DbBackend::Sqlite {
         script(fresh, now, None)
     } else {
-        let replies = if are_replies_among(fresh) { format!(", replies AS ({REPLIES})") } else { String::new() };
+        let replies = replies_part(fresh);
         let sql = format!("WITH given AS ({GIVEN}), messages AS ({MESSAGES}){replies}{COUNTS}");
         Statement::from_sql_and_values(backend, sql, [rows(fresh).into(), now.into()])
     };
@@ -182,7 +187,7 @@ pub(super) fn transaction(backend: DbBackend, fresh: &[Fresh<'_>], now: DateTime
     if backend == DbBackend::Sqlite {
         return script(fresh, now, Some(known));
     }
-    let replies = if are_replies_among(fresh) { format!(", replies AS ({REPLIES})") } else { String::new() };
+    let replies = replies_part(fresh);
     let sql = format!(
         "WITH head AS ({HEAD}), given AS ({GIVEN} CROSS JOIN head), messages AS ({MESSAGES}), events AS ({EVENTS}), \
          counts AS ({COUNTS}){replies} SELECT count(*) AS moved FROM head"
