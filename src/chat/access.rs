@@ -7,7 +7,7 @@ use crate::entity::conversation::{self, ConversationType};
 use crate::entity::participant::{self, Role};
 use crate::error::{Error, Result};
 use crate::id::{ConversationId, UserId};
-use crate::store::{Listed, join_first, rows_of};
+use crate::store::{Listed, among, join_first, rows_of};
 
 /// What somebody may want to do in a conversation that they are in. Reading, sending, reacting and leaving need no
 /// more than that, and so have no entry.
@@ -102,6 +102,16 @@ pub fn memberships(viewer: UserId) -> Select<participant::Entity> {
         .join(JoinType::InnerJoin, participant::Relation::Conversation.def())
         .filter(participant::Column::UserId.eq(viewer))
         .filter(conversation::Column::ClosedAt.is_null())
+}
+
+/// Those of the open conversations `ids` that `viewer` is in, in no order.
+pub async fn members_of(db: &impl ConnectionTrait, viewer: UserId, ids: &[ConversationId]) -> Result<Vec<Member>> {
+    let rows = memberships(viewer)
+        .filter(among(db, participant::Column::ConversationId, ids.iter().copied()))
+        .select_also(conversation::Entity)
+        .all(db)
+        .await?;
+    Ok(rows.into_iter().filter_map(|(me, conversation)| Some(Member { conversation: conversation?, me })).collect())
 }
 
 /// That `viewer` is in the open conversation that stands in a column: looked up for each row, and never by going through

@@ -227,3 +227,32 @@ async fn ends(tour: &mut Tour, alice: &Person, bob: &Person, carol: &Person) {
     let (code, message) = bob.gql_refused("query($id: ID!) { conversation(id: $id) { id } }", group).await;
     assert_eq!((code.as_str(), message.as_str()), ("NOT_FOUND", "Conversation not found"));
 }
+
+#[tokio::test]
+async fn each_field_of_a_conversation_is_the_same_asked_for_alone_and_with_all_others() {
+    let server = Server::start().await;
+    let (alice, bob) = (server.person("Alice").await, server.person("Bob").await);
+    let group = alice.group("Team", &[&bob]).await;
+    let direct = alice.direct(&bob).await;
+    bob.send(group, "Hello").await;
+    bob.send(direct, "Hello").await;
+    let compound = ["createdBy", "participants", "lastMessage", "messages", "participantsPage", "attachments"];
+    let ask = |field: &String| match compound.contains(&field.as_str()) {
+        true => format!("{field} {{ __typename }}"),
+        false => field.clone(),
+    };
+    let fields = fields_of(&["Conversation"]);
+    let all = fields.iter().map(ask).collect::<Vec<_>>().join(" ");
+    for conversation in [group, direct] {
+        let query = |fields: &str| format!("query($id: ID!) {{ conversation(id: $id) {{ {fields} }} }}");
+        let all = alice.gql_ok(&query(&all), json!({ "id": conversation })).await;
+        assert_eq!(all["conversation"]["unreadCount"], 1);
+        for field in &fields {
+            let spread = format!("... on Conversation {{ {} }}", ask(field));
+            for asked in [ask(field), spread] {
+                let alone = alice.gql_ok(&query(&asked), json!({ "id": conversation })).await;
+                assert_eq!(alone["conversation"][field], all["conversation"][field], "{field}");
+            }
+        }
+    }
+}

@@ -55,7 +55,12 @@ impl Query {
     }
 
     async fn conversation(&self, ctx: &Context<'_>, id: ConversationId) -> Result<Option<Conversation>> {
-        Ok(Some(conversations::get(viewer(ctx)?, id).await?))
+        let cx = viewer(ctx)?;
+        Ok(Some(if is_gathered(ctx) {
+            conversations::get(cx, id).await?
+        } else {
+            conversations::outline(cx, id).await?
+        }))
     }
 
     /// The viewer's own: pinned first, then latest activity first. `pinned` and `search` narrow the list; a search
@@ -144,4 +149,11 @@ impl Query {
         Ok(events::events_after(viewer(ctx)?, after.as_deref(), Paging { first, ..Paging::default() }.limit()?.0)
             .await?)
     }
+}
+
+/// Whether anything is asked of a conversation that does not stand in its own row.
+fn is_gathered(ctx: &Context<'_>) -> bool {
+    /// What [`conversations::outline`] leaves out.
+    const GATHERED: [&str; 6] = ["name", "avatarUrl", "participants", "participantCount", "lastMessage", "unreadCount"];
+    GATHERED.iter().any(|field| ctx.look_ahead().field(field).exists())
 }

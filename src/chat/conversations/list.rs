@@ -1,5 +1,7 @@
 //! The viewer's own conversations: pages, the pinned ones, groups found by a word, and what is unread.
 
+use std::collections::HashMap;
+
 use sea_orm::sea_query::Order;
 use sea_orm::{ColumnTrait, Condition, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select};
 use serde::Serialize;
@@ -15,7 +17,6 @@ use crate::entity::conversation::{self, ConversationType};
 use crate::entity::participant;
 use crate::error::{Error, Result};
 use crate::id::ConversationId;
-use crate::store::among;
 
 /// Which of the caller's conversations: pinned first, then latest activity first (protocol §4).
 #[derive(Debug, Clone, Default)]
@@ -74,7 +75,8 @@ pub async fn list(cx: &Cx, listing: Listing, limit: u64) -> Result<Page<Conversa
 }
 
 /// The caller's groups that hold the text. The databases fold case differently beyond ASCII, so names are compared
-/// here: all groups of the caller are looked through, which is what a search costs, and what it is limited for.
+/// here: all groups of the caller are looked through, which is what a search costs, and what it is limited for. Of those
+/// that hold it, only what the page shows is read.
 async fn found(cx: &Cx, search: &str, listing: &Listing, from: Option<Place>, limit: u64) -> Result<Vec<Member>> {
     let search = search.trim().to_lowercase();
     if search.is_empty() || search.chars().count() > 200 {
@@ -82,25 +84,29 @@ async fn found(cx: &Cx, search: &str, listing: &Listing, from: Option<Place>, li
     }
     cx.chat.limits.take(cx.me(), Limited::Searches)?;
     let db = &cx.reader();
-    let groups: Vec<(ConversationId, Option<String>, Option<String>)> = access::memberships(cx.me())
+    let groups = access::memberships(cx.me())
         .select_only()
         .column(conversation::Column::Id)
         .column(conversation::Column::Name)
         .column(conversation::Column::Description)
         .filter(conversation::Column::Kind.eq(ConversationType::Group))
-        .into_tuple()
-        .all(db)
-        .await?;
-    let holds = |text: Option<String>| text.is_some_and(|text| text.to_lowercase().contains(&search));
-    let ids =
-        groups.into_iter().filter_map(|(id, name, description)| (holds(name) || holds(description)).then_some(id));
-    let rows = access::memberships(cx.me())
-        .filter(among(db, conversation::Column::Id, ids))
         .apply_if(listing.archived, |rows, archived| rows.filter(participant::Column::Archived.eq(archived)))
         .apply_if(listing.pinned, |rows, pinned| rows.filter(participant::Column::Pinned.eq(pinned)))
         .apply_if(from, |rows, from| rows.filter(beyond(from, listing.backwards)));
-    let rows = in_order(rows, listing.backwards).limit(limit).select_also(conversation::Entity).all(db).await?;
-    Ok(rows.into_iter().filter_map(|(me, conversation)| Some(Member { conversation: conversation?, me })).collect())
+    let groups: Vec<(ConversationId, Option<String>, Option<String>)> =
+        in_order(groups, listing.backwards).into_tuple().all(db).await?;
+    let holds = |text: Option<String>| text.is_some_and(|text| text.to_lowercase().contains(&search));
+    let ids = groups
+        .into_iter()
+        .filter_map(|(id, name, description)| (holds(name) || holds(description)).then_some(id))
+        .take(usize::try_from(limit).unwrap_or(usize::MAX));
+    let ids: Vec<ConversationId> = ids.collect();
+    let mut members: HashMap<ConversationId, Member> = access::members_of(db, cx.me(), &ids)
+        .await?
+        .into_iter()
+        .map(|member| (member.conversation_id(), member))
+        .collect();
+    Ok(ids.iter().filter_map(|id| members.remove(id)).collect())
 }
 
 /// What the caller has not read yet, conversation by conversation.

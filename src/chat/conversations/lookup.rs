@@ -2,15 +2,14 @@
 
 use std::collections::HashMap;
 
-use sea_orm::{QueryFilter, QuerySelect};
+use sea_orm::QuerySelect;
 
 use crate::chat::Cx;
-use crate::chat::access::{self, Member};
+use crate::chat::access;
 use crate::chat::views::conversation::{Conversation, load, load_one};
-use crate::entity::{conversation, participant};
+use crate::entity::participant;
 use crate::error::Result;
 use crate::id::ConversationId;
-use crate::store::among;
 
 /// The conversation, as the caller sees it.
 ///
@@ -20,6 +19,16 @@ pub async fn get(cx: &Cx, id: ConversationId) -> Result<Conversation> {
     let db = &cx.reader();
     let member = access::member(db, cx.me(), id).await?;
     load_one(db, &cx.chat.signer, cx.me(), member).await
+}
+
+/// The same without what has to be gathered for it: nobody takes part, nothing was said last and nothing is unread, and a
+/// direct conversation has neither name nor picture. For whoever asks for none of these.
+///
+/// # Errors
+/// `NotFound`, `Forbidden`.
+pub async fn outline(cx: &Cx, id: ConversationId) -> Result<Conversation> {
+    let member = access::member(&cx.reader(), cx.me(), id).await?;
+    Ok(Conversation::of(member, cx.me(), Vec::new(), None, 0))
 }
 
 /// Makes sure that the caller is in the conversation.
@@ -34,13 +43,8 @@ pub async fn must_be_in(cx: &Cx, id: ConversationId) -> Result<()> {
 /// Those among `ids` that the caller is in.
 pub async fn many(cx: &Cx, ids: &[ConversationId]) -> Result<HashMap<ConversationId, Conversation>> {
     let db = &cx.reader();
-    let rows = access::memberships(cx.me())
-        .filter(among(db, participant::Column::ConversationId, ids.iter().copied()))
-        .select_also(conversation::Entity)
-        .all(db)
-        .await?;
-    let members = rows.into_iter().filter_map(|(me, conversation)| Some(Member { conversation: conversation?, me }));
-    let loaded = load(db, &cx.chat.signer, cx.me(), members.collect()).await?;
+    let members = access::members_of(db, cx.me(), ids).await?;
+    let loaded = load(db, &cx.chat.signer, cx.me(), members).await?;
     Ok(loaded.into_iter().map(|conversation| (conversation.id, conversation)).collect())
 }
 

@@ -16,7 +16,7 @@ mod walk;
 pub(crate) use activity::carry;
 pub use announce::{announcements, notice_for};
 pub use list::{Listing, Unread, cursor, list, unread};
-pub use lookup::{get, ids_of, many, must_be_in};
+pub use lookup::{get, ids_of, many, must_be_in, outline};
 pub use membership::{add_participants, delete, leave, remove_participant, set_role, transfer_ownership};
 pub use participants::participants;
 pub use settings::{Setting, UpdateConversation, set, update};
