@@ -46,9 +46,12 @@ fn by_conversation(db: &impl ConnectionTrait) -> &'static str {
 pub(super) fn scan_conversations(db: &impl ConnectionTrait, direction: Direction) -> String {
     let (listed, has_all, order) = (rows_of::<i64>(db, 1), has_all(db, 5), direction.order());
     match db.get_database_backend() {
+        // The ids alone stand in the index of conversations and ids, which so is the least to read, however few
+        // conversations the planner knows of and however unequal they are; messages are looked up one by one.
         DbBackend::Postgres => format!(
-            "SELECT m.* FROM {listed} CROSS JOIN LATERAL (SELECT * FROM chat_messages m \
-             WHERE m.conversation_id = listed.value AND m.id > $2 AND m.id < $3 OFFSET 0) m \
+            "SELECT m.* FROM {listed} CROSS JOIN LATERAL (SELECT m.id FROM chat_messages m \
+             WHERE m.conversation_id = listed.value AND m.id > (SELECT $2) AND m.id < (SELECT $3) OFFSET 0) AS near \
+             CROSS JOIN LATERAL (SELECT * FROM chat_messages WHERE id = near.id LIMIT 1) AS m \
              WHERE {has_all} ORDER BY m.id {order} LIMIT $4"
         ),
         _ => format!(
