@@ -5,6 +5,7 @@ use serde_json::{Value as Json, json};
 use crate::bulk::number;
 use crate::person::Person;
 use crate::server::Server;
+use crate::stomp_client::Carrier;
 
 /// What is said, and queries that find it.
 const FOUND: [(&str, &[&str]); 22] = [
@@ -319,4 +320,35 @@ async fn a_search_for_words_that_all_messages_have_is_answered_at_once() {
     let everywhere = "{ searchMessages(query: \"number apple\") { nodes { id } } }";
     assert_eq!(eve.gql_ok(everywhere, json!({})).await["searchMessages"]["nodes"], json!([]));
     assert_eq!(alice.gql_ok(everywhere, json!({})).await["searchMessages"]["nodes"].as_array().unwrap().len(), 50);
+}
+
+#[tokio::test]
+async fn what_is_meant_as_text_goes_through_every_door_as_it_is_and_is_found() {
+    let server = Server::start().await;
+    let (alice, bob) = (server.person("Alice").await, server.person("Bob").await);
+    let group = alice.group("Users of Vec<T>", &[&bob]).await;
+    let mut socket = bob.subscribe("subscription { messages { content } }").await;
+    let mut ears = bob.stomp_on(Carrier::EventSource, &["messages"]).await;
+    let mut mouth = alice.stomp(Carrier::Raw).await;
+    let texts = ["Ask Ann <ann@example.com> about it", "a Vec<String> & <b>AT&T</b> < 2", "you </3 it: if a<b"];
+    for (door, text) in texts.iter().enumerate() {
+        let input = json!({ "conversationId": group, "content": text });
+        match door {
+            0 => drop(alice.post(&format!("/conversations/{group}/messages"), input).await.ok()),
+            1 => {
+                let send = "mutation($input: SendMessageInput!) { sendMessage(input: $input) { content } }";
+                let sent = alice.gql_ok(send, json!({ "input": input })).await;
+                assert_eq!(sent["sendMessage"]["content"], *text);
+            }
+            _ => mouth.send("send", input).await,
+        }
+        assert_eq!(socket.event().await["messages"]["content"], *text);
+        assert_eq!(ears.message("messages").await["content"], *text);
+    }
+    let listed = alice.get(&format!("/conversations/{group}/messages")).await.ok();
+    let listed: Vec<&Json> = listed.as_array().expect("a page").iter().map(|message| &message["content"]).collect();
+    assert_eq!(listed, texts);
+    for (query, found) in [("ann example", 1), ("vec string", 1), ("at&t", 1), ("you a", 1), ("lt", 0)] {
+        assert_eq!(search(&bob, group, query).await.len(), found, "{query}");
+    }
 }

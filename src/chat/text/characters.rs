@@ -1,4 +1,4 @@
-//! What single characters mean to every kind of text: seen or unseen, allowed or refused, the start of markup.
+//! What single characters mean to every kind of text: seen or unseen, allowed or refused.
 
 use serde_json::Value as Json;
 use unicode_normalization::char::is_combining_mark;
@@ -8,22 +8,6 @@ use crate::error::{Error, Result};
 
 /// Combining marks on one visible character, at most. Living languages need fewer than ten.
 pub const MAX_MARKS: usize = 32;
-
-/// Whether an HTML tokenizer, reading this as text, would see anything but characters: a `<` before an ASCII letter,
-/// `!`, `?`, or before `/` and one more character. So `1 < 2`, `<3` and `<-` are plain, while `a<b` opens a tag.
-pub fn has_markup(text: &str) -> bool {
-    text.match_indices('<').any(|(at, _)| opens_markup(&text.as_bytes()[at..]))
-}
-
-/// Whether these bytes, beginning with `<`, leave the tokenizer's data state.
-pub fn opens_markup(bytes: &[u8]) -> bool {
-    match bytes.get(1) {
-        Some(b'!' | b'?') => true,
-        Some(b'/') => bytes.len() > 2,
-        Some(next) => next.is_ascii_alphabetic(),
-        None => false,
-    }
-}
 
 /// Whether nothing of it can be seen: white space, controls, marks without a letter, characters without a shape.
 pub fn is_blank(text: &str) -> bool {

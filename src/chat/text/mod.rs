@@ -4,8 +4,10 @@
 
 mod characters;
 mod content;
+mod elements;
 mod emoji;
 mod fold;
+mod markup;
 mod names;
 mod snippet;
 #[cfg(test)]

@@ -5,9 +5,10 @@ use unicode_normalization::char::is_combining_mark;
 use unicode_segmentation::UnicodeSegmentation;
 
 use super::characters::{
-    MAX_MARKS, has_markup, is_bidi_control, is_blank, is_control_or_break, is_shapeless, opens_markup, refuse_controls,
-    refuse_longer, refuse_piled_marks,
+    MAX_MARKS, is_bidi_control, is_blank, is_control_or_break, is_shapeless, refuse_controls, refuse_longer,
+    refuse_piled_marks,
 };
+use super::markup::{Kind, has_markup, pieces};
 use crate::error::{Error, Result};
 
 const MAX_NAME_CHARS: usize = 100;
@@ -136,22 +137,15 @@ fn refuse_markup(raw: &str, what: &str) -> Result<()> {
     Ok(())
 }
 
-/// Drops each tag up to its `>`, or its `<` alone where none follows; should the rest make a tag by joining, every `<`
-/// goes.
+/// Drops what a browser would act on; should the rest make such a thing by joining, every `<` goes.
 fn without_tags(raw: &str) -> String {
     let mut bare = String::with_capacity(raw.len());
-    let mut rest = raw;
-    while let Some(at) = rest.find('<') {
-        bare.push_str(&rest[..at]);
-        rest = &rest[at..];
-        let opens = opens_markup(rest.as_bytes());
-        if !opens {
-            bare.push('<');
-        }
-        let end = if opens { rest.find('>').unwrap_or(0) } else { 0 };
-        rest = &rest[end + 1..];
+    let mut from = 0;
+    for piece in pieces(raw).filter(|piece| piece.kind != Kind::Harmless) {
+        bare.push_str(&raw[from..piece.at.start]);
+        from = piece.at.end;
     }
-    bare.push_str(rest);
+    bare.push_str(&raw[from..]);
     if has_markup(&bare) { bare.replace('<', "") } else { bare }
 }
 

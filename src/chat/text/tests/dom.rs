@@ -1,0 +1,95 @@
+//! What an HTML parser finds in content: the judge of the tests, independent of what the server looks at.
+
+use html5ever::tendril::TendrilSink;
+use html5ever::{ParseOpts, QualName, local_name, ns, parse_fragment};
+use markup5ever_rcdom::{Handle, NodeData, RcDom};
+
+use super::super::elements::{ALLOWED, is_among, is_attribute, is_element};
+
+/// The document, whose first child is the root of the fragment. A node that is dropped takes what is below it along.
+fn parse(html: &str) -> Handle {
+    let context = QualName::new(None, ns!(html), local_name!("div"));
+    parse_fragment(RcDom::default(), ParseOpts::default(), context, Vec::new(), false).one(html).document
+}
+
+/// Every node below the root of a fragment. It does not call itself, since trees of hostile text are deep.
+fn nodes(root: Handle) -> Vec<Handle> {
+    let (mut found, mut open) = (Vec::new(), vec![root]);
+    while let Some(node) = open.pop() {
+        open.extend(node.children.borrow().iter().rev().cloned());
+        found.push(node);
+    }
+    assert!(matches!(&found[1].data, NodeData::Element { name, .. } if name.local == local_name!("html")));
+    found.split_off(2)
+}
+
+/// Panics unless a parser finds in it, alone and within a page, only text, elements of the allow-list with nothing but a
+/// harmless link, and unknown elements that cannot act.
+pub(super) fn assert_harmless(html: &str) {
+    for page in [html.to_owned(), format!("<div class=\"page\">{html}</div><p lang=\"en\">after</p>")] {
+        for node in nodes(parse(&page)) {
+            let NodeData::Element { name, attrs, .. } = &node.data else { continue };
+            let (tag, attributes) = (name.local.to_string(), attrs.borrow());
+            let is_the_pages = |attribute: &html5ever::Attribute| {
+                page.len() > html.len() && matches!(&*attribute.value, "page" | "en")
+            };
+            assert!(name.ns == ns!(html), "<{tag}> in {html:?}");
+            assert!(
+                is_among(ALLOWED, &tag) || !is_element(&tag) || attributes.iter().any(is_the_pages),
+                "<{tag}> in {html:?}"
+            );
+            for attribute in attributes.iter().filter(|attribute| !is_the_pages(attribute)) {
+                let is_harmless = match (&*tag, &*attribute.name.local) {
+                    ("a", "href") => ["http:", "https:", "mailto:"]
+                        .iter()
+                        .any(|scheme| attribute.value.to_ascii_lowercase().starts_with(scheme)),
+                    ("a", "rel") => &*attribute.value == "noopener noreferrer nofollow",
+                    (_, known) if is_attribute(known) => false,
+                    // What never ended swallows a piece of the page, whose attributes it then seems to have.
+                    _ => page.len() > html.len() || attribute.value.is_empty() && !is_element(&tag),
+                };
+                assert!(is_harmless, "<{tag} {}={:?}> in {html:?}", &*attribute.name.local, &*attribute.value);
+            }
+        }
+    }
+}
+
+/// What is read of it: text, and the elements of the allow-list with their links. Unknown elements are as if they were not
+/// there.
+pub(super) fn read(html: &str) -> String {
+    let mut read = String::new();
+    let mut open = vec![(parse(html), false)];
+    while let Some((node, is_end)) = open.pop() {
+        if let NodeData::Text { contents } = &node.data {
+            read.push_str(&contents.borrow());
+        }
+        if let NodeData::Element { name, attrs, .. } = &node.data
+            && is_among(ALLOWED, &name.local)
+        {
+            let href = attrs
+                .borrow()
+                .iter()
+                .find(|attribute| &*attribute.name.local == "href")
+                .map(|href| href.value.to_string());
+            read.push_str(&format!("<{}{} {}>", if is_end { "/" } else { "" }, name.local, href.unwrap_or_default()));
+        }
+        if !is_end {
+            open.push((node.clone(), true));
+            open.extend(node.children.borrow().iter().rev().map(|child| (child.clone(), false)));
+        }
+    }
+    read
+}
+
+/// Whether a parser finds no element that a browser knows, no attribute and no comment in it; nor would, if what never ends
+/// ended.
+pub(super) fn finds_nothing_but_text(html: &str) -> bool {
+    let page = format!("{html} >\"'>");
+    [html, &page].iter().all(|html| {
+        nodes(parse(html)).iter().all(|node| match &node.data {
+            NodeData::Element { name, attrs, .. } => !is_element(&name.local) && attrs.borrow().is_empty(),
+            NodeData::Comment { .. } => false,
+            _ => true,
+        })
+    })
+}
