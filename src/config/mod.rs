@@ -52,8 +52,6 @@ pub struct Config {
 pub struct PeerTimeouts {
     /// How long a peer may take nothing of what waits for it (protocol §8.8).
     pub stall: Duration,
-    /// How long an HTTP/2 connection may have no stream.
-    pub idle: Duration,
     /// What an upload may be behind its slowest pace.
     pub upload: Duration,
 }
@@ -69,6 +67,9 @@ pub struct Server {
     /// Addresses and networks (`10.0.0.0/8`) of the proxies that are believed when they say whom they speak for, in
     /// `X-Forwarded-For` or `Forwarded`.
     pub trusted_proxies: Vec<String>,
+    /// How long a connection may lie idle between two requests, 1 to 3,600 seconds: longer than the usual proxies in front
+    /// keep theirs, so that none sends a request on one that is being closed (protocol §13).
+    pub keep_alive_seconds: u64,
 }
 
 /// Where rows are kept.
@@ -254,13 +255,14 @@ impl Default for Server {
             bind: SocketAddr::from(([127, 0, 0, 1], 1337)),
             data_dir: PathBuf::from("data"),
             trusted_proxies: Vec::new(),
+            keep_alive_seconds: 75,
         }
     }
 }
 
 impl Default for PeerTimeouts {
     fn default() -> Self {
-        Self { stall: Duration::from_secs(60), idle: Duration::from_secs(75), upload: Duration::from_secs(30) }
+        Self { stall: Duration::from_secs(60), upload: Duration::from_secs(30) }
     }
 }
 

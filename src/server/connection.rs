@@ -1,5 +1,5 @@
-//! An open connection as every protocol has it: its slot among those of a node, the clock that looks at a peer which has
-//! said nothing yet, and the one that looks at a peer which takes nothing (protocol §8.8).
+//! An open connection as every protocol has it: its slot among those of a node, the clock that looks at a peer whose
+//! request does not come, and the one that looks at a peer which takes nothing (protocol §8.8).
 
 use std::io;
 use std::pin::Pin;
@@ -11,14 +11,12 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 
+use super::heads::{HeadClock, UnderWay};
 use super::linger::linger;
 use super::slots::{ConnectionSlot, SlotOwner};
 use super::streams::Streams;
 use crate::http::peer::MAX_STRANGER_BYTES;
 
-/// How long a peer may take for its first bytes, which tell what HTTP it speaks: before that nobody else looks at the
-/// clock.
-const GREETING_TIMEOUT: Duration = Duration::from_secs(10);
 /// The first bytes of a peer that speaks HTTP/2.
 const HTTP2_PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
@@ -27,6 +25,8 @@ const HTTP2_PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 pub(super) struct Connection {
     open: Option<(TcpStream, ConnectionSlot)>,
     greeting: Option<Greeting>,
+    /// None on a connection that has become a socket, or speaks HTTP/2.
+    head: Option<HeadClock>,
     owner: Arc<SlotOwner>,
     /// Bytes that came over a socket of which it was not known whose it is.
     anonymous_bytes: usize,
@@ -37,21 +37,26 @@ pub(super) struct Connection {
     has_timed_out: bool,
 }
 
-/// What the peer has said of its first bytes, and until when the rest has to come.
+/// What the peer has said of its first bytes, which tell what HTTP it speaks.
 struct Greeting {
-    until: Pin<Box<Sleep>>,
     said: usize,
     is_http2: bool,
 }
 
 impl Connection {
     /// A connection whose peer may take nothing for `stall_timeout`.
-    pub fn new(stream: TcpStream, slot: ConnectionSlot, streams: Arc<Streams>, stall_timeout: Duration) -> Self {
-        let greeting = Greeting { until: Box::pin(sleep(GREETING_TIMEOUT)), said: 0, is_http2: true };
+    pub fn new(
+        stream: TcpStream,
+        slot: ConnectionSlot,
+        under_way: UnderWay,
+        streams: Arc<Streams>,
+        stall_timeout: Duration,
+    ) -> Self {
         Self {
             owner: slot.owner(),
             open: Some((stream, slot)),
-            greeting: Some(greeting),
+            greeting: Some(Greeting { said: 0, is_http2: true }),
+            head: Some(HeadClock::new(under_way)),
             anonymous_bytes: 0,
             streams,
             stall_timeout,
@@ -122,10 +127,19 @@ impl AsyncRead for Connection {
         let this = &mut *self;
         if let Some(greeting) = &mut this.greeting {
             if !greeting.on_bytes(&into.filled()[before..], &this.streams) {
+                if greeting.is_http2 {
+                    this.head = None;
+                }
                 this.greeting = None;
-            } else if polled.is_pending() && greeting.until.as_mut().poll(task).is_ready() {
-                return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
             }
+        }
+        if this.owner.is_socket() {
+            this.head = None;
+        }
+        if let Some(head) = &mut this.head
+            && head.poll_read(task, into.filled().len() - before, polled.is_pending()).is_ready()
+        {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
         if this.owner.is_anonymous_socket() {
             this.anonymous_bytes += into.filled().len() - before;

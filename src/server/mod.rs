@@ -1,8 +1,11 @@
-//! Mounts the doors: request ids and logs, health, and what is answered where there is no door. They are served in `serve`.
+//! Mounts the doors: request ids and logs, health, what browsers are told, and what is answered where there is no door.
+//! They are served in `serve`.
 
 mod connection;
 pub mod handles;
+mod heads;
 mod linger;
+mod pages;
 mod proxies;
 mod serve;
 mod slots;
@@ -14,26 +17,22 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::header::{
-    AUTHORIZATION, CONTENT_DISPOSITION, CONTENT_RANGE, CONTENT_TYPE, ETAG, IF_NONE_MATCH, IF_RANGE, RANGE, RETRY_AFTER,
-};
-use axum::http::{HeaderValue, Method};
+use axum::http::header::CONTENT_TYPE;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::cors::{AllowOrigin, CorsLayer};
 use tower_http::trace::TraceLayer;
 use tracing::Span;
 use tracing::field::Empty;
 
 use crate::api::{graphql, rest, stomp};
 use crate::app::App;
-use crate::config::Cors;
 use crate::error::{Error, Kind};
 use crate::http::error::error_response;
-use crate::http::request_id::{self, X_REQUEST_ID};
+use crate::http::request_id;
 use crate::telemetry;
+use pages::Refusals;
 
 pub use serve::serve;
 
@@ -44,7 +43,9 @@ pub fn router(app: &Arc<App>) -> Router {
         .merge(graphql::router(app))
         .fallback(no_such_route)
         .method_not_allowed_fallback(no_such_method)
-        .layer(cors(&app.config.cors));
+        .layer(middleware::from_fn(pages::add_headers))
+        .layer(pages::compression())
+        .layer(pages::cors(&app.config.cors));
     let health = Router::new()
         .route("/health/live", get(|| async { "ok" }))
         .route("/health/ready", get(ready))
@@ -59,6 +60,7 @@ pub fn router(app: &Arc<App>) -> Router {
         .merge(health)
         .method_not_allowed_fallback(no_such_method)
         .layer(CatchPanicLayer::custom(on_panic))
+        .layer(middleware::from_fn_with_state(Refusals::new(app), pages::log_refused_origin))
         .layer(middleware::from_fn(count))
         .layer(TraceLayer::new_for_http().make_span_with(span).on_request(()).on_response(log_answer).on_failure(()))
 }
@@ -80,19 +82,6 @@ async fn ready(State(app): State<Arc<App>>) -> Response {
         Ok(()) => "ok".into_response(),
         Err(error) => error_response(&error),
     }
-}
-
-fn cors(settings: &Cors) -> CorsLayer {
-    let layer = CorsLayer::new()
-        .allow_methods([Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::DELETE])
-        .allow_headers([AUTHORIZATION, CONTENT_TYPE, IF_NONE_MATCH, IF_RANGE, RANGE, X_REQUEST_ID.clone()])
-        .expose_headers([CONTENT_DISPOSITION, CONTENT_RANGE, ETAG, RETRY_AFTER, X_REQUEST_ID.clone()])
-        .max_age(Duration::from_secs(3600));
-    if settings.any() {
-        return layer.allow_origin(AllowOrigin::mirror_request());
-    }
-    let origins = settings.allowed_origins.iter().filter_map(|origin| origin.trim_end_matches('/').parse().ok());
-    layer.allow_origin(AllowOrigin::list(origins.collect::<Vec<HeaderValue>>()))
 }
 
 /// A fault that nobody foresaw: the node stays up, the caller gets the fixed sentence.

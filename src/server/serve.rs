@@ -23,17 +23,16 @@ use tower::{ServiceBuilder, ServiceExt};
 use tower_http::request_id::{PropagateRequestIdLayer, SetRequestIdLayer};
 
 use super::connection::Connection;
+use super::heads::{HEAD_TIMEOUT, UnderWay, check_host};
 use super::slots::{AddressIsFull, ConnectionSlot, SlotOwner, Slots};
 use super::streams::{StreamExecutor, Streams, paced};
 use super::{linger, router};
 use crate::app::App;
-use crate::config::PeerTimeouts;
 use crate::error::Error;
 use crate::http::error::error_response;
 use crate::http::request_id::{self, NewId};
 
-/// How long a client may take for the head of a request, and the server for its last requests.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long the server may take for its last requests.
 const LAST_REQUESTS_TIMEOUT: Duration = Duration::from_secs(10);
 /// Bytes of the head of a request, at most.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
@@ -46,16 +45,25 @@ const MAX_UNSENT_BYTES: u32 = 64 * 1024;
 /// What a proxied request too many is told to wait, in seconds.
 const RETRY_AFTER_SECONDS: u64 = 10;
 
+/// How long a connection is kept for a peer.
+#[derive(Debug, Clone)]
+struct Patience {
+    /// While it takes nothing of what waits for it.
+    stall: Duration,
+    /// Between two requests.
+    keep_alive: Duration,
+}
+
 /// Serves until the app is told to stop, then lets the last requests finish.
 pub async fn serve(app: &Arc<App>, listener: TcpListener) {
     let (router, slots, connections) = (router(app), Slots::new(&app.config), TaskTracker::new());
+    let keep_alive = Duration::from_secs(app.config.server.keep_alive_seconds);
+    let patience = Patience { stall: app.config.peer_timeouts.stall, keep_alive };
     while let Some((stream, peer)) = accept(&listener, &app.stopping).await {
         // Beyond the limit a connection is closed at once: a client that waits in vain is worse.
         let Some(slot) = slots.take(peer.ip()) else { continue };
-        set_options(&stream, &app.config.peer_timeouts);
-        let (router, peer_timeouts, stopping) =
-            (router.clone(), app.config.peer_timeouts.clone(), app.stopping.clone());
-        connections.spawn(serve_connection(stream, slot, router, peer_timeouts, stopping));
+        set_options(&stream, patience.stall);
+        connections.spawn(serve_connection(stream, slot, router.clone(), patience.clone(), app.stopping.clone()));
     }
     // Whoever comes now is refused, and goes to another node.
     drop(listener);
@@ -85,13 +93,13 @@ async fn accept(listener: &TcpListener, stopping: &CancellationToken) -> Option<
 
 /// Asks the system to send at once, since frames are gathered where they are written, to keep little of what is not sent,
 /// and to forget what a peer that is gone never takes. Where it does not know how, it goes on without.
-fn set_options(stream: &TcpStream, peer_timeouts: &PeerTimeouts) {
+fn set_options(stream: &TcpStream, stall: Duration) {
     let _slower = stream.set_nodelay(true);
     #[cfg(target_os = "linux")]
     {
         let socket = SockRef::from(stream);
         let _more_is_kept = socket.set_tcp_notsent_lowat(MAX_UNSENT_BYTES);
-        let _it_is_kept_longer = socket.set_tcp_user_timeout(Some(peer_timeouts.stall * 2));
+        let _it_is_kept_longer = socket.set_tcp_user_timeout(Some(stall * 2));
     }
 }
 
@@ -101,20 +109,21 @@ async fn serve_connection(
     stream: TcpStream,
     slot: ConnectionSlot,
     router: Router,
-    peer_timeouts: PeerTimeouts,
+    patience: Patience,
     stopping: CancellationToken,
 ) {
-    let (streams, owner) = (Arc::new(Streams::new(peer_timeouts.stall)), slot.owner());
+    let (streams, owner, under_way) = (Arc::new(Streams::new(patience.stall)), slot.owner(), UnderWay::default());
+    let heads = under_way.clone();
     let service = ServiceBuilder::new()
         .map_request(request_id::remove_if_strange::<Incoming>)
         .layer(SetRequestIdLayer::x_request_id(NewId))
         .layer(PropagateRequestIdLayer::x_request_id())
         .service_fn(move |request: hyper::Request<Incoming>| {
-            let (router, owner) = (router.clone(), Arc::clone(&owner));
-            async move { Ok::<_, Infallible>(paced(answer(router, &owner, request).await)) }
+            let (router, owner, one) = (router.clone(), Arc::clone(&owner), under_way.begin());
+            async move { Ok::<_, Infallible>(paced(one.hold(answer(router, &owner, request).await))) }
         });
-    let builder = builder(&streams);
-    let io = TokioIo::new(Connection::new(stream, slot, Arc::clone(&streams), peer_timeouts.stall));
+    let builder = builder(&streams, patience.keep_alive);
+    let io = TokioIo::new(Connection::new(stream, slot, heads, Arc::clone(&streams), patience.stall));
     let mut connection = pin!(builder.serve_connection_with_upgrades(io, TowerToHyperService::new(service)));
     let mut dropped_at = None;
     let mut is_ending = false;
@@ -122,7 +131,7 @@ async fn serve_connection(
         tokio::select! {
             ended = connection.as_mut() => break ended,
             () = stopping.cancelled(), if !is_ending => {}
-            () = streams.idle_for(peer_timeouts.idle), if !is_ending => dropped_at = Some(Instant::now() + HEAD_TIMEOUT),
+            () = streams.idle_for(patience.keep_alive), if !is_ending => dropped_at = Some(Instant::now() + HEAD_TIMEOUT),
             () = async { sleep_until(dropped_at.unwrap_or_else(Instant::now)).await }, if dropped_at.is_some() => break Ok(()),
         }
         is_ending = true;
@@ -133,9 +142,10 @@ async fn serve_connection(
     }
 }
 
-fn builder(streams: &Arc<Streams>) -> Builder<StreamExecutor> {
+fn builder(streams: &Arc<Streams>, keep_alive: Duration) -> Builder<StreamExecutor> {
     let mut builder = Builder::new(StreamExecutor(Arc::clone(streams)));
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(MAX_HEAD_BYTES);
+    // It begins when the connection begins to wait for a head: a head that has begun has a clock of its own.
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(keep_alive).max_buf_size(MAX_HEAD_BYTES);
     builder
         .http2()
         .timer(TokioTimer::new())
@@ -147,6 +157,9 @@ fn builder(streams: &Arc<Streams>) -> Builder<StreamExecutor> {
 
 /// Answers a request, unless its address has as many under way as it may.
 async fn answer(router: Router, owner: &SlotOwner, mut request: hyper::Request<Incoming>) -> Response<Body> {
+    if let Err(error) = check_host(request.version(), request.headers()) {
+        return error_response(&error);
+    }
     let (client, share) = match owner.admit(request.headers()) {
         Ok(admitted) => admitted,
         Err(AddressIsFull) => return error_response(&Error::rate_limited(RETRY_AFTER_SECONDS)),

@@ -91,9 +91,14 @@ impl SlotOwner {
         Ok((Some(Client(address)), Some(share)))
     }
 
+    /// Whether the connection has become a socket.
+    pub fn is_socket(&self) -> bool {
+        self.is_socket.load(Ordering::Relaxed)
+    }
+
     /// Whether the connection has become a socket and has not said whose it is.
     pub fn is_anonymous_socket(&self) -> bool {
-        self.is_socket.load(Ordering::Relaxed) && !self.introduction.is_made()
+        self.is_socket() && !self.introduction.is_made()
     }
 
     /// Lets a share go with the response that it was taken for: with its last byte, or with the socket that it opens.

@@ -16,6 +16,7 @@ mod stomp_client;
 mod uploads;
 
 mod attendance;
+mod browsers;
 mod budget;
 mod bulk;
 mod canary;

@@ -124,7 +124,9 @@ impl Person {
     /// A GraphQL operation over HTTP, with its status and headers.
     pub async fn gql_answer(&self, query: &str, variables: Json) -> Answer {
         let body = json!({ "query": query, "variables": variables });
-        self.fetch(self.request(Method::POST, "/graphql").json(&body)).await
+        // As a client of today that knows the status of GraphQL.
+        let accept = "application/graphql-response+json, application/json;q=0.9";
+        self.fetch(self.request(Method::POST, "/graphql").header("accept", accept).json(&body)).await
     }
 
     /// The data of a GraphQL operation that must succeed.

@@ -286,7 +286,7 @@ async fn a_stream_of_http2_that_is_read_slowly_is_read_to_its_end() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_http2_connection_without_streams_gives_its_place_back_although_it_answers_pings() {
-    let server = Server::start_with(|config| config.peer_timeouts.idle = Duration::from_secs(1)).await;
+    let server = Server::start_with(|config| config.server.keep_alive_seconds = 1).await;
     for asks in [false, true] {
         let (client, running) = http2(server.address, 65_535).await;
         let mut client = client.ready().await.expect("it is open");

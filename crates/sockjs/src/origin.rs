@@ -3,7 +3,7 @@
 
 use axum::http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
-    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS, HOST, ORIGIN, VARY,
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS, FORWARDED, HOST, ORIGIN, VARY,
 };
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue};
@@ -78,18 +78,37 @@ pub(super) fn preflight(request: &Parts, methods: &'static str, headers: &mut He
     }
 }
 
-/// Whether an origin has the host and port of the request. The scheme only gives the port where none is written: behind
-/// a proxy the server does not know its own.
+/// Whether an origin has the host and port of the request, as the request or a proxy in front names them: a page cannot
+/// set these headers. The scheme only gives the port where none is written, since behind a proxy the server does not know
+/// its own; a host without a port is that host on any port.
 fn is_same(origin: &str, request: &Parts) -> bool {
-    let host = request.headers.get(HOST).and_then(|host| host.to_str().ok());
-    let Some(host) = host.or_else(|| request.uri.authority().map(|authority| authority.as_str())) else { return false };
     let (own, port) = match origin.split_once("://") {
         Some(("https", own)) => (own, ":443"),
         Some(("http", own)) => (own, ":80"),
         _ => return false,
     };
     let bare = |address: &str| address.strip_suffix(port).unwrap_or(address).to_ascii_lowercase();
-    bare(own) == bare(host)
+    hosts(request).any(|host| {
+        let is_host_alone = !host[host.rfind(']').unwrap_or(0)..].contains(':');
+        bare(own) == bare(host) || is_host_alone && without_port(own).eq_ignore_ascii_case(host)
+    })
+}
+
+/// The hosts that a request may be for: its own, and those that proxies have passed on.
+fn hosts(request: &Parts) -> impl Iterator<Item = &str> {
+    let lines = |name: &str| request.headers.get_all(name).into_iter().filter_map(|line| line.to_str().ok());
+    let own = lines(HOST.as_str()).chain(request.uri.authority().map(|authority| authority.as_str()));
+    let passed_on = lines("x-forwarded-host").flat_map(|line| line.split(',')).map(str::trim);
+    let forwarded = lines(FORWARDED.as_str()).flat_map(|line| line.split([',', ';'])).filter_map(|pair| {
+        let (name, host) = pair.trim().split_once('=')?;
+        name.eq_ignore_ascii_case("host").then(|| host.trim_matches('"'))
+    });
+    own.chain(passed_on).chain(forwarded).filter(|host| !host.is_empty())
+}
+
+fn without_port(address: &str) -> &str {
+    let name_end = address.rfind(']').unwrap_or(0);
+    address[name_end..].find(':').map_or(address, |port| &address[..name_end + port])
 }
 
 #[cfg(test)]
@@ -112,6 +131,9 @@ mod tests {
             ("A.org:443", "https://a.org", true),
             ("a.org:8080", "http://a.org:8080", true),
             ("a.org:8080", "http://a.org", false),
+            ("a.org", "https://a.org:8443", true),
+            ("[::1]", "http://[::1]:8080", true),
+            ("[::1]:80", "http://[::1]:8080", false),
             ("a.org", "https://a.org.evil", false),
             ("a.org", "https://evil", false),
             ("a.org", "null", false),
@@ -120,6 +142,22 @@ mod tests {
             assert_eq!(Origins::SameOrigin.allow(&request(host, Some(origin))), same, "{host} {origin}");
         }
         assert!(Origins::SameOrigin.allow(&request("a.org", None)));
+    }
+
+    #[test]
+    fn a_proxy_may_say_which_host_was_asked_for() {
+        for (name, value, same) in [
+            ("x-forwarded-host", "chat.example.org", true),
+            ("x-forwarded-host", "other.example.org, chat.example.org:443", true),
+            ("x-forwarded-host", "example.org", false),
+            ("forwarded", "for=1.2.3.4;Host=\"chat.example.org:443\";proto=https, for=10.0.0.1", true),
+            ("forwarded", "for=1.2.3.4;host=example.org", false),
+            ("x-original-host", "chat.example.org", false),
+        ] {
+            let request = Request::builder().header(HOST, "10.0.0.7:1337").header(ORIGIN, "https://chat.example.org");
+            let request = request.header(name, value).body(()).unwrap().into_parts().0;
+            assert_eq!(Origins::SameOrigin.allow(&request), same, "{name}: {value}");
+        }
     }
 
     #[test]

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use async_graphql::parser::types::OperationType;
 use axum::extract::{FromRequestParts, Request, State, WebSocketUpgrade};
-use axum::http::header::{ACCEPT, ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, UPGRADE, VARY, WWW_AUTHENTICATE};
+use axum::http::header::{ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, UPGRADE, VARY, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 
+use super::accept::{Accepted, Media, accepted, accepts};
 use super::budget::Budget;
 use super::door::Door;
 use super::guard::Cost;
@@ -21,25 +22,6 @@ use crate::chat::Cx;
 use crate::error::{Error, Kind, Result};
 use crate::http::error::status;
 use crate::http::{body, query};
-
-/// A media type that the client can read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Media {
-    /// `application/graphql-response+json`: the status tells how it went. Also for callers that take anything.
-    Response,
-    /// `application/json`, for older clients: 200 for whatever was well formed.
-    Json,
-    /// `text/event-stream`, for a single answer only where the caller takes nothing else.
-    Events,
-}
-
-/// What the client accepts.
-#[derive(Debug, Clone, Copy)]
-struct Accepted {
-    media: Media,
-    /// Whether a subscription may be answered.
-    events: bool,
-}
 
 /// Handles everything that comes to `/graphql`.
 pub(super) async fn handle(State(door): State<Arc<Door>>, request: Request) -> Response {
@@ -53,7 +35,7 @@ pub(super) async fn handle(State(door): State<Arc<Door>>, request: Request) -> R
     let wants_page = [Method::GET, Method::HEAD].contains(request.method()) && accepts(request.headers(), "text/html");
     let has_query = request.uri().query().is_some_and(|query| query.contains("query="));
     if wants_page && !has_query && door.app.config.graphql.graphiql {
-        return graphiql::page();
+        return graphiql::page(request.headers());
     }
     let accepted = match accepted(request.headers()) {
         Ok(accepted) => accepted,
@@ -161,34 +143,6 @@ fn from_query(query: &str) -> Result<Operation> {
 /// JSON in a query string.
 fn parameter<T: DeserializeOwned>(name: &str, value: &str) -> Result<T> {
     serde_json::from_str(value).map_err(|_| Error::bad_request(format!("The parameter {name} is not a JSON object")))
-}
-
-/// What the caller accepts, the first of our preferences. Clients that take subscriptions often say so with every request.
-fn accepted(headers: &HeaderMap) -> Result<Accepted> {
-    const PREFERENCES: [(&str, Media); 5] = [
-        ("application/graphql-response+json", Media::Response),
-        ("application/json", Media::Json),
-        ("application/*", Media::Response),
-        ("*/*", Media::Response),
-        ("text/event-stream", Media::Events),
-    ];
-    if !headers.contains_key(ACCEPT) {
-        return Ok(Accepted { media: Media::Response, events: false });
-    }
-    let preferred = PREFERENCES.iter().find(|(kind, _)| accepts(headers, kind)).map(|(_, media)| *media);
-    let none = || Error::new(Kind::NotAcceptable, "GraphQL answers with application/graphql-response+json");
-    Ok(Accepted { media: preferred.ok_or_else(none)?, events: accepts(headers, "text/event-stream") })
-}
-
-/// Whether the caller names this type, and not only to say that it is the last thing wanted.
-fn accepts(headers: &HeaderMap, wanted: &str) -> bool {
-    let lists = headers.get_all(ACCEPT).iter().filter_map(|list| list.to_str().ok());
-    lists.flat_map(|list| list.split(',')).any(|kind| {
-        let mut parts = kind.split(';').map(str::trim);
-        let is_wanted = parts.next().is_some_and(|kind| kind.eq_ignore_ascii_case(wanted));
-        let weight = parts.find_map(|part| part.strip_prefix("q=")).map(str::parse::<f32>);
-        is_wanted && !matches!(weight, Some(Ok(weight)) if weight <= 0.0)
-    })
 }
 
 /// The response to an operation that was executed, or that the guard refused: for `application/json` 200 either way.

@@ -1,6 +1,7 @@
 //! The GraphQL door: a schema of thin faces over the chat's own values, behind our own guard, HTTP handler and
 //! socket loop. No rule of chat stands here, and no SQL.
 
+mod accept;
 mod budget;
 mod catalog;
 mod conversation;

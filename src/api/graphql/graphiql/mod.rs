@@ -1,10 +1,15 @@
-//! GraphiQL from inside the binary: no other host is ever asked.
+//! GraphiQL from inside the binary: no other host is ever asked. The page names its files by what is in them, so that a
+//! browser keeps them for as long as they are the same.
+
+use std::sync::LazyLock;
 
 use axum::extract::Path;
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
+use sha2::{Digest, Sha256};
 
 use crate::error::Error;
 use crate::http::error::error_response;
@@ -30,26 +35,65 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'u
     img-src 'self' data:; font-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; \
     frame-ancestors 'none'";
 
+/// What answers a request for the page or a file of it.
+struct Asset {
+    /// Of a file, with and without the digest of its bytes.
+    names: [String; 2],
+    kind: &'static str,
+    bytes: Vec<u8>,
+    /// The same whatever it is compressed with.
+    etag: String,
+}
+
+impl Asset {
+    fn new(name: &str, kind: &'static str, bytes: Vec<u8>) -> Self {
+        let digest = hex::encode(&Sha256::digest(&bytes)[..8]);
+        let (stem, extension) = name.rsplit_once('.').unwrap_or((name, ""));
+        let names = [format!("{stem}.{digest}.{extension}"), name.to_owned()];
+        Asset { names, kind, bytes, etag: format!("W/\"{digest}\"") }
+    }
+}
+
+static ASSETS: LazyLock<Vec<Asset>> =
+    LazyLock::new(|| FILES.iter().map(|(name, kind, bytes)| Asset::new(name, kind, bytes.to_vec())).collect());
+
+/// The page, which names its files as they are now.
+static PAGE: LazyLock<Asset> = LazyLock::new(|| {
+    let html = ASSETS.iter().fold(include_str!("index.html").to_owned(), |html, asset| {
+        let [lasting, plain] = asset.names.each_ref().map(|name| format!("\"graphiql/{name}\""));
+        html.replace(&plain, &lasting)
+    });
+    Asset::new("index.html", "text/html; charset=utf-8", html.into_bytes())
+});
+
 /// The page itself.
-pub(super) fn page() -> Response {
-    serve("text/html; charset=utf-8", include_bytes!("index.html"))
+pub(super) fn page(headers: &HeaderMap) -> Response {
+    serve(&PAGE, headers, false)
 }
 
 /// One of its files.
-pub(super) async fn file(Path(name): Path<String>) -> Response {
-    match FILES.iter().find(|(known, _, _)| *known == name) {
-        Some((_, kind, bytes)) => serve(kind, bytes),
+pub(super) async fn file(Path(name): Path<String>, headers: HeaderMap) -> Response {
+    match ASSETS.iter().find(|asset| asset.names.contains(&name)) {
+        Some(asset) => serve(asset, &headers, asset.names[0] == name),
         None => error_response(&Error::not_found("There is no such file")),
     }
 }
 
-fn serve(kind: &'static str, bytes: &'static [u8]) -> Response {
+/// `lasts` where another content would have another name.
+fn serve(asset: &'static Asset, asked: &HeaderMap, lasts: bool) -> Response {
+    let caching = if lasts { "public, max-age=31536000, immutable" } else { "no-cache" };
     let headers = [
-        (CONTENT_TYPE, kind),
-        (CACHE_CONTROL, "no-cache"),
+        (CACHE_CONTROL, caching),
+        (ETAG, &asset.etag),
         (CONTENT_SECURITY_POLICY, POLICY),
         (REFERRER_POLICY, "no-referrer"),
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
     ];
-    (headers, bytes).into_response()
+    let known =
+        asked.get_all(IF_NONE_MATCH).iter().filter_map(|list| list.to_str().ok()).flat_map(|list| list.split(','));
+    let strong = asset.etag.trim_start_matches("W/");
+    if known.map(str::trim).any(|tag| tag == "*" || tag.trim_start_matches("W/") == strong) {
+        return (StatusCode::NOT_MODIFIED, headers).into_response();
+    }
+    (headers, [(CONTENT_TYPE, asset.kind)], asset.bytes.as_slice()).into_response()
 }
