@@ -31,6 +31,7 @@ mod graphql_fields;
 mod graphql_guard;
 mod graphql_http;
 mod graphql_socket;
+mod hostile;
 mod imports;
 mod lists;
 mod live;

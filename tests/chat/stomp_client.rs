@@ -64,7 +64,7 @@ pub struct StompClient {
 }
 
 impl StompFrame {
-    fn read(text: &str) -> Self {
+    pub fn read(text: &str) -> Self {
         let (head, body) = text.split_once("\n\n").unwrap_or_else(|| panic!("no frame: {text:?}"));
         let body = body.strip_suffix('\0').unwrap_or_else(|| panic!("no end: {text:?}"));
         let mut lines = head.split('\n');

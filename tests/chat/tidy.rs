@@ -136,15 +136,21 @@ fn the_schema_in_the_repository_is_the_one_in_the_code() {
     assert!(kept == confab::schema_text(), "print it anew: cargo run -- schema > schema.graphql");
 }
 
-#[test]
-fn each_bound_that_is_written_down_names_a_test_that_there_is() {
+/// The text of all sources and tests.
+pub fn all_code() -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let page = fs::read_to_string(root.join("docs/limits.md")).expect("the page of limits");
     let mut files = Vec::new();
     for folder in ["src", "crates/sockjs/src", "crates/sockjs/tests", "tests/chat"] {
         sources(&root.join(folder), &mut files);
     }
-    let code: String = files.iter().map(|file| fs::read_to_string(file).expect("UTF-8")).collect();
+    files.iter().map(|file| fs::read_to_string(file).expect("UTF-8")).collect()
+}
+
+#[test]
+fn each_bound_that_is_written_down_names_a_test_that_there_is() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = fs::read_to_string(root.join("docs/limits.md")).expect("the page of limits");
+    let code = all_code();
     let rows =
         page.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| what") && !line.contains("---"));
     let tests: Vec<&str> =
