@@ -629,12 +629,14 @@ async fn files_are_kept_with_an_s3_compatible_service_all_the_same() {
         let range = alice.get_bytes(&path, &[("range", "bytes=10-19")]).await;
         assert_eq!((range.status, range.bytes.as_slice()), (206, &bytes[10..20]));
     }
+    let sound = alice.upload("a.m4a", "x/y", &crate::file_kinds::recording("soun")).await;
+    assert_eq!(sound["contentType"], "audio/mp4", "told by what stands at the end");
     let picture = id(&alice.upload("a.png", "image/png", &png(640, 480)).await);
     assert_eq!(alice.get_bytes(&format!("/api/files/{picture}/thumbnail"), &[]).await.status, 200);
-    assert_eq!(list().await.matches("<Key>some/prefix/").count(), 4);
+    assert_eq!(list().await.matches("<Key>some/prefix/").count(), 5);
     let too_large = form(&[file("a.bin", "x/y", &vec![7; 26 << 20])]);
     alice.post_form(too_large).await.refused_with(413, "PAYLOAD_TOO_LARGE");
     let message = alice.send_files(room, &[picture]).await;
     alice.delete(&format!("/messages/{message}")).await.ok();
-    until("the bytes of a deleted message are removed", async || list().await.matches("<Key>").count() == 2).await;
+    until("the bytes of a deleted message are removed", async || list().await.matches("<Key>").count() == 3).await;
 }

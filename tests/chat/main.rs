@@ -26,6 +26,7 @@ mod crowds;
 mod differential;
 mod doors;
 mod faults;
+mod file_kinds;
 mod files;
 mod graphql_fields;
 mod graphql_guard;

@@ -39,10 +39,19 @@ impl FileLimits {
     /// # Errors
     /// `UnsupportedMediaType`.
     pub fn must_take(&self, content_type: &str) -> Result<()> {
-        if self.types.iter().all(|patterns| patterns.is_empty() || takes(patterns, content_type)) {
-            return Ok(());
+        self.must_take_one(&[content_type])
+    }
+
+    /// Refuses what can have none of the types that are taken.
+    ///
+    /// # Errors
+    /// `UnsupportedMediaType`.
+    pub fn must_take_one(&self, content_types: &[&str]) -> Result<()> {
+        let is_taken = |kind: &&str| self.types.iter().all(|patterns| patterns.is_empty() || takes(patterns, kind));
+        match content_types.iter().any(is_taken) {
+            true => Ok(()),
+            false => Err(Error::new(Kind::UnsupportedMediaType, "Files of this type are not taken here")),
         }
-        Err(Error::new(Kind::UnsupportedMediaType, "Files of this type are not taken here"))
     }
 }
 

@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait};
 use sha2::{Digest, Sha256};
 
-use super::kind::{Kind, SNIFFED_BYTES, Text};
+use super::kind::{HELD_BYTES, Kind, Probe, SNIFFED_BYTES, Stored, Text};
 use super::limits::FileLimits;
 use super::thumbnail;
 use crate::chat::Cx;
@@ -52,7 +52,7 @@ pub struct Upload {
     size: u64,
     digest: Sha256,
     text: Text,
-    /// The first bytes, until there are enough of them to tell the type.
+    /// The first bytes, until the type is told.
     head: BytesMut,
     begun: Option<Begun>,
 }
@@ -85,13 +85,18 @@ impl Upload {
     /// Takes the next bytes.
     ///
     /// # Errors
-    /// `PayloadTooLarge`, `UnsupportedMediaType` as soon as it is known, `Unavailable` where bytes cannot be kept.
+    /// `PayloadTooLarge`, `UnsupportedMediaType` as soon as no type that it can have is taken, `Unavailable` where bytes
+    /// cannot be kept.
     pub async fn write(&mut self, bytes: &[u8]) -> Result<()> {
         self.size += bytes.len() as u64;
         self.limits.must_hold(self.size)?;
         self.digest.update(bytes);
         self.text.take(bytes);
         if let Some(begun) = &mut self.begun {
+            if begun.kind.is_container() {
+                let room = HELD_BYTES.saturating_sub(self.head.len()).min(bytes.len());
+                self.head.extend_from_slice(&bytes[..room]);
+            }
             return begun.writing.write(bytes).await;
         }
         self.head.extend_from_slice(bytes);
@@ -111,18 +116,25 @@ impl Upload {
         }
         self.limits = FileLimits::of(&self.cx.chat.config, place.map(|place| &place.0))?;
         self.limits.must_hold(self.size)?;
-        let begun = match self.begun.take() {
+        let Begun { row, kind, writing } = match self.begun.take() {
             Some(begun) => begun,
             None => self.begin().await?,
         };
-        let content_type = begun.kind.name(&self.text);
-        self.limits.must_take(content_type)?;
-        begun.writing.finish().await?;
-        let picture = match &begun.row.thumbnail_key {
-            Some(key) => thumbnail::make(&self.cx.chat.blobs, &begun.row.storage_key, self.size, key).await,
+        self.limits.must_take_one(&kind.candidates())?;
+        writing.finish().await?;
+        let content_type = match self.judge(kind, &row.storage_key).await {
+            Ok(content_type) => content_type,
+            Err(refused) => {
+                // The sweep finds what cannot be removed now.
+                let _left = self.cx.chat.blobs.delete(&row.storage_key).await;
+                return Err(refused);
+            }
+        };
+        let picture = match &row.thumbnail_key {
+            Some(key) => thumbnail::make(&self.cx.chat.blobs, &row.storage_key, self.size, key).await,
             None => None,
         };
-        let mut row: file::ActiveModel = begun.row.into();
+        let mut row: file::ActiveModel = row.into();
         row.content_type = Set(content_type.to_owned());
         row.size = Set(i64::try_from(self.size).unwrap_or(i64::MAX));
         row.digest = Set(hex::encode(self.digest.finalize()));
@@ -146,11 +158,21 @@ impl Upload {
         kept.await
     }
 
+    /// The type of what is stored, told from all of it, if it is taken.
+    async fn judge(&mut self, kind: Kind, key: &str) -> Result<&'static str> {
+        let head = self.head.split().freeze();
+        let more = (head.len() as u64) < self.size;
+        let stored = more.then_some(Stored { blobs: &self.cx.chat.blobs, key });
+        let content_type = kind.settle(&self.text, Probe::new(head, self.size, stored)).await?;
+        self.limits.must_take(content_type)?;
+        Ok(content_type)
+    }
+
     /// Writes down that bytes will come, and where, before the first of them does.
     async fn begin(&mut self) -> Result<Begun> {
         let kind = Kind::of(&self.head, self.declared.as_deref());
-        // Text that is none in the end is refused then.
-        self.limits.must_take(kind.name(&Text::default()))?;
+        let candidates = kind.candidates();
+        self.limits.must_take_one(&candidates)?;
         let key = blobs::new_key();
         let now = crate::entity::clock::now();
         let row = file::ActiveModel {
@@ -158,7 +180,8 @@ impl Upload {
             storage_key: Set(key.clone()),
             thumbnail_key: Set(kind.is_picture().then(blobs::new_key)),
             file_name: Set(self.name.clone()),
-            content_type: Set(kind.name(&Text::default()).to_owned()),
+            // What it is in the end is told from all of it.
+            content_type: Set(candidates.first().copied().unwrap_or_default().to_owned()),
             size: Set(0),
             digest: Set(String::new()),
             created_at: Set(now),
@@ -171,7 +194,10 @@ impl Upload {
             .write(async move |batch: &mut Batch| Ok(file::Entity::insert(row).exec_with_returning(&batch.tx).await?));
         let row = begun.await?;
         let mut writing = self.cx.chat.blobs.write(&key);
-        writing.write(&self.head.split()).await?;
+        writing.write(&self.head).await?;
+        if !kind.is_container() {
+            self.head = BytesMut::new();
+        }
         Ok(Begun { row, kind, writing })
     }
 }
