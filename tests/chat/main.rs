@@ -39,6 +39,7 @@ mod live;
 mod live_cost;
 mod matrix;
 mod model;
+mod multipart;
 mod operation;
 mod parity;
 mod readers;

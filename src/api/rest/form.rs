@@ -10,17 +10,22 @@ use std::time::Duration;
 use axum::body::{Body, BodyDataStream};
 use axum::extract::multipart::{Field, MultipartError};
 use axum::extract::{FromRequest, Multipart, Request};
-use axum::http::HeaderMap;
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, HeaderName};
+use axum::http::{HeaderMap, HeaderValue};
 use bytes::Bytes;
 use futures_util::Stream;
 use tokio::time::{Instant, timeout_at};
 
+use super::parameters::parameters;
+use super::part_name::PartName;
 use crate::error::{Error, Kind, Result};
 use crate::http::body;
 
 /// What a form may hold beside its file, in bytes, and how many parts.
 const MAX_OTHER_BYTES: u64 = 64 * 1024;
 const MAX_PARTS: usize = 10;
+/// Bytes of a boundary: more than the 70 that a client may take (RFC 2046).
+const MAX_BOUNDARY_BYTES: usize = 200;
 /// Bytes that may come before a part, or a piece of one, can be made of them: what is longer is a head without end.
 const MAX_UNCLAIMED_BYTES: usize = 512 * 1024;
 /// Bytes a second that a form has to come with, on the whole: half of what a slow uplink (128 kbit/s) does. Only what
@@ -61,7 +66,8 @@ impl Form {
         must_be_form(request.headers())?;
         let max_bytes = max_file_bytes.saturating_add(MAX_OTHER_BYTES);
         body::check_head(request.headers(), max_bytes)?;
-        let (head, body) = request.into_parts();
+        let (mut head, body) = request.into_parts();
+        head.headers.insert(CONTENT_TYPE, with_boundary(&head.headers)?);
         let state = Arc::<FormState>::default();
         let source = BoundedBody {
             body: body.into_data_stream(),
@@ -70,14 +76,15 @@ impl Form {
             has_yielded: false,
         };
         let parts = Multipart::from_request(Request::from_parts(head, Body::from_stream(source)), &()).await;
-        let parts = parts.map_err(|_| Error::bad_request("The form has no boundary"))?;
+        let parts = parts.map_err(|_| no_boundary())?;
         Ok(Self { parts, state, seen: 0, pace: Pace { grace } })
     }
 
     /// The next part, if there is one.
     ///
     /// # Errors
-    /// `BadRequest` for a broken form, one part too many, or a part without a name; `PayloadTooLarge`, `Timeout`.
+    /// `BadRequest` for a broken form, one part too many, or a part without a name; `UnsupportedMediaType` for a part whose
+    /// bytes are encoded; `PayloadTooLarge`, `Timeout`.
     pub async fn next(&mut self) -> Result<Option<Part<'_>>> {
         self.seen += 1;
         if self.seen > MAX_PARTS + 1 {
@@ -89,15 +96,18 @@ impl Form {
         };
         self.state.unclaimed.store(0, Ordering::Relaxed);
         let Some(field) = field else { return Ok(None) };
-        if field.name().is_none_or(str::is_empty) {
+        let name = PartName::of(field.headers().get(CONTENT_DISPOSITION).map_or(b"", HeaderValue::as_bytes))?;
+        if name.name.is_empty() {
             return Err(Error::bad_request("Every part of a form needs a name"));
         }
-        Ok(Some(Part { field, state: &self.state, pace: self.pace }))
+        must_be_plain(field.headers())?;
+        Ok(Some(Part { name, field, state: &self.state, pace: self.pace }))
     }
 }
 
 /// A part of a form.
 pub(super) struct Part<'f> {
+    name: PartName,
     field: Field<'f>,
     state: &'f FormState,
     pace: Pace,
@@ -105,11 +115,11 @@ pub(super) struct Part<'f> {
 
 impl Part<'_> {
     pub fn name(&self) -> &str {
-        self.field.name().unwrap_or_default()
+        &self.name.name
     }
 
     pub fn file_name(&self) -> Option<&str> {
-        self.field.file_name()
+        self.name.file_name.as_deref()
     }
 
     pub fn content_type(&self) -> Option<&str> {
@@ -169,6 +179,33 @@ fn must_be_form(headers: &HeaderMap) -> Result<()> {
     match body::media_type(headers).as_str() {
         "multipart/form-data" => Ok(()),
         _ => Err(Error::new(Kind::UnsupportedMediaType, "The body must be multipart/form-data")),
+    }
+}
+
+/// The type of the form with its boundary as the parser reads it, in quotation marks: clients leave them out where they
+/// belong, too.
+fn with_boundary(headers: &HeaderMap) -> Result<HeaderValue> {
+    let given = headers.get(CONTENT_TYPE).map_or(b"".as_slice(), HeaderValue::as_bytes);
+    let found = parameters(given).into_iter().find(|(name, _)| name == "boundary");
+    let boundary = found.and_then(|(_, value)| String::from_utf8(value).ok()).ok_or_else(no_boundary)?;
+    let fits = |c: char| c == ' ' || c.is_ascii_graphic() && c != '"' && c != '\\';
+    if boundary.is_empty() || boundary.len() > MAX_BOUNDARY_BYTES || !boundary.chars().all(fits) {
+        return Err(no_boundary());
+    }
+    HeaderValue::try_from(format!("multipart/form-data; boundary=\"{boundary}\"")).map_err(|_| no_boundary())
+}
+
+fn no_boundary() -> Error {
+    Error::bad_request("The form has no boundary")
+}
+
+/// Refuses a part whose bytes are not its file's: nobody undoes an encoding that HTTP has no use for (RFC 7578, 4.7).
+fn must_be_plain(part: &HeaderMap) -> Result<()> {
+    const TRANSFER_ENCODING: HeaderName = HeaderName::from_static("content-transfer-encoding");
+    let encoding = part.get(TRANSFER_ENCODING).map_or(b"binary".as_slice(), HeaderValue::as_bytes).trim_ascii();
+    match [&b"binary"[..], b"8bit", b"7bit"].iter().any(|plain| encoding.eq_ignore_ascii_case(plain)) {
+        true => Ok(()),
+        false => Err(Error::new(Kind::UnsupportedMediaType, "The parts of a form cannot have a transfer encoding")),
     }
 }
 

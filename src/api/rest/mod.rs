@@ -4,12 +4,15 @@
 mod conversations;
 mod disposition;
 mod download;
+mod encoded_words;
 mod envelope;
 mod events;
 mod files;
 mod form;
 mod input;
 mod messages;
+mod parameters;
+mod part_name;
 mod presence;
 mod reactions;
 
