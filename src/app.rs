@@ -69,7 +69,8 @@ impl App {
         let (tasks, writer_task) = (TaskTracker::new(), TaskTracker::new());
 
         let (sink, drain) = event::sink();
-        let signer = UrlSigner::open(&store).await.context("The key of links cannot be read")?;
+        let signer = UrlSigner::open(&store, config.server.public_url.as_deref()).await;
+        let signer = signer.context("The key of links cannot be read")?;
         let blobs = Blobs::open(&config).await?;
         let webhook_endpoints = Arc::<EnabledEndpoints>::default();
         let foundation = Foundation {

@@ -73,6 +73,9 @@ impl Config {
                 return Err(must(key, &format!("a URL that begins with {said}")));
             }
         }
+        if self.server.public_url.as_ref().is_some_and(|url| !is_public_url(url)) {
+            return Err(must("server.public_url", "an address such as https://chat.example.org, without a query"));
+        }
         if self.broker.url.is_some() {
             let sentence = "broker.url is set, but joining several nodes is not built yet";
             return Err(ConfigError::new("broker.url", sentence.to_owned()));
@@ -128,6 +131,14 @@ impl Config {
         }
         Ok(())
     }
+}
+
+/// An address that others can be made of by what is written behind it.
+fn is_public_url(text: &str) -> bool {
+    let is_web = text.starts_with("https://") || text.starts_with("http://");
+    let fits = |url: reqwest::Url| url.has_host() && url.username().is_empty() && url.password().is_none();
+    let is_plain = text.bytes().all(|byte| byte.is_ascii_graphic() && !b"?#\\\"<>".contains(&byte));
+    is_web && is_plain && reqwest::Url::parse(text).is_ok_and(fits)
 }
 
 /// Scheme, host and perhaps port, as a browser sends them.

@@ -162,6 +162,18 @@ fn bad_values_are_refused_by_name() {
     for origin in ["https://a.example/", "a.example", "null", "https://", "https://A.example", "https://u@a.example"] {
         assert!(refused(&[&format!("cors.allowed_origins={origin}")]).contains("must be * or origins"), "{origin}");
     }
+    for url in [
+        "chat.example.org",
+        "ftp://a.example",
+        "https://",
+        "https://a.example/?x",
+        "https://a.example/#x",
+        "https://u:p@a.example",
+        "https://a b",
+    ] {
+        let sentence = "server.public_url must be an address such as https://chat.example.org, without a query";
+        assert_eq!(refused(&[&format!("server.public_url={url}")]), sentence, "{url}");
+    }
     let both = refused(&[&format!("auth.jwt_secret={long}"), "auth.jwks=keys.json"]);
     assert_eq!(both, "auth.jwks and auth.jwt_secret exclude each other, set one of them");
 }
@@ -170,6 +182,8 @@ fn bad_values_are_refused_by_name() {
 fn good_values_are_taken() {
     for set in [
         "server.bind=[::1]:0",
+        "server.public_url=https://chat.example.org",
+        "server.public_url=http://localhost:1337/chat/",
         "log.level=info,confab::stomp=debug,hyper=off",
         "log.format=json",
         "presence.visibility=everyone",

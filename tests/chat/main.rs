@@ -27,6 +27,7 @@ mod differential;
 mod doors;
 mod faults;
 mod file_kinds;
+mod file_links;
 mod files;
 mod graphql_fields;
 mod graphql_guard;

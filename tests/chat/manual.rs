@@ -8,7 +8,8 @@ use serde_json::Value as Json;
 const README: &str = include_str!("../../README.md");
 
 /// Settings whose default is nothing, and what the table says that this means.
-const UNSET: [(&str, &str); 9] = [
+const UNSET: [(&str, &str); 10] = [
+    ("server.public_url", "none"),
     ("database.url", "SQLite in the data folder"),
     ("broker.url", "none"),
     ("storage.url", "`files` in the data folder"),

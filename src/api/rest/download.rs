@@ -57,11 +57,18 @@ fn headers(bytes: &Bytes, tag: &str) -> HeaderMap {
         (CONTENT_DISPOSITION, disposition(shown, &bytes.file_name)),
         (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
         (CONTENT_SECURITY_POLICY, HeaderValue::from_static("sandbox; default-src 'none'")),
-        // It never changes, but whether it may be read does.
-        (CACHE_CONTROL, HeaderValue::from_static("private, no-cache")),
+        (CACHE_CONTROL, caching(bytes)),
         (ACCEPT_RANGES, HeaderValue::from_static("bytes")),
         (ETAG, value(tag)),
     ])
+}
+
+/// Bytes never change, but whether they may be read does: somebody with a token asks again, and a link holds until its end.
+fn caching(bytes: &Bytes) -> HeaderValue {
+    match bytes.link_left {
+        Some(left) => value(&format!("private, max-age={}, immutable", left.as_secs())),
+        None => HeaderValue::from_static("private, no-cache"),
+    }
 }
 
 fn value(text: &str) -> HeaderValue {

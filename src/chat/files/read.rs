@@ -1,7 +1,8 @@
-//! Who may read a file, and its bytes: the uploader, whoever is in a conversation where it is attached, and, for five
+//! Who may read a file, and its bytes: the uploader, whoever is in a conversation where it is attached, and, for some
 //! minutes, whoever holds a link. For anybody else it does not exist (protocol §12).
 
 use std::ops::Range;
+use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Statement};
@@ -39,10 +40,9 @@ pub async fn open(cx: &Cx, id: FileId, part: Part) -> Result<Bytes> {
 /// # Errors
 /// `NotFound` for a link that is over or was not signed here for this very part, and for a file that is deleted.
 pub async fn follow(chat: &Chat, id: FileId, part: Part, expires: &str, signature: &str) -> Result<Bytes> {
-    if !chat.signer.verify(id, part, expires, signature) {
-        return Err(not_found());
-    }
-    Bytes::of(&chat.blobs, standing(&chat.store.reader_for_strangers(), id).await?, part).await
+    let left = chat.signer.verify(id, part, expires, signature).ok_or_else(not_found)?;
+    let bytes = Bytes::of(&chat.blobs, standing(&chat.store.reader_for_strangers(), id).await?, part).await?;
+    Ok(Bytes { link_left: Some(left), ..bytes })
 }
 
 /// A file that is not deleted, nor attached in closed groups only.
@@ -81,6 +81,8 @@ pub struct Bytes {
     pub size: u64,
     /// The same for the same bytes, and no others.
     pub tag: String,
+    /// How long the link still lives that was followed to them.
+    pub link_left: Option<Duration>,
     source: Source,
 }
 
@@ -97,6 +99,7 @@ impl Bytes {
                 content_type: row.content_type,
                 size: u64::try_from(row.size).unwrap_or(0),
                 tag: row.digest,
+                link_left: None,
                 source: Source::Stored(blobs.clone(), row.storage_key),
             });
         }
@@ -111,6 +114,7 @@ impl Bytes {
             content_type: content_type.to_owned(),
             size: held.len() as u64,
             tag: format!("{}-thumbnail", row.digest),
+            link_left: None,
             source: Source::Held(held),
         })
     }

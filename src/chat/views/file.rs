@@ -24,7 +24,7 @@ pub struct File {
     pub content_type: String,
     /// Bytes.
     pub size: i64,
-    /// Signed; it opens the file for five minutes without any header.
+    /// Signed; it opens the file for at least five minutes without any header. Absolute where the server knows its address.
     pub url: String,
     pub thumbnail_url: Option<String>,
     /// Pixels, of images.
@@ -43,7 +43,7 @@ pub struct Attachment {
     pub content_type: String,
     /// Bytes.
     pub size: i64,
-    /// Signed; it opens the file for five minutes without any header.
+    /// Signed; it opens the file for at least five minutes without any header. Absolute where the server knows its address.
     pub url: String,
     pub thumbnail_url: Option<String>,
     /// Pixels, of images.
