@@ -32,7 +32,7 @@ pub struct Model {
     pub webhook_id: String,
     pub endpoint_id: WebhookEndpointId,
     pub event_type: String,
-    /// The body, byte for byte as it is signed.
+    /// The body as it was first written. Links in it are signed anew for each attempt.
     pub payload: String,
     pub state: DeliveryState,
     pub attempts: i32,

@@ -63,15 +63,17 @@ impl WebhookClient {
         Ok(Self { client, policy })
     }
 
-    /// Makes an attempt. Any status of 200 to 299 is a success.
-    pub async fn send(&self, lease: &DeliveryLease, delivery: &LeasedDelivery) -> Outcome {
+    /// Makes an attempt with this body. Any status of 200 to 299 is a success.
+    pub async fn send(&self, lease: &DeliveryLease, delivery: &LeasedDelivery, body: &str) -> Outcome {
         // A URL with an address in it never comes to the resolver, and the settings may have become stricter.
         let url = match self.policy.check(&lease.url) {
             Ok(url) => url,
             Err(sentence) => return failed(sentence),
         };
-        let Some(headers) = headers(&lease.secrets, delivery) else { return failed("The webhook cannot be signed") };
-        let request = self.client.post(url).headers(headers).body(delivery.payload.clone());
+        let Some(headers) = headers(&lease.secrets, delivery, body) else {
+            return failed("The webhook cannot be signed");
+        };
+        let request = self.client.post(url).headers(headers).body(body.to_owned());
         match request.send().await {
             Ok(answer) => {
                 let status = answer.status();
@@ -104,9 +106,9 @@ fn failed(why: &str) -> Outcome {
 }
 
 /// The headers of the Standard Webhooks specification, with the time of this attempt. None without a usable secret.
-fn headers(secrets: &Secrets, delivery: &LeasedDelivery) -> Option<HeaderMap> {
+fn headers(secrets: &Secrets, delivery: &LeasedDelivery, body: &str) -> Option<HeaderMap> {
     let now = clock::now().timestamp();
-    let sign = |secret: &String| signature::sign(secret, &delivery.webhook_id, now, &delivery.payload);
+    let sign = |secret: &String| signature::sign(secret, &delivery.webhook_id, now, body);
     let signatures: Vec<String> = secrets.0.iter().filter_map(sign).collect();
     if signatures.is_empty() {
         return None;

@@ -8,6 +8,7 @@ pub mod egress;
 mod enabled_endpoints;
 mod endpoints;
 mod event_names;
+mod links;
 mod outbox;
 mod prune;
 mod queue;

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::client::WebhookClient;
 use super::egress::EgressPolicy;
 use super::enabled_endpoints::EnabledEndpoints;
+use super::links::with_fresh_links;
 use super::prune::prune;
 use super::queue::{self, DeliveryLease, Outcome, SEND_WINDOW};
 use super::settings::apply_settings;
@@ -114,8 +115,9 @@ impl Worker {
         let begun = Instant::now();
         let mut outcomes = Vec::with_capacity(lease.deliveries.len());
         for delivery in &lease.deliveries {
+            let body = with_fresh_links(&delivery.payload, &self.chat.signer, clock::now());
             let outcome = tokio::select! {
-                outcome = self.client.send(lease, delivery) => outcome,
+                outcome = self.client.send(lease, delivery, &body) => outcome,
                 () = self.stop_timeout() => break,
             };
             let accepted = matches!(outcome, Outcome::Delivered(_));

@@ -3,6 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value as Json, json};
 
+use crate::receiver::{Receiver, Reply};
 use crate::server::Server;
 use crate::uploads::{Got, id};
 
@@ -68,4 +69,40 @@ async fn links_are_absolute_where_the_server_knows_its_address() {
         let path = url.as_str().unwrap().strip_prefix("https://chat.example.org/chat").expect("an absolute link");
         assert_eq!(Got::of(reqwest::Client::new().get(server.url(path))).await.bytes, b"hello", "{url}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_webhook_tells_a_link_that_lives_at_each_attempt() {
+    let server = Server::start_with(|config| {
+        config.webhooks.allow_private_targets = true;
+        config.webhooks.retry_seconds = vec![3_600];
+    })
+    .await;
+    let (root, alice) = (server.administrator("Root").await, server.person("Alice").await);
+    let receiver = Receiver::start_with(|number, _| Reply::Status(if number == 0 { 500 } else { 204 })).await;
+    let query = "mutation($url: String!) { createWebhookEndpoint(input: { url: $url, events: [\"chat_message.sent\"] }) { secret } }";
+    let made = root.gql_ok(query, json!({ "url": receiver.url() })).await;
+    let secret = made["createWebhookEndpoint"]["secret"].as_str().unwrap().to_owned();
+    let room = alice.group("Room", &[]).await;
+    let file = id(&alice.upload("a.txt", "text/plain", b"hello").await);
+    alice.send_files(room, &[file]).await;
+    let first = receiver.wait_for(1).await.remove(0);
+    let url = first.data()["attachments"][0]["url"].as_str().unwrap().to_owned();
+
+    // Hours pass: what was told first is over, and the second attempt is due.
+    let over = url.replace(&format!("expires={}", end(&url)), "expires=300");
+    let waiting = async || {
+        let query = "{ webhookDeliveries(first: 1) { edges { node { attempts } } } }";
+        root.gql_ok(query, json!({})).await["webhookDeliveries"]["edges"][0]["node"]["attempts"] == 1
+    };
+    crate::sockets::until("the first attempt is written down", waiting).await;
+    let sql = "UPDATE chat_webhook_deliveries SET payload = REPLACE(payload, $1, $2), next_attempt_at = '2026-01-01T00:00:00+00:00'";
+    server.meddle(sql, vec![url.clone().into(), over.clone().into()]).await;
+    let second = receiver.wait_for(2).await.remove(1);
+    let told = second.data()["attachments"][0]["url"].as_str().unwrap();
+    assert_ne!(told, over);
+    assert_eq!(Got::of(reqwest::Client::new().get(server.url(told))).await.bytes, b"hello", "{told}");
+    assert_eq!(Got::of(reqwest::Client::new().get(server.url(&over))).await.status, 404);
+    assert!(second.is_signed_with(&secret), "the body is signed as it is sent");
+    assert_eq!((second.kind(), &second.data()["id"]), (first.kind(), &first.data()["id"]));
 }
