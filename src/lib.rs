@@ -16,7 +16,7 @@
 //! | 3 | [`chat`] | THE DOMAIN: the rules, the one visibility rule, the writer, the durable log |
 //! | 2 | [`cluster`], [`store`], [`auth`] | what nodes share; pools, transactions, the bytes of files; the only reader of tokens |
 //! | 1 | [`entity`], [`config`], [`connection`], [`http`] | the stored rows, the settings, the discipline of every long connection, the edge kit of the doors |
-//! | 0 | [`error`], [`id`], [`telemetry`] | the ground: a sentence for people and a kind for programs, ids, logs and metrics |
+//! | 0 | [`error`], [`id`], [`timestamp`], [`telemetry`] | the ground: a sentence for people and a kind for programs, ids, times as they are told, logs and metrics |
 //!
 //! # Invariants
 //!
@@ -47,6 +47,7 @@ mod live;
 mod server;
 pub mod store;
 mod telemetry;
+pub mod timestamp;
 mod webhooks;
 
 use std::sync::Arc;

@@ -45,7 +45,7 @@ pub async fn mark_read(cx: &Cx, id: ConversationId, up_to: Option<MessageId>) ->
             user_id: me,
             user_name: name,
             last_read_message_id: target,
-            read_at: batch.now,
+            read_at: batch.now.into(),
         };
         batch.append(EventType::ReceiptMoved, id, me, Fact::Receipt(moved));
         Ok(())
@@ -109,7 +109,7 @@ async fn state(cx: &Cx, member: Member) -> Result<ReadState> {
     Ok(ReadState {
         conversation_id: id,
         last_read_message_id: member.me.last_read_message_id,
-        read_at: last.map(|row| row.read_at),
+        read_at: last.map(|row| row.read_at.into()),
         unread_count: unread.get(&id).copied().unwrap_or(0),
     })
 }

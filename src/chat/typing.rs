@@ -97,7 +97,13 @@ fn announce(
     user_name: String,
     until: Option<DateTime<Utc>>,
 ) {
-    let indicator = TypingIndicator { conversation_id, user_id, user_name, typing: until.is_some(), expires_at: until };
+    let indicator = TypingIndicator {
+        conversation_id,
+        user_id,
+        user_name,
+        typing: until.is_some(),
+        expires_at: until.map(Into::into),
+    };
     let fact = Fact::Typing(indicator);
     chat.publish(Event::new(EventType::Typing, Some(conversation_id), user_id, now(), fact));
 }

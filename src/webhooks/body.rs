@@ -13,18 +13,19 @@ use crate::chat::views::message::Message;
 use crate::chat::views::participant::Participant;
 use crate::entity::conversation::ConversationType;
 use crate::id::{ConversationId, UserId};
+use crate::timestamp::Timestamp;
 
 #[derive(Serialize)]
 struct Body<'b, D> {
     #[serde(rename = "type")]
     kind: &'b str,
-    timestamp: DateTime<Utc>,
+    timestamp: Timestamp,
     data: D,
 }
 
 /// The body around `data`; none where that cannot be written as JSON.
-pub(super) fn around(kind: &str, timestamp: DateTime<Utc>, data: impl Serialize) -> Option<String> {
-    serde_json::to_string(&Body { kind, timestamp, data }).ok()
+pub(super) fn around(kind: &str, at: DateTime<Utc>, data: impl Serialize) -> Option<String> {
+    serde_json::to_string(&Body { kind, timestamp: at.into(), data }).ok()
 }
 
 /// The body that tells an event; `created` holds the conversations that the transaction made.
@@ -55,9 +56,9 @@ struct NeutralConversation<'c> {
     allow_file_uploads: bool,
     max_file_size_mb: i32,
     allowed_file_types: Option<&'c [String]>,
-    last_message_at: Option<DateTime<Utc>>,
-    created_at: DateTime<Utc>,
-    updated_at: DateTime<Utc>,
+    last_message_at: Option<Timestamp>,
+    created_at: Timestamp,
+    updated_at: Timestamp,
 }
 
 impl<'c> NeutralConversation<'c> {

@@ -14,6 +14,7 @@ use crate::entity::webhook_delivery::{self, Column, DeliveryState};
 use crate::error::{Error, Result};
 use crate::id::{WebhookDeliveryId, WebhookEndpointId};
 use crate::store::among;
+use crate::timestamp::Timestamp;
 
 /// Deliveries named in one call, at most.
 const MAX_REPLAYED_IDS: usize = 256;
@@ -30,12 +31,12 @@ pub struct Delivery {
     pub state: DeliveryState,
     pub attempts: i32,
     /// When it is tried next, while it is pending and the first of its endpoint.
-    pub next_attempt_at: Option<DateTime<Utc>>,
+    pub next_attempt_at: Option<Timestamp>,
     /// The HTTP status of the last answer, if there was one.
     pub last_status: Option<i32>,
     pub last_error: Option<String>,
-    pub created_at: DateTime<Utc>,
-    pub delivered_at: Option<DateTime<Utc>>,
+    pub created_at: Timestamp,
+    pub delivered_at: Option<Timestamp>,
 }
 
 /// What is to be sent again.
@@ -140,11 +141,11 @@ impl From<webhook_delivery::Model> for Delivery {
             event_type: row.event_type,
             state: row.state,
             attempts: row.attempts,
-            next_attempt_at: (row.state == DeliveryState::Pending).then_some(row.next_attempt_at),
+            next_attempt_at: (row.state == DeliveryState::Pending).then(|| row.next_attempt_at.into()),
             last_status: row.last_status,
             last_error: row.last_error,
-            created_at: row.created_at,
-            delivered_at: row.delivered_at,
+            created_at: row.created_at.into(),
+            delivered_at: row.delivered_at.map(Into::into),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Endpoints: creating, changing, trying and deleting them, and those that stand in the settings. A secret is shown in
 //! the answer that made it and never again.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use sea_orm::sea_query::Expr;
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, ModelTrait, PaginatorTrait, QueryFilter, QueryOrder,
@@ -22,6 +22,7 @@ use crate::entity::webhook_delivery::{self, DeliveryState};
 use crate::entity::webhook_endpoint;
 use crate::error::{Error, Result};
 use crate::id::WebhookEndpointId;
+use crate::timestamp::Timestamp;
 
 /// Endpoints of one database, at most.
 const MAX_ENDPOINTS: u64 = 100;
@@ -44,9 +45,9 @@ pub struct Endpoint {
     /// Shown once: in the answer that made it.
     pub secret: Option<String>,
     /// Until then the secret before this one signs, too.
-    pub previous_secret_until: Option<DateTime<Utc>>,
-    pub created_at: DateTime<Utc>,
-    pub updated_at: DateTime<Utc>,
+    pub previous_secret_until: Option<Timestamp>,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
 }
 
 /// An endpoint to be.
@@ -268,9 +269,9 @@ impl From<webhook_endpoint::Model> for Endpoint {
             disabled_reason: row.disabled_reason,
             configured: row.configured,
             secret: None,
-            previous_secret_until: row.previous_secret_until.filter(|until| *until > clock::now()),
-            created_at: row.created_at,
-            updated_at: row.updated_at,
+            previous_secret_until: row.previous_secret_until.filter(|until| *until > clock::now()).map(Into::into),
+            created_at: row.created_at.into(),
+            updated_at: row.updated_at.into(),
         }
     }
 }

@@ -55,6 +55,7 @@ mod stomp_connect;
 mod stomp_frames;
 mod stomp_queues;
 mod tidy;
+mod times;
 mod traces;
 mod webhooks;
 mod work;

@@ -133,7 +133,7 @@ impl<'de> Deserialize<'de> for Shape {
     }
 }
 
-/// The value with each time in it checked (RFC 3339, UTC, `Z`) and replaced by `"TIME"`.
+/// The value with each time in it checked (RFC 3339, UTC, `Z`, milliseconds) and replaced by `"TIME"`.
 #[track_caller]
 pub fn timeless(value: &Json) -> Json {
     match value {
@@ -141,7 +141,7 @@ pub fn timeless(value: &Json) -> Json {
             let plain = |(key, value): (&String, &Json)| {
                 let value = match value.as_str().filter(|_| key.ends_with("At")) {
                     Some(time) => {
-                        assert!(time.ends_with('Z'), "{key}: {time}");
+                        assert!(time.len() == 24 && time.ends_with('Z'), "{key}: {time}");
                         chrono::DateTime::parse_from_rfc3339(time).expect("RFC 3339");
                         json!("TIME")
                     }
@@ -153,6 +153,21 @@ pub fn timeless(value: &Json) -> Json {
         }
         Json::Array(items) => items.iter().map(timeless).collect(),
         other => other.clone(),
+    }
+}
+
+/// Every time in a value: what stands under a name that ends with `At`, and the `timestamp` of a webhook.
+pub fn times(value: &Json) -> Vec<String> {
+    match value {
+        Json::Object(fields) => fields
+            .iter()
+            .flat_map(|(key, value)| match value.as_str() {
+                Some(time) if key.ends_with("At") || key == "timestamp" => vec![time.to_owned()],
+                _ => times(value),
+            })
+            .collect(),
+        Json::Array(items) => items.iter().flat_map(times).collect(),
+        _ => Vec::new(),
     }
 }
 

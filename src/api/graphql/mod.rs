@@ -27,6 +27,7 @@ mod response_shape;
 mod schema;
 mod sse;
 mod subscription;
+mod timestamp;
 mod viewer;
 mod webhooks;
 mod websocket;

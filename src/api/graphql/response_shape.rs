@@ -1,15 +1,12 @@
 //! The shape of a response: gives it its last form where the engine falls short of the specification or of the other
-//! doors. Fields stand in the order in which they were asked for and not in the one in which they were ready, null stands
-//! where a field has failed and not nothing at all, and times end with `Z` (protocol §1).
+//! doors. Fields stand in the order in which they were asked for and not in the one in which they were ready, and null
+//! stands where a field has failed and not nothing at all.
 
 use async_graphql::indexmap::IndexMap;
 use async_graphql::parser::types::{BaseType, ExecutableDocument, OperationDefinition, Selection, SelectionSet, Type};
 use async_graphql::{Name, PathSegment, Response, Value};
 
 use super::catalog::{Catalog, base, root};
-
-/// What the engine calls a time.
-const TIME: &str = "DateTime";
 
 /// The fields of an object by the names that they are answered under, fragments opened, each at its first place.
 #[derive(Debug, Default)]
@@ -19,7 +16,6 @@ pub(crate) struct ResponseShape {
     condition: Option<Name>,
     /// Fragments for several types: which of them an object is cannot be told from here, so it stays as it is.
     mixed: bool,
-    is_time: bool,
     /// Whether null may stand here, and in the lists that stand here; an unknown place may be null.
     nullable: Vec<bool>,
 }
@@ -40,7 +36,6 @@ impl ResponseShape {
                     let below = self.fields.entry(field.node.response_key().node.clone()).or_default();
                     let ty = catalog.field(of, &field.node.name.node).map(|field| &field.ty);
                     let name = ty.map_or("", |ty| base(ty).as_str());
-                    below.is_time |= name == TIME;
                     below.nullable = ty.map(nullable).unwrap_or_default();
                     below.add(catalog, name, document, &field.node.selection_set.node);
                 }
@@ -122,11 +117,6 @@ impl ResponseShape {
     pub fn sort_fields(&self, answered: &mut Value) {
         match answered {
             Value::List(items) => items.iter_mut().for_each(|item| self.sort_fields(item)),
-            Value::String(text) if self.is_time => {
-                if let Some(time) = text.strip_suffix("+00:00") {
-                    *text = format!("{time}Z");
-                }
-            }
             // A leaf may be an object too: a scalar that holds JSON stays as it is.
             Value::Object(object) if !self.fields.is_empty() => {
                 for (name, below) in &self.fields {
@@ -164,7 +154,7 @@ mod tests {
     }
 
     fn sorted(query: &str, answered: &str) -> String {
-        let shape = shape("type Query { at: [DateTime!] said: String x: X } type X { at: DateTime! }", query);
+        let shape = shape("type Query { x: X }", query);
         // Text is read in its own order; `json!` would sort it.
         let mut value: Value = serde_json::from_str(answered).unwrap();
         shape.sort_fields(&mut value);
@@ -221,14 +211,5 @@ mod tests {
         let failed: &[&[&str]] = &[&["list", "1", "must"], &["sparse", "0", "must"]];
         assert_eq!(filled(lists, answered, failed), r#"{"list":null,"sparse":[null,{"must":1}]}"#);
         assert_eq!(filled(lists, answered, &[]), answered);
-    }
-
-    #[test]
-    fn times_end_with_z_and_texts_stay_as_they_are() {
-        let query = "{ then: at said x { ... on X { at } } }";
-        let answered =
-            r#"{"then":["2026-01-01T00:00:00+00:00"],"said":"+00:00","x":{"at":"1970-01-01T00:00:00.5+00:00"}}"#;
-        let expected = r#"{"then":["2026-01-01T00:00:00Z"],"said":"+00:00","x":{"at":"1970-01-01T00:00:00.5Z"}}"#;
-        assert_eq!(sorted(query, answered), expected);
     }
 }

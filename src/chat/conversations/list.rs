@@ -122,7 +122,7 @@ pub async fn unread(cx: &Cx) -> Result<Unread> {
 
 /// The cursor of a conversation in this list.
 pub fn cursor(conversation: &Conversation) -> String {
-    let at = conversation.last_message_at.unwrap_or(conversation.created_at).timestamp_millis();
+    let at = conversation.last_message_at.unwrap_or(conversation.created_at).get().timestamp_millis();
     page::encode_cursor(&format!("{}.{at}.{}", u8::from(conversation.pinned), conversation.id))
 }
 

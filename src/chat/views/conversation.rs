@@ -18,6 +18,7 @@ use crate::entity::participant;
 use crate::error::{Error, Result};
 use crate::id::{ConversationId, MessageId, UserId};
 use crate::store::among;
+use crate::timestamp::Timestamp;
 
 /// A conversation as its viewer sees it.
 #[derive(Debug, Clone, Serialize, async_graphql::SimpleObject)]
@@ -55,9 +56,9 @@ pub struct Conversation {
     pub max_file_size_mb: i32,
     /// MIME patterns; null for all types.
     pub allowed_file_types: Option<Vec<String>>,
-    pub last_message_at: Option<DateTime<Utc>>,
-    pub created_at: DateTime<Utc>,
-    pub updated_at: DateTime<Utc>,
+    pub last_message_at: Option<Timestamp>,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
 }
 
 /// Completes conversations for one viewer, in their order, in a constant number of statements.
@@ -176,9 +177,9 @@ impl Conversation {
             allow_file_uploads: row.allow_file_uploads,
             max_file_size_mb: row.max_file_size_mb,
             allowed_file_types: (!types.is_empty()).then_some(types),
-            last_message_at: row.last_message_at,
-            created_at: row.created_at,
-            updated_at: row.updated_at,
+            last_message_at: row.last_message_at.map(Into::into),
+            created_at: row.created_at.into(),
+            updated_at: row.updated_at.into(),
         }
     }
 
@@ -189,7 +190,7 @@ impl Conversation {
         shell.name = name.or(shell.name);
         shell.last_message_at = None;
         shell.participant_count = 0;
-        shell.updated_at = at;
+        shell.updated_at = at.into();
         shell
     }
 

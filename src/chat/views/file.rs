@@ -13,6 +13,7 @@ use crate::entity::{attachment, file};
 use crate::error::Result;
 use crate::id::{AttachmentId, FileId, MessageId};
 use crate::store::among;
+use crate::timestamp::Timestamp;
 
 /// An uploaded file: `ChatFileResponse` over REST.
 #[derive(Debug, Clone, Serialize, async_graphql::SimpleObject)]
@@ -30,7 +31,7 @@ pub struct File {
     /// Pixels, of images.
     pub width: Option<i32>,
     pub height: Option<i32>,
-    pub created_at: DateTime<Utc>,
+    pub created_at: Timestamp,
 }
 
 /// A file of a message: `ChatAttachmentResponse` over REST and STOMP.
@@ -62,7 +63,7 @@ impl File {
             size: file.size,
             width: file.width,
             height: file.height,
-            created_at: file.created_at,
+            created_at: file.created_at.into(),
         }
     }
 }

@@ -21,6 +21,7 @@ use crate::entity::user as stored_user;
 use crate::error::Result;
 use crate::id::{ConversationId, MessageId, UserId};
 use crate::store::among;
+use crate::timestamp::Timestamp;
 
 /// A message. A deleted one is its tombstone: no content, no attachments, no reactions.
 #[derive(Debug, Clone, Serialize, async_graphql::SimpleObject)]
@@ -43,8 +44,8 @@ pub struct Message {
     #[serde(serialize_with = "as_map")]
     #[graphql(skip)]
     pub reaction_summary: Vec<EmojiCount>,
-    pub created_at: DateTime<Utc>,
-    pub edited_at: Option<DateTime<Utc>>,
+    pub created_at: Timestamp,
+    pub edited_at: Option<Timestamp>,
     #[graphql(skip)]
     pub metadata: Option<Json>,
     /// Only where the sender gave one, and only to the sender.
@@ -204,8 +205,8 @@ impl Message {
             is_deleted: row.is_deleted,
             attachments,
             reaction_summary,
-            created_at: row.created_at,
-            edited_at: row.edited_at,
+            created_at: row.created_at.into(),
+            edited_at: row.edited_at.map(Into::into),
             metadata: row.metadata,
             temp_id: row.temp_id,
         }

@@ -3,7 +3,6 @@
 
 use std::collections::HashMap;
 
-use chrono::{DateTime, Utc};
 use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, Statement};
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +12,7 @@ use crate::entity::participant::{self, Role};
 use crate::error::Result;
 use crate::id::{ConversationId, MessageId, UserId};
 use crate::store::{among, list};
+use crate::timestamp::Timestamp;
 
 /// Participants that a conversation carries, at most; the others are on their pages (protocol §13).
 pub const MAX_SHOWN: usize = 100;
@@ -26,7 +26,7 @@ pub struct Participant {
     pub user_name: String,
     pub avatar_url: Option<String>,
     pub role: Role,
-    pub joined_at: DateTime<Utc>,
+    pub joined_at: Timestamp,
     /// The read marker.
     pub last_read_message_id: Option<MessageId>,
 }
@@ -39,7 +39,7 @@ impl Participant {
             user_name: user::name_of(users, user_id),
             avatar_url: users.get(&user_id).and_then(|user| user.avatar_url.clone()),
             role: row.role,
-            joined_at: row.joined_at,
+            joined_at: row.joined_at.into(),
             last_read_message_id: row.last_read_message_id,
         }
     }

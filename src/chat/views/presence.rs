@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::user::User;
 use crate::entity::presence::{self, PresenceStatus};
 use crate::id::UserId;
+use crate::timestamp::Timestamp;
 
 /// How somebody is, as others see them: `PresenceResponse` over REST and STOMP.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, async_graphql::SimpleObject)]
@@ -18,7 +19,7 @@ pub struct Presence {
     pub online: bool,
     pub status_message: Option<String>,
     pub device_type: Option<String>,
-    pub last_seen_at: Option<DateTime<Utc>>,
+    pub last_seen_at: Option<Timestamp>,
 }
 
 impl Presence {
@@ -34,7 +35,7 @@ impl Presence {
             online,
             status_message: row.and_then(|row| row.status_message.clone()),
             device_type: row.and_then(|row| row.device_type.clone()).filter(|_| online),
-            last_seen_at: row.and_then(|row| row.last_seen_at),
+            last_seen_at: row.and_then(|row| row.last_seen_at).map(Into::into),
         }
     }
 

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use chrono::{DateTime, Utc};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use serde::{Serialize, Serializer};
 
@@ -12,6 +11,7 @@ use crate::entity::reaction;
 use crate::error::Result;
 use crate::id::{ConversationId, MessageId, UserId};
 use crate::store::among;
+use crate::timestamp::Timestamp;
 
 /// One emoji of a summary.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -28,7 +28,7 @@ pub struct Reaction {
     pub emoji: String,
     pub user_id: UserId,
     pub user_name: String,
-    pub created_at: DateTime<Utc>,
+    pub created_at: Timestamp,
 }
 
 /// A reaction came or went.
@@ -64,7 +64,7 @@ pub(crate) async fn load(db: &impl ConnectionTrait, ids: &[MessageId]) -> Result
     Ok(group(rows.into_iter().map(|row| {
         let user_id = row.user_id;
         let user_name = user::name_of(&users, user_id);
-        let reaction = Reaction { emoji: row.emoji, user_id, user_name, created_at: row.created_at };
+        let reaction = Reaction { emoji: row.emoji, user_id, user_name, created_at: row.created_at.into() };
         (row.message_id, reaction)
     })))
 }

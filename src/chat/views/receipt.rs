@@ -10,6 +10,7 @@ use crate::chat::rows::group;
 use crate::error::Result;
 use crate::id::{ConversationId, MessageId, UserId};
 use crate::store::{is_listed, join_first, list};
+use crate::timestamp::Timestamp;
 
 /// Somebody's marker moved: `ReadReceiptBroadcast` over REST and STOMP.
 #[derive(Debug, Clone, Serialize, async_graphql::SimpleObject)]
@@ -20,7 +21,7 @@ pub struct ReadReceiptMove {
     pub user_id: UserId,
     pub user_name: String,
     pub last_read_message_id: MessageId,
-    pub read_at: DateTime<Utc>,
+    pub read_at: Timestamp,
 }
 
 /// Somebody has read a message: `ReadReceiptResponse` over REST and STOMP.
@@ -31,7 +32,7 @@ pub struct ReadReceipt {
     pub message_id: MessageId,
     pub user_id: UserId,
     pub user_name: String,
-    pub read_at: DateTime<Utc>,
+    pub read_at: Timestamp,
 }
 
 /// Where the caller's marker stands.
@@ -41,7 +42,7 @@ pub struct ReadState {
     pub conversation_id: ConversationId,
     pub last_read_message_id: Option<MessageId>,
     /// When it moved there; null if it never moved.
-    pub read_at: Option<DateTime<Utc>>,
+    pub read_at: Option<Timestamp>,
     pub unread_count: i64,
 }
 
@@ -79,6 +80,6 @@ pub(crate) async fn load(
     let statement = Statement::from_sql_and_values(db.get_database_backend(), sql, values);
     let rows = Row::find_by_statement(statement).all(db).await?;
     Ok(group(rows.into_iter().map(|Row { of_message: message_id, user_id, user_name, read_at }| {
-        (message_id, ReadReceipt { message_id, user_id, user_name, read_at })
+        (message_id, ReadReceipt { message_id, user_id, user_name, read_at: read_at.into() })
     })))
 }

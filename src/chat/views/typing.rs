@@ -1,9 +1,9 @@
 //! That somebody types, as others are told.
 
-use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use crate::id::{ConversationId, UserId};
+use crate::timestamp::Timestamp;
 
 /// Somebody types, or has stopped: `TypingIndicatorResponse` over REST and STOMP.
 #[derive(Debug, Clone, Serialize, async_graphql::SimpleObject)]
@@ -15,5 +15,5 @@ pub struct TypingIndicator {
     pub user_name: String,
     pub typing: bool,
     /// When it ends by itself; null once it has ended.
-    pub expires_at: Option<DateTime<Utc>>,
+    pub expires_at: Option<Timestamp>,
 }

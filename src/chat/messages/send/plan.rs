@@ -184,7 +184,7 @@ impl Outgoing {
             is_deleted: false,
             attachments: Vec::new(),
             reaction_summary: Vec::new(),
-            created_at: now,
+            created_at: now.into(),
             edited_at: None,
             metadata: self.draft.metadata.clone(),
             temp_id: self.draft.temp.as_ref().map(|temp| temp.id.clone()),
