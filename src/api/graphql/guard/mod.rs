@@ -4,6 +4,7 @@
 //! person.
 
 mod cost;
+mod escapes;
 mod limits;
 mod measure;
 mod scan;
@@ -30,7 +31,7 @@ const MAX_ECHOED_CHARACTERS: usize = 64;
 /// Fragments that nobody defines and names that no schema has are left to validation.
 pub fn parse(text: &str, limits: &QueryLimits) -> Result<ExecutableDocument> {
     scan::scan(text, limits)?;
-    let document = parse_query(text).map_err(syntax)?;
+    let document = parse_query(escapes::resolve(text)).map_err(syntax)?;
     measure::measure(&document, limits)?;
     Ok(document)
 }

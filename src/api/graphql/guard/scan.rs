@@ -68,13 +68,13 @@ fn end_of_word(bytes: &[u8], start: usize) -> usize {
     start + rest.take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_').count()
 }
 
-fn end_of_comment(bytes: &[u8], start: usize) -> usize {
+pub(super) fn end_of_comment(bytes: &[u8], start: usize) -> usize {
     start + bytes[start..].iter().take_while(|byte| !matches!(byte, b'\r' | b'\n')).count()
 }
 
 /// Where the string that opens at `start` ends; `None` if it does not. That is refused here because the parser would
 /// read an unclosed block string again as an empty string with something behind it.
-fn end_of_string(bytes: &[u8], start: usize) -> Option<usize> {
+pub(super) fn end_of_string(bytes: &[u8], start: usize) -> Option<usize> {
     let block = bytes[start..].starts_with(b"\"\"\"");
     let mut at = start + if block { 3 } else { 1 };
     loop {
