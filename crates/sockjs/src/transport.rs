@@ -73,7 +73,8 @@ impl Transport {
     /// A frame as it stands in a response.
     pub(super) fn wrap(self, frame: &str) -> String {
         match self {
-            Self::EventSource => format!("data: {frame}\r\n\r\n"),
+            // Its clients decode percent signs. The line ends that would need it are escapes of JSON in every frame.
+            Self::EventSource => format!("data: {}\r\n\r\n", frame.replace('%', "%25")),
             Self::HtmlFile => {
                 // A message must not be able to end the script that it stands in.
                 let quoted = frame::quote(frame).replace('<', "\\u003c");
@@ -108,6 +109,9 @@ mod tests {
         let frame = r#"a["x"]"#;
         assert_eq!(Transport::Xhr.wrap(frame), "a[\"x\"]\n");
         assert_eq!(Transport::EventSource.wrap(frame), "data: a[\"x\"]\r\n\r\n");
+        let percent = frame::message("100% %20 \r\n\0");
+        assert_eq!(Transport::EventSource.wrap(&percent), "data: a[\"100%25 %2520 \\r\\n\\u0000\"]\r\n\r\n");
+        assert_eq!(Transport::XhrStreaming.wrap(&percent), "a[\"100% %20 \\r\\n\\u0000\"]\n");
         assert_eq!(Transport::HtmlFile.wrap(frame), "<script>\np(\"a[\\\"x\\\"]\");\n</script>\r\n");
         assert_eq!(Transport::XhrStreaming.prelude("").len(), 2049);
         assert!(Transport::HtmlFile.prelude("a.b").len() > 1024);
