@@ -65,7 +65,7 @@ impl Door {
             // Mutations change what they change in their order, whatever they read afterwards.
             let heavy = checked.cost.is_heavy() && checked.kind == OperationType::Query;
             let cx = if heavy { &cx.heavy().await? } else { cx };
-            let (request, loads) = checked.request(cx);
+            let (request, loads) = checked.request(&self.catalog, cx);
             tokio::select! {
                 biased;
                 error = budget.exceeded() => Err(error),

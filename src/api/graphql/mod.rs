@@ -13,6 +13,7 @@ mod graphiql;
 pub mod guard;
 mod http;
 mod id;
+mod left_out;
 mod loaders;
 mod loads;
 mod message;

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use async_graphql::parser::types::{ExecutableDocument, OperationDefinition, OperationType};
 use async_graphql::{Request, Response, Variables};
 
+use super::catalog::Catalog;
+use super::left_out::leave_out;
 use super::loads::PendingLoads;
 use super::response_shape::ResponseShape;
 use super::{error, guard, loaders, viewer};
@@ -35,7 +37,7 @@ pub(crate) struct CheckedOperation {
 
 impl CheckedOperation {
     /// The request that runs it for a viewer, and the loads that have to run along with it.
-    pub fn request(&self, cx: &Cx) -> (Request, PendingLoads) {
+    pub fn request(&self, catalog: &Catalog, cx: &Cx) -> (Request, PendingLoads) {
         let loads = PendingLoads::default();
         let variables = self.operation.variables.clone().unwrap_or_default();
         let variables = Variables::from_json(serde_json::Value::Object(variables));
@@ -44,7 +46,10 @@ impl CheckedOperation {
         if let Some(name) = &self.operation.operation_name {
             request = request.operation_name(name);
         }
-        request.set_parsed_query(ExecutableDocument::clone(&self.document));
+        let mut document = ExecutableDocument::clone(&self.document);
+        let Operation { operation_name, variables, .. } = &*self.operation;
+        leave_out(catalog, &mut document, operation_name.as_deref(), variables.as_ref());
+        request.set_parsed_query(document);
         (request, loads)
     }
 

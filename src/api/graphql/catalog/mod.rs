@@ -6,24 +6,37 @@
 use std::collections::{HashMap, HashSet};
 
 use async_graphql::parser::parse_schema;
-use async_graphql::parser::types::{BaseType, FieldDefinition, OperationType, Type, TypeKind, TypeSystemDefinition};
-use async_graphql::{Name, SDLExportOptions, Value};
+use async_graphql::parser::types::{
+    BaseType, FieldDefinition, InputValueDefinition, OperationType, Type, TypeKind, TypeSystemDefinition,
+};
+use async_graphql::{Name, Positioned, SDLExportOptions, Value};
 
 /// How long a list is taken to be that comes whole and has no tag.
 const DEFAULT_LENGTH: u64 = 100;
 
-/// The fields of every type of a schema.
-pub(crate) struct Catalog(HashMap<Name, HashMap<Name, Field>>);
+/// The fields of every type of a schema, and those of every input.
+pub(crate) struct Catalog {
+    fields: HashMap<Name, HashMap<Name, Field>>,
+    inputs: HashMap<Name, HashMap<Name, Input>>,
+}
 
 /// What the schema says of a field.
 pub(crate) struct Field {
     pub ty: Type,
+    pub arguments: HashMap<Name, Input>,
     /// How many entries it has; none where it is one value.
     pub entries: Option<Entries>,
     /// Whether it differs from viewer to viewer.
     pub is_own: bool,
     /// Whether it searches or counts anew each time that it is asked for.
     pub is_search: bool,
+}
+
+/// What the schema says of an argument, or of a field of an input.
+pub(crate) struct Input {
+    pub ty: Type,
+    /// Whether it may be left out although it may not be null.
+    pub has_default: bool,
 }
 
 /// How many entries a list has.
@@ -54,13 +67,17 @@ impl Catalog {
             TypeSystemDefinition::Type(found) => Some(found.node),
             _ => None,
         });
-        let (mut composite, mut defined) = (HashSet::new(), Vec::new());
+        let (mut composite, mut defined, mut inputs) = (HashSet::new(), Vec::new(), HashMap::new());
         for found in types {
             let fields = match found.kind {
                 TypeKind::Object(object) => object.fields,
                 TypeKind::Interface(interface) => interface.fields,
                 TypeKind::Union(_) => Vec::new(),
-                TypeKind::Scalar | TypeKind::Enum(_) | TypeKind::InputObject(_) => continue,
+                TypeKind::InputObject(input) => {
+                    inputs.insert(found.name.node, read_inputs(input.fields));
+                    continue;
+                }
+                TypeKind::Scalar | TypeKind::Enum(_) => continue,
             };
             composite.insert(found.name.node.clone());
             defined.push((found.name.node, fields));
@@ -77,18 +94,24 @@ impl Catalog {
                 false => is_list.then(|| Entries::UpTo(length(&tags))),
             };
             let has = |tag: &str| tags.iter().any(|found| found == tag);
-            Field { entries, is_own: has("own"), is_search: has("search"), ty: field.ty.node }
+            let (is_own, is_search) = (has("own"), has("search"));
+            Field { entries, is_own, is_search, ty: field.ty.node, arguments: read_inputs(field.arguments) }
         };
         let fields = defined.into_iter().map(|(of, fields)| {
             let fields = fields.into_iter().map(|field| (field.node.name.node.clone(), read(&of, field.node)));
             (of.clone(), fields.collect())
         });
-        Self(fields.collect())
+        Self { fields: fields.collect(), inputs }
     }
 
     /// What the schema says of a field of a type; nothing where it has no such field.
     pub fn field(&self, of: &str, field: &str) -> Option<&Field> {
-        self.0.get(of)?.get(field)
+        self.fields.get(of)?.get(field)
+    }
+
+    /// What the schema says of a field of an input; nothing where it has no such field.
+    pub fn input(&self, of: &str, field: &str) -> Option<&Input> {
+        self.inputs.get(of)?.get(field)
     }
 }
 
@@ -107,6 +130,14 @@ pub(crate) fn base(of: &Type) -> &Name {
         BaseType::Named(name) => name,
         BaseType::List(items) => base(items),
     }
+}
+
+fn read_inputs(definitions: Vec<Positioned<InputValueDefinition>>) -> HashMap<Name, Input> {
+    let read = |definition: Positioned<InputValueDefinition>| {
+        let InputValueDefinition { name, ty, default_value, .. } = definition.node;
+        (name.node, Input { ty: ty.node, has_default: default_value.is_some() })
+    };
+    definitions.into_iter().map(read).collect()
 }
 
 fn is_list(of: &Type) -> bool {

@@ -90,7 +90,7 @@ impl Subscription {
         // Before the check, so that nothing that happens during it is lost: what is committed from now on is told.
         listener.set_interest(others.and(interest(topics, shows, is_shared)));
         let started = listener.position();
-        let (request, loads) = checked.request(cx);
+        let (request, loads) = checked.request(&door.catalog, cx);
         let mut responses = door.schema.execute_stream(request.data(Source::Check));
         if let Some(response) = loads.run_with(responses.next()).await
             && !response.errors.is_empty()
@@ -187,7 +187,7 @@ impl Subscription {
 
     async fn execute(&self, door: &Door, cx: &Cx, audience: Audience, happened: Happened) -> Result<Answer> {
         let look = Look::default();
-        let (request, loads) = self.checked.request(cx);
+        let (request, loads) = self.checked.request(&door.catalog, cx);
         let request = request.data(Source::Happened(happened)).data(look.clone());
         let mut responses = door.schema.execute_stream(request);
         let Some(response) = loads.run_with(responses.next()).await else {
