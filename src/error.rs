@@ -35,6 +35,8 @@ pub enum Kind {
     UnsupportedMediaType,
     /// Over a rate limit; [`Error::retry_after`] says when to come back.
     RateLimited,
+    /// A query that is named and not brought: send its text.
+    PersistedQueryNotSupported,
     /// A cursor older than the log.
     CursorExpired,
     /// Shutting down, or the database is away.

@@ -22,6 +22,7 @@ pub fn code(kind: Kind) -> &'static str {
         Kind::PayloadTooLarge => "PAYLOAD_TOO_LARGE",
         Kind::UnsupportedMediaType => "UNSUPPORTED_MEDIA_TYPE",
         Kind::RateLimited => "RATE_LIMITED",
+        Kind::PersistedQueryNotSupported => "PERSISTED_QUERY_NOT_SUPPORTED",
         Kind::CursorExpired => "CURSOR_EXPIRED",
         Kind::Unavailable => "UNAVAILABLE",
         Kind::Internal => "INTERNAL",
@@ -43,6 +44,8 @@ pub fn status(kind: Kind) -> StatusCode {
         Kind::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Kind::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         Kind::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+        // No failure to its clients: they ask in this way, and are answered.
+        Kind::PersistedQueryNotSupported => StatusCode::OK,
         Kind::CursorExpired => StatusCode::GONE,
         Kind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         Kind::Internal => StatusCode::INTERNAL_SERVER_ERROR,

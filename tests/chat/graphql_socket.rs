@@ -19,7 +19,7 @@ fn subscribe(id: &str) -> Json {
 #[tokio::test]
 async fn what_is_no_message_of_the_protocol_closes_with_4400() {
     let (server, alice) = alice().await;
-    for text in ["hello", "{}", "[]", r#"{"type":7}"#, r#"{"type":"start","id":"1"}"#, r#"{"type":"next"}"#] {
+    for text in ["hello", "{}", "[]", r#"{"type":7}"#, r#"{"type":"stop","id":"1"}"#, r#"{"type":"next"}"#] {
         let mut socket = GraphqlSocket::open(server.address, "/graphql").await;
         socket.say_text(text).await;
         assert_eq!(socket.closed().await.0, 4400, "{text}");

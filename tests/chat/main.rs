@@ -23,6 +23,7 @@ mod canary;
 mod catchup;
 mod connections;
 mod crowds;
+mod dialects;
 mod differential;
 mod doors;
 mod faults;

@@ -104,6 +104,14 @@ impl GraphqlSocket {
         self.closed_within(SOON).await
     }
 
+    /// As [`GraphqlSocket::closed`], with nothing said before.
+    pub async fn closed_at_once(&mut self) -> (u16, String) {
+        match self.next(SOON).await {
+            Some(Message::Close(Some(frame))) => (frame.code.into(), frame.reason.to_string()),
+            other => panic!("a close frame was expected, not {other:?}"),
+        }
+    }
+
     /// As [`GraphqlSocket::closed`], after a longer wait.
     pub async fn closed_within(&mut self, within: Duration) -> (u16, String) {
         loop {

@@ -16,7 +16,7 @@ use super::{error, guard};
 use crate::app::App;
 use crate::chat::Cx;
 use crate::config;
-use crate::error::{Error, Result, in_time};
+use crate::error::{Error, Kind, Result, in_time};
 
 /// What the handlers of this door share.
 pub(crate) struct Door {
@@ -40,9 +40,13 @@ impl Door {
     /// Passes an operation through the guard.
     ///
     /// # Errors
-    /// `BadRequest` for a document that cannot be parsed or goes beyond a limit.
+    /// `BadRequest` for a document that cannot be parsed or goes beyond a limit, `PersistedQueryNotSupported` for a name
+    /// of one.
     pub fn check(&self, mut operation: Operation) -> Result<CheckedOperation> {
         operation.operation_name = operation.operation_name.filter(|name| !name.is_empty());
+        if operation.is_persisted() {
+            return Err(Error::new(Kind::PersistedQueryNotSupported, "PersistedQueryNotSupported"));
+        }
         if operation.query.trim().is_empty() {
             return Err(Error::bad_request("The query is missing"));
         }

@@ -5,6 +5,7 @@ mod accept;
 mod budget;
 mod catalog;
 mod conversation;
+mod dialect;
 mod documents;
 mod door;
 mod error;

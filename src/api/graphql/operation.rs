@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_graphql::parser::types::{ExecutableDocument, OperationDefinition, OperationType};
 use async_graphql::{Request, Response, Variables};
+use serde::Deserialize;
 
 use super::catalog::Catalog;
 use super::left_out::leave_out;
@@ -13,16 +14,46 @@ use super::{error, guard, loaders, viewer};
 use crate::chat::Cx;
 
 /// An operation as it came, over whatever carrier.
-#[derive(Debug, Default, serde::Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Default, Deserialize)]
+#[serde(try_from = "Received")]
 pub(crate) struct Operation {
+    /// Empty where the client names a query that it hopes to be known; see [`Operation::is_persisted`].
     pub query: String,
-    #[serde(default)]
     pub operation_name: Option<String>,
-    #[serde(default)]
     pub variables: Option<guard::Variables>,
-    #[serde(default)]
-    pub extensions: Option<serde_json::Value>,
+    pub extensions: Option<Extensions>,
+}
+
+/// What a client says beside an operation.
+pub(crate) type Extensions = serde_json::Map<String, serde_json::Value>;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Received {
+    query: Option<String>,
+    operation_name: Option<String>,
+    variables: Option<guard::Variables>,
+    extensions: Option<Extensions>,
+}
+
+impl TryFrom<Received> for Operation {
+    type Error = &'static str;
+
+    fn try_from(received: Received) -> std::result::Result<Self, Self::Error> {
+        let Received { query, operation_name, variables, extensions } = received;
+        let is_given = query.is_some();
+        let operation = Self { query: query.unwrap_or_default(), operation_name, variables, extensions };
+        if is_given || operation.is_persisted() { Ok(operation) } else { Err("the query is missing") }
+    }
+}
+
+impl Operation {
+    /// Whether it names a query by its hash instead of bringing it, as clients do that send the text only where that is
+    /// asked for.
+    pub fn is_persisted(&self) -> bool {
+        let named = self.extensions.as_ref().and_then(|extensions| extensions.get("persistedQuery"));
+        self.query.is_empty() && named.is_some_and(|named| !named.is_null())
+    }
 }
 
 /// An operation that has passed the guard.

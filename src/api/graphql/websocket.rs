@@ -8,18 +8,17 @@ use async_graphql::parser::types::OperationType;
 use axum::extract::WebSocketUpgrade;
 use axum::http::request::Parts;
 use axum::response::Response;
-use bytes::{BufMut, BytesMut};
-use serde::Deserialize;
 use serde_json::Value as Json;
 use tokio::time::Instant;
 use tracing::Instrument;
 
 use super::budget::Budget;
+use super::dialect::{self, ClientMessage, Dialect, SUBPROTOCOLS, encode};
 use super::door::Door;
 use super::error;
 use super::operation::Operation;
 use super::subscription::Subscription;
-use crate::auth::{self, bearer_or_bare};
+use crate::auth;
 use crate::chat::Cx;
 use crate::chat::event::Event;
 use crate::connection::{self, Goodbye, Message, Protocol, Step, Wire, is_enough, websocket};
@@ -37,16 +36,6 @@ const MAX_SUBSCRIPTIONS: usize = 50;
 const MAX_ID_BYTES: usize = 256;
 /// How long a client may take to send `connection_init`.
 const INIT_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// The two protocols. The older one has other names for the same messages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Dialect {
-    Transport,
-    Legacy,
-}
-
-const SUBPROTOCOLS: [(&str, Dialect); 2] =
-    [("graphql-transport-ws", Dialect::Transport), ("graphql-ws", Dialect::Legacy)];
 
 /// Accepts a handshake, unless it comes from a page of an origin that is not allowed.
 pub(super) fn accept(door: Arc<Door>, parts: &Parts, upgrade: WebSocketUpgrade) -> Response {
@@ -74,20 +63,10 @@ pub(super) fn accept(door: Arc<Door>, parts: &Parts, upgrade: WebSocketUpgrade) 
     })
 }
 
-/// A message of a client.
-#[derive(Deserialize)]
-struct ClientMessage {
-    #[serde(rename = "type")]
-    kind: String,
-    #[serde(default)]
-    id: Option<String>,
-    #[serde(default)]
-    payload: Option<Json>,
-}
-
 /// One connection and its subscriptions.
 struct Socket {
     door: Arc<Door>,
+    /// What the client speaks: what was agreed upon, until it says otherwise.
     dialect: Dialect,
     /// The token of the URL, for clients whose `connection_init` has none.
     token: Option<String>,
@@ -116,6 +95,10 @@ impl Socket {
     }
 
     async fn handle(&mut self, message: ClientMessage, out: &mut Vec<Message>) -> Result<(), Goodbye> {
+        // Some clients agree on the newer protocol, open in words that both have, and go on in the older one.
+        if message.kind == "start" && self.subscriptions.is_empty() {
+            self.dialect = Dialect::Legacy;
+        }
         match (message.kind.as_str(), self.dialect) {
             ("connection_init", _) => self.init(message.payload, out).await,
             ("ping", Dialect::Transport) => {
@@ -139,11 +122,16 @@ impl Socket {
         if self.cx.is_some() {
             return Err(Goodbye::new(4429, "Too many initialisation requests"));
         }
-        let given = |name: &str| payload.as_ref()?.get(name)?.as_str().and_then(bearer_or_bare).map(str::to_owned);
-        let token = given("Authorization").or_else(|| given("authorization")).or_else(|| self.token.take());
-        let token = token.ok_or_else(|| Goodbye::new(4403, "A token is needed"))?;
-        let cx = self.door.app.authenticate(&token).await.map_err(|refused| match refused.kind {
-            Kind::Unauthenticated => Goodbye::new(4403, refused.message),
+        let token = payload.as_ref().and_then(dialect::token).or_else(|| self.token.take());
+        let cx = match token {
+            Some(token) => self.door.app.authenticate(&token).await,
+            None => Err(Error::unauthenticated("A token is needed")),
+        };
+        let cx = cx.map_err(|refused| match refused.kind {
+            Kind::Unauthenticated => {
+                out.extend(self.dialect.connection_error(&refused));
+                Goodbye::new(4403, refused.message)
+            }
             _ => Goodbye::new(1013, refused.message),
         })?;
         // A user who is connected is present, even before they subscribe to anything.
@@ -167,7 +155,7 @@ impl Socket {
         let operation = serde_json::from_value::<Operation>(payload);
         let operation = operation.map_err(|_| Goodbye::new(4400, "Invalid message"))?;
         if let Err(refused) = self.start(&cx, &id, operation, out).await {
-            out.push(self.refusal(&id, &refused));
+            out.push(self.dialect.refusal(&id, &refused));
         }
         Ok(())
     }
@@ -187,7 +175,7 @@ impl Socket {
                 return Err(Box::new(answer));
             }
             let bytes = serde_json::to_vec(&answer).map_err(|cause| refuse(&Error::internal_because(cause)))?;
-            out.push(encode(self.next_type(), Some(id), Some(&bytes)));
+            out.push(self.dialect.next(id, &bytes));
             out.push(encode("complete", Some(id), None));
             return Ok(());
         }
@@ -225,19 +213,19 @@ impl Socket {
 
     /// Tells an event to every subscription that was not told it yet; false where it became too much at once.
     async fn tell(&mut self, cx: &Cx, event: &Arc<Event>, out: &mut Vec<Message>) -> crate::error::Result<bool> {
-        let next = self.next_type();
+        let dialect = self.dialect;
         let mut index = 0;
         while let Some((id, subscription)) = self.subscriptions.get_mut(index) {
             if is_enough(out) && event.position.is_some() {
                 return Ok(false);
             }
             let delivery = subscription.on_event(&self.door, cx, event).await?;
-            out.extend(delivery.response.map(|payload| encode(next, Some(id), Some(&payload))));
+            out.extend(delivery.response.map(|payload| dialect.next(id, &payload)));
             match delivery.end {
                 None => index += 1,
                 Some(refused) => {
                     let (id, _) = self.subscriptions.remove(index);
-                    out.push(self.refusal(&id, &error::response(&refused)));
+                    out.push(dialect.refusal(&id, &error::response(&refused)));
                     self.update_interest();
                 }
             }
@@ -256,22 +244,6 @@ impl Socket {
         if let Some(listener) = &self.listener {
             listener.set_interest(self.interest());
         }
-    }
-
-    fn next_type(&self) -> &'static str {
-        match self.dialect {
-            Dialect::Transport => "next",
-            Dialect::Legacy => "data",
-        }
-    }
-
-    /// An error ends its subscription. The newer protocol wants the list of errors, the older one a single one.
-    fn refusal(&self, id: &str, answer: &async_graphql::Response) -> Message {
-        let payload = match self.dialect {
-            Dialect::Transport => serde_json::to_vec(&answer.errors),
-            Dialect::Legacy => serde_json::to_vec(&answer.errors.first()),
-        };
-        encode("error", Some(id), Some(&payload.unwrap_or_else(|_| b"[]".to_vec())))
     }
 }
 
@@ -315,22 +287,4 @@ impl Protocol for Socket {
             Some(_) => Goodbye::new(4403, "The token has expired"),
         })
     }
-}
-
-/// A message for the client, around a payload that is JSON already.
-fn encode(kind: &str, id: Option<&str>, payload: Option<&[u8]>) -> Message {
-    let mut text = BytesMut::with_capacity(64 + payload.map_or(0, <[u8]>::len));
-    text.put_slice(b"{\"type\":\"");
-    text.put_slice(kind.as_bytes());
-    text.put_u8(b'"');
-    if let Some(id) = id {
-        text.put_slice(b",\"id\":");
-        text.put_slice(Json::from(id).to_string().as_bytes());
-    }
-    if let Some(payload) = payload {
-        text.put_slice(b",\"payload\":");
-        text.put_slice(payload);
-    }
-    text.put_u8(b'}');
-    Message::text(text.freeze())
 }
