@@ -3,9 +3,11 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use futures_util::{SinkExt, StreamExt};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::Message;
 
 use crate::server::{Server, now, token};
 use crate::stomp_client::{CARRIERS, Carrier, Heard, StompClient, new_session, shake};
@@ -243,7 +245,8 @@ async fn the_server_beats_as_often_as_was_agreed_even_while_the_client_talks() {
 async fn a_client_that_promised_to_beat_and_is_silent_is_closed_and_one_that_beats_is_not() {
     let server = Server::start_with(|config| config.stomp.heartbeat_ms = 200).await;
     let alice = server.person("Alice").await;
-    for carrier in [Carrier::Raw, Carrier::Streaming] {
+    // Over HTTP there are no pings.
+    for carrier in [Carrier::Streaming, Carrier::Polling] {
         let connect = format!("CONNECT\naccept-version:1.2\nheart-beat:100,0\nAuthorization:{}\n\n\0", alice.token);
         let mut silent = StompClient::open(server.address, carrier).await;
         silent.say(&connect).await;
@@ -266,6 +269,39 @@ async fn a_client_that_promised_to_beat_and_is_silent_is_closed_and_one_that_bea
         };
         let (silence, ()) = tokio::join!(failed, beating);
         assert!((Duration::from_millis(500)..Duration::from_millis(3000)).contains(&silence), "{silence:?}");
+    }
+}
+
+#[tokio::test]
+async fn heart_beats_that_a_browser_holds_back_do_not_end_a_session_while_pings_are_answered() {
+    let server = Server::start_with(|config| config.stomp.heartbeat_ms = 200).await;
+    let alice = server.person("Alice").await;
+    for path in ["/ws/chat/websocket".to_owned(), format!("{}/websocket", new_session())] {
+        let connect = format!("CONNECT\naccept-version:1.2\nheart-beat:100,0\nAuthorization:{}\n\n\0", alice.token);
+        let is_framed = path != "/ws/chat/websocket";
+        let connect = if is_framed { json!([connect]).to_string() } else { connect };
+        let (mut socket, _) = shake(server.address, &path, &[], None).await.expect("the handshake succeeds");
+        socket.send(Message::text(connect)).await.expect("the socket is open");
+        let began = Instant::now();
+        let mut pings = 0;
+        while began.elapsed() < Duration::from_secs(3) {
+            // Reading is what answers pings.
+            match tokio::time::timeout(Duration::from_millis(100), socket.next()).await {
+                Ok(Some(Ok(Message::Ping(_)))) => pings += 1,
+                Ok(Some(Ok(Message::Text(text)))) => assert!(!text.contains("ERROR"), "{path}: {text}"),
+                Ok(other) => panic!("{path}: {other:?}"),
+                Err(_) => {}
+            }
+        }
+        assert!((4..=20).contains(&pings), "{path}: {pings} pings, one after each silence of 300 ms");
+        // Who does not answer them is gone: this client does not even read.
+        let silent = Instant::now();
+        let mut stream = socket.into_inner();
+        let mut rest = Vec::new();
+        stream.read_to_end(&mut rest).await.expect("the server closes");
+        let rest = String::from_utf8_lossy(&rest);
+        assert!(rest.contains("Session closed."), "{path}: {rest}");
+        assert!(silent.elapsed() < Duration::from_secs(3), "{:?}", silent.elapsed());
     }
 }
 

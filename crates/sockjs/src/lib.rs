@@ -9,6 +9,7 @@ mod cookie;
 mod endpoint;
 mod frame;
 mod http_session;
+mod liveness;
 mod message;
 mod message_array;
 mod options;

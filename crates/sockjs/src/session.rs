@@ -1,13 +1,14 @@
 //! A session as the application has it, whatever its transport.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::http::request::Parts;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use super::http_session::{Delivery, HttpSession};
+use super::liveness::Liveness;
 use super::message_array::{MessageArray, PendingSurrogate};
 use super::websocket::{Incoming, WebSocket};
 use super::{Closed, Message, Transport};
@@ -108,7 +109,7 @@ impl Session {
     /// A handle to settings of the session which can be changed while it is received from.
     pub fn control(&self) -> Control {
         Control(match &self.carrier {
-            Carrier::WebSocket(socket) => Controlled::WebSocket(Arc::clone(socket.heartbeat_is_off())),
+            Carrier::WebSocket(socket) => Controlled::WebSocket(Arc::clone(socket.liveness())),
             Carrier::Http { session, .. } => Controlled::Http(Arc::clone(session)),
         })
     }
@@ -137,7 +138,7 @@ pub struct Control(Controlled);
 
 #[derive(Clone)]
 enum Controlled {
-    WebSocket(Arc<AtomicBool>),
+    WebSocket(Arc<Liveness>),
     Http(Arc<HttpSession>),
 }
 
@@ -145,8 +146,27 @@ impl Control {
     /// Ends the heart-beat frames of SockJS: the application sends its own. Pings of WebSockets go on.
     pub fn stop_heartbeat(&self) {
         match &self.0 {
-            Controlled::WebSocket(is_off) => is_off.store(true, Ordering::Relaxed),
+            Controlled::WebSocket(liveness) => liveness.stop_heartbeat(),
             Controlled::Http(session) => session.stop_heartbeat(),
+        }
+    }
+
+    /// Has the client of a WebSocket pinged after such a silence, and not as late as at [`Options::heartbeat`]; 200 ms at
+    /// the least. Over HTTP this does nothing.
+    ///
+    /// [`Options::heartbeat`]: super::Options::heartbeat
+    pub fn ping_after(&self, silence: Duration) {
+        if let Controlled::WebSocket(liveness) = &self.0 {
+            liveness.ping_after(silence);
+        }
+    }
+
+    /// When the client of a WebSocket last sent anything, the pongs that its scripts know nothing of included. None over
+    /// HTTP, where nothing but messages comes from a client.
+    pub fn heard(&self) -> Option<Instant> {
+        match &self.0 {
+            Controlled::WebSocket(liveness) => Some(liveness.heard()),
+            Controlled::Http(_) => None,
         }
     }
 

@@ -4,7 +4,6 @@
 use std::io::ErrorKind;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Error;
@@ -15,6 +14,7 @@ use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout, timeout_at};
 use tokio_tungstenite::tungstenite;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
 
+use super::liveness::Liveness;
 use super::message_array::MessageArray;
 use super::{Closed, Message, Options, frame};
 
@@ -34,8 +34,7 @@ pub(super) struct WebSocket {
     socket: ws::WebSocket,
     framed: bool,
     deadlines: Deadlines,
-    heartbeat_is_off: Arc<AtomicBool>,
-    last_received: Instant,
+    liveness: Arc<Liveness>,
     last_ping: Instant,
     /// Pings since the client was last heard.
     unanswered_pings: u32,
@@ -94,8 +93,7 @@ impl WebSocket {
             socket,
             framed,
             deadlines,
-            heartbeat_is_off: Arc::new(AtomicBool::new(!framed)),
-            last_received: now,
+            liveness: Arc::new(Liveness::new(deadlines.heartbeat, framed)),
             last_ping: now,
             unanswered_pings: 0,
             last_sent: now,
@@ -105,9 +103,9 @@ impl WebSocket {
         }
     }
 
-    /// The switch that ends the heart-beat frames.
-    pub(super) fn heartbeat_is_off(&self) -> &Arc<AtomicBool> {
-        &self.heartbeat_is_off
+    /// What the application has to know of the heart-beats, and may change.
+    pub(super) fn liveness(&self) -> &Arc<Liveness> {
+        &self.liveness
     }
 
     /// Tells a client of SockJS that the session is open.
@@ -117,6 +115,11 @@ impl WebSocket {
 
     /// What the client sends next; `None` once the connection is over.
     pub(super) async fn receive(&mut self) -> Option<Incoming> {
+        // The application may have asked for earlier pings since.
+        let next = self.next_heartbeat();
+        if next < self.timer.deadline() {
+            self.timer.as_mut().reset(next);
+        }
         while let Stage::Open = self.stage {
             let read = tokio::select! {
                 biased;
@@ -132,7 +135,7 @@ impl WebSocket {
             };
             match read {
                 Some(Ok(frame)) => {
-                    self.last_received = Instant::now();
+                    self.liveness.hear();
                     self.unanswered_pings = 0;
                     if let Some(incoming) = self.on_frame(frame) {
                         return Some(incoming);
@@ -203,15 +206,22 @@ impl WebSocket {
     }
 
     fn next_ping(&self) -> Instant {
-        self.last_received.max(self.last_ping) + self.deadlines.heartbeat
+        self.liveness.heard().max(self.last_ping) + self.liveness.silence_before_ping()
     }
 
     fn next_heartbeat(&self) -> Instant {
-        if self.heartbeat_is_off.load(Ordering::Relaxed) {
+        if self.liveness.heartbeat_is_off() {
             self.next_ping()
         } else {
             self.next_ping().min(self.last_sent + self.deadlines.heartbeat)
         }
+    }
+
+    /// As many pings as take the time of [`SILENT_HEARTBEATS`], however soon one follows the other.
+    fn max_unanswered_pings(&self) -> u32 {
+        let patience = self.deadlines.heartbeat * SILENT_HEARTBEATS;
+        let silence = self.liveness.silence_before_ping().as_millis().max(1);
+        u32::try_from(patience.as_millis().div_ceil(silence)).unwrap_or(u32::MAX)
     }
 
     /// Shows the client that the connection lives, and asks the client for a sign of life.
@@ -219,7 +229,7 @@ impl WebSocket {
         let now = Instant::now();
         let ping_is_due = now >= self.next_ping();
         // Pings are counted and not the time: while what waits for a slow client is written, nobody asks it for anything.
-        if ping_is_due && self.unanswered_pings >= SILENT_HEARTBEATS - 1 {
+        if ping_is_due && self.unanswered_pings + 1 >= self.max_unanswered_pings() {
             self.stage = Stage::Over;
             return;
         }
@@ -229,8 +239,7 @@ impl WebSocket {
             self.last_ping = now;
         }
         let last_sent = self.last_sent;
-        let frame_is_due =
-            !self.heartbeat_is_off.load(Ordering::Relaxed) && now >= last_sent + self.deadlines.heartbeat;
+        let frame_is_due = !self.liveness.heartbeat_is_off() && now >= last_sent + self.deadlines.heartbeat;
         let heartbeat = frame_is_due.then_some(Frame::Text(Utf8Bytes::from_static(frame::HEARTBEAT)));
         let ping = ping_is_due.then_some(Frame::Ping(Bytes::new()));
         let _ = self.write(heartbeat.into_iter().chain(ping)).await;

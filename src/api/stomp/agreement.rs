@@ -51,8 +51,14 @@ impl Beat {
         self.last + self.interval
     }
 
-    /// When their sender counts as gone.
-    pub fn gives_up(&self) -> Instant {
-        self.last + self.interval * SILENT_INTERVALS
+    /// When their sender counts as gone, who may have given another sign of life.
+    pub fn gives_up(&self, other_sign: Option<Instant>) -> Instant {
+        other_sign.map_or(self.last, |sign| sign.max(self.last)) + self.interval * SILENT_INTERVALS
+    }
+
+    /// After which silence their sender is asked for another sign of life: in time for it to count, and not beside each
+    /// heart-beat.
+    pub fn asks_after(&self) -> Duration {
+        self.interval * SILENT_INTERVALS / 2
     }
 }

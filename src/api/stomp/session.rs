@@ -177,10 +177,15 @@ impl StompSession {
             .with("heart-beat", format!("{0},{0}", own.as_millis()))
             .with("user-name", cx.me().to_string());
         out.push(encode(&connected));
+        let client_beat = Beat::agree(own, can_send);
+        if let Some(beat) = &client_beat {
+            // A browser holds back the heart-beats of a hidden page, and answers pings.
+            self.control.ping_after(beat.asks_after());
+        }
         self.state = State::ConnectedClient(Box::new(ConnectedClient {
             expires: cx.viewer.deadline(),
             own_beat: Beat::agree(own, wants),
-            client_beat: Beat::agree(own, can_send),
+            client_beat,
             is_old: version == "1.0",
             backlog: Backlog::default(),
             subscriptions: Vec::new(),
@@ -271,7 +276,11 @@ impl Protocol for StompSession {
             State::ConnectedClient(connected) => {
                 let own_beat = connected.own_beat.as_ref().map(Beat::due);
                 // No client is silent whose frames wait to be answered.
-                let client_beat = connected.client_beat.as_ref().filter(|_| !self.has_unanswered).map(Beat::gives_up);
+                let client_beat = connected
+                    .client_beat
+                    .as_ref()
+                    .filter(|_| !self.has_unanswered)
+                    .map(|beat| beat.gives_up(self.control.heard()));
                 [own_beat, client_beat].into_iter().flatten().fold(connected.expires, Instant::min)
             }
         };
@@ -299,7 +308,8 @@ impl Protocol for StompSession {
         if connected.expires <= now {
             return self.fail("The token has expired".into(), out);
         }
-        if !self.has_unanswered && connected.client_beat.as_ref().is_some_and(|beat| beat.gives_up() <= now) {
+        let heard = self.control.heard();
+        if !self.has_unanswered && connected.client_beat.as_ref().is_some_and(|beat| beat.gives_up(heard) <= now) {
             return self.fail("Session closed.".into(), out);
         }
         if connected.own_beat.as_ref().is_some_and(|beat| beat.due() <= now) {
