@@ -271,5 +271,6 @@ async fn a_connection_ends_when_its_token_does() {
     let mut events = EventStream::open(stream(&person), "subscription { messages { id } }").await;
     let (code, reason) = socket.closed().await;
     assert_eq!((code, reason.as_str()), (4403, "The token has expired"));
-    assert_eq!(events.next().await.0, "complete");
+    assert_eq!(events.next().await.1["errors"][0]["message"], "The token has expired");
+    assert!(events.has_ended().await);
 }

@@ -36,6 +36,7 @@ mod graphql_http;
 mod graphql_socket;
 mod hostile;
 mod imports;
+mod interrupted;
 mod lists;
 mod live;
 mod live_cost;

@@ -168,6 +168,7 @@ impl GraphqlSocket {
 pub struct EventStream {
     answer: reqwest::Response,
     text: String,
+    last_id: Option<String>,
 }
 
 impl EventStream {
@@ -177,7 +178,7 @@ impl EventStream {
         let answer = request.send().await.expect("the server answers");
         assert_eq!(answer.status(), 200);
         assert_eq!(answer.headers()["content-type"], "text/event-stream; charset=utf-8");
-        Self { answer, text: String::new() }
+        Self { answer, text: String::new(), last_id: None }
     }
 
     /// The next event, comments left out: its name and its data, null where it has none.
@@ -187,16 +188,39 @@ impl EventStream {
                 self.text = rest;
                 let field =
                     |name: &str| event.lines().find_map(|line| Some(line.strip_prefix(name)?.trim().to_owned()));
+                // As in a browser, where an event without data is not heard, but its id counts.
+                self.last_id = field("id:").or(self.last_id.take());
                 if let Some(name) = field("event:") {
                     let data = field("data:").unwrap_or_default();
                     return (name, serde_json::from_str(&data).unwrap_or(Json::Null));
                 }
                 continue;
             }
-            let chunk = tokio::time::timeout(SOON, self.answer.chunk()).await.expect("an event comes");
-            let chunk = chunk.expect("the stream is whole").expect("the stream goes on");
-            self.text.push_str(std::str::from_utf8(&chunk).expect("UTF-8"));
+            assert!(self.read().await, "the stream goes on");
         }
+    }
+
+    /// Reads what comes next; false at the end of the response.
+    async fn read(&mut self) -> bool {
+        let chunk = tokio::time::timeout(SOON, self.answer.chunk()).await.expect("something comes");
+        let chunk = chunk.expect("the stream is whole");
+        self.text.push_str(std::str::from_utf8(chunk.as_deref().unwrap_or_default()).expect("UTF-8"));
+        chunk.is_some()
+    }
+
+    /// The names of the events that are still to come, until the server ends the response.
+    pub async fn rest(&mut self) -> Vec<String> {
+        while self.read().await {}
+        let text = std::mem::take(&mut self.text);
+        for line in text.lines() {
+            self.last_id = line.strip_prefix("id: ").map(str::to_owned).or(self.last_id.take());
+        }
+        text.lines().filter_map(|line| line.strip_prefix("event: ")).map(str::to_owned).collect()
+    }
+
+    /// What a client that comes back sends as `Last-Event-ID`.
+    pub fn last_id(&self) -> Option<&str> {
+        self.last_id.as_deref()
     }
 
     /// The data of the next event, which must be a result.

@@ -29,6 +29,13 @@ pub(crate) fn is_refusal(response: &Response) -> bool {
     response.data == Value::Null && response.errors.iter().any(|error| error.path.is_empty())
 }
 
+/// Whether somebody who comes back later may fare better.
+pub(crate) fn is_passing(response: &Response) -> bool {
+    const PASSING: [Kind; 3] = [Kind::RateLimited, Kind::Unavailable, Kind::Internal];
+    let codes = response.errors.iter().filter_map(|error| error.extensions.as_ref()?.get("code"));
+    codes.into_iter().any(|given| PASSING.iter().any(|kind| *given == Value::from(code(*kind))))
+}
+
 /// A response as JSON.
 pub(crate) fn bytes(response: &Response) -> serde_json::Result<Vec<u8>> {
     serde_json::to_vec(&Written::of(response))

@@ -22,6 +22,13 @@ use crate::error::{Error, Kind, Result};
 use crate::http::error::status;
 use crate::http::{body, query};
 
+/// How a single operation is asked for.
+struct Asked {
+    accepted: Accepted,
+    by_post: bool,
+    heard: Option<String>,
+}
+
 /// Handles everything that comes to `/graphql`.
 pub(super) async fn handle(State(door): State<Arc<Door>>, request: Request) -> Response {
     if is_websocket_handshake(request.headers()) {
@@ -58,13 +65,14 @@ async fn respond(door: &Arc<Door>, request: Request, accepted: Accepted) -> Resu
         return Err(Error::new(Kind::MethodNotAllowed, "GraphQL takes GET and POST"));
     }
     let cx = authenticate(door, request.headers()).await?;
+    let asked = Asked { accepted, by_post: method == Method::POST, heard: last_event_id(request.headers()) };
     if method != Method::POST {
         let operation = from_query(request.uri().query().unwrap_or_default())?;
-        return execute_one(door, cx, operation, accepted, false).await;
+        return execute_one(door, cx, operation, asked).await;
     }
     let bytes = body::read_json(request).await?;
     if !body::is_list(&bytes) {
-        return execute_one(door, cx, body::from_json(&bytes)?, accepted, true).await;
+        return execute_one(door, cx, body::from_json(&bytes)?, asked).await;
     }
     let operations: Vec<Operation> = body::from_json(&bytes)?;
     execute_batch(door, cx, operations, accepted.media).await
@@ -76,14 +84,14 @@ async fn authenticate(door: &Door, headers: &HeaderMap) -> Result<Cx> {
     door.app.authenticate(token.ok_or_else(|| Error::unauthenticated("A token is needed"))?).await
 }
 
-async fn execute_one(
-    door: &Arc<Door>,
-    cx: Cx,
-    operation: Operation,
-    accepted: Accepted,
-    by_post: bool,
-) -> Result<Response> {
-    let Accepted { media, events } = accepted;
+/// The id of the last event that the client heard before its stream was interrupted.
+fn last_event_id(headers: &HeaderMap) -> Option<String> {
+    let id = headers.get("last-event-id").and_then(|id| id.to_str().ok())?;
+    Some(id.trim()).filter(|id| !id.is_empty()).map(str::to_owned)
+}
+
+async fn execute_one(door: &Arc<Door>, cx: Cx, operation: Operation, asked: Asked) -> Result<Response> {
+    let Asked { accepted: Accepted { media, events }, by_post, heard } = asked;
     let checked = match door.check(operation) {
         Ok(checked) => checked,
         // Its clients look for this answer, whatever media type they take, and send the text then.
@@ -92,11 +100,11 @@ async fn execute_one(
     };
     match checked.kind {
         OperationType::Mutation if !by_post => Err(Error::new(Kind::MethodNotAllowed, "Mutations go by POST")),
-        OperationType::Subscription if events => Ok(sse::stream(door, cx, checked).await),
+        OperationType::Subscription if events => Ok(sse::respond(door, cx, checked, heard).await),
         OperationType::Subscription => {
             Err(Error::new(Kind::NotAcceptable, "Subscriptions go over WebSocket or with Accept: text/event-stream"))
         }
-        _ if media == Media::Events => Ok(sse::stream(door, cx, checked).await),
+        _ if media == Media::Events => Ok(sse::respond(door, cx, checked, None).await),
         _ => Ok(executed_response(&door.execute(&cx, &checked, &Budget::default()).await, media)),
     }
 }

@@ -188,7 +188,7 @@ impl Socket {
             .listener
             .as_ref()
             .ok_or_else(|| refuse(&Error::internal_because("a connection has a viewer and no listener")))?;
-        let started = Subscription::start(&self.door, cx, checked, listener, self.interest()).await;
+        let started = Subscription::start(&self.door, cx, checked, listener, self.interest(), None).await;
         let started = started.map(|subscription| {
             if let Some(after) = subscription.resumed {
                 listener.rewind(after, &mut self.backlog.events);

@@ -68,7 +68,8 @@ pub(crate) struct Delivery {
 
 impl Subscription {
     /// Checks a subscription and starts it on the listener, which wants nothing but `others` and this from now on. One
-    /// that is `resumed` has still to be rewound.
+    /// that is `resumed` has still to be rewound. `heard` is the cursor of what its client heard last before it was
+    /// interrupted; it goes before the argument `after`, and means nothing to what is not durable.
     ///
     /// # Errors
     /// The response that says why not, with codes.
@@ -78,6 +79,7 @@ impl Subscription {
         checked: CheckedOperation,
         listener: &Listener,
         others: Interest,
+        heard: Option<String>,
     ) -> std::result::Result<Self, Box<Response>> {
         let refuse = |error: Error| Box::new(error::response(&error));
         let (field, arguments) =
@@ -98,7 +100,8 @@ impl Subscription {
             return Err(Box::new(error::add_codes(response)));
         }
         let head = log::head(cx).await.map_err(refuse)?;
-        let resumed = arguments.after.map(|after| head.position_of(&after)).transpose().map_err(refuse)?;
+        let after = heard.filter(|_| is_durable(topics)).or(arguments.after);
+        let resumed = after.map(|after| head.position_of(&after)).transpose().map_err(refuse)?;
         Ok(Self {
             query: hash(&checked),
             checked,
@@ -115,6 +118,11 @@ impl Subscription {
     /// What wakes it.
     pub fn interest(&self) -> Interest {
         interest(self.topics, self.shows, self.is_shared)
+    }
+
+    /// The cursor of where it stands, from which its client can resume it; none where nothing that it tells is durable.
+    pub fn cursor(&self) -> Option<String> {
+        is_durable(self.topics).then(|| self.head.cursor(self.position).to_string())
     }
 
     /// What the event comes to, if anything.
@@ -210,6 +218,10 @@ fn interest(topics: &[Topic], shows: Shows, is_shared: bool) -> Interest {
         _ if is_shared => interest,
         _ => interest.with_own_views(),
     }
+}
+
+fn is_durable(topics: &[Topic]) -> bool {
+    topics.iter().any(|topic| topic.is_durable())
 }
 
 impl Shows {
