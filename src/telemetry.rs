@@ -21,6 +21,7 @@ const BATCH: &str = "confab_batch_changes";
 const COMMIT: &str = "confab_commit_seconds";
 const WAITING: &str = "confab_writer_waiting";
 const REQUESTS: &str = "confab_request_seconds";
+const TOKENS_REFUSED: &str = "confab_tokens_refused_total";
 
 /// Upper bounds of times in seconds and of batches in changes.
 const SECONDS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
@@ -41,6 +42,7 @@ pub fn install() {
         describe_histogram!(BATCH, "Changes that were taken together into one transaction");
         describe_histogram!(COMMIT, Unit::Seconds, "How long a transaction of the writer took");
         describe_gauge!(WAITING, "Changes that wait for the writer");
+        describe_counter!(TOKENS_REFUSED, "Tokens that were refused, by reason");
         describe_histogram!(REQUESTS, Unit::Seconds, "How long requests took, by route, method and status");
         handle.inspect_err(|cause| tracing::warn!(%cause, "nothing is counted")).ok()
     });
@@ -94,6 +96,11 @@ pub fn answered(route: &str, method: &str, status: u16, took: Duration) {
     let method = METHODS.into_iter().find(|known| *known == method).unwrap_or("other");
     let labels = [("route", route.to_owned()), ("method", method.to_owned()), ("status", status.to_string())];
     histogram!(REQUESTS, &labels).record(took.as_secs_f64());
+}
+
+/// A token was refused, for one of a few reasons.
+pub fn token_refused(reason: &'static str) {
+    counter!(TOKENS_REFUSED, "reason" => reason).increment(1);
 }
 
 /// Libraries that at the level TRACE tell every byte of a connection, tokens and all.

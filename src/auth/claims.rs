@@ -4,8 +4,8 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::{Number, Value};
 
+use super::refusal::Refusal;
 use crate::entity::clock;
-use crate::error::{Error, Result};
 
 /// How far the clocks of two machines may lie apart, in seconds.
 pub(super) const LEEWAY_SECONDS: u64 = 30;
@@ -33,14 +33,16 @@ pub struct Claims {
 /// The claims as they stand. Those that decide anything must have their type, those for show are left out if they do not.
 #[derive(Deserialize)]
 pub(super) struct RawClaims {
+    #[serde(default)]
     sub: Value,
-    exp: Number,
+    #[serde(default)]
+    exp: Value,
     #[serde(rename = "nbf")]
     _nbf: Option<Number>,
-    #[serde(rename = "iss")]
-    _iss: Option<String>,
-    #[serde(rename = "aud")]
-    _aud: Option<Audience>,
+    #[serde(default)]
+    iss: Value,
+    #[serde(default)]
+    aud: Value,
     #[serde(default)]
     name: Value,
     #[serde(default)]
@@ -49,25 +51,33 @@ pub(super) struct RawClaims {
     roles: Value,
 }
 
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Audience {
-    One(#[expect(dead_code, reason = "only its type counts")] String),
-    Many(#[expect(dead_code, reason = "only its type counts")] Vec<String>),
-}
-
 impl RawClaims {
-    /// What the claims come to.
+    /// What the claims come to, by the rules of this server: the library says of most that break them only that they do.
     ///
     /// # Errors
-    /// `Unauthenticated` for a `sub` that is no id of a user, and for a token that has expired.
-    pub(super) fn check(self) -> Result<Claims> {
-        let user = user_id(&self.sub).ok_or_else(invalid)?;
-        let expires = connection_end(&self.exp).ok_or_else(invalid)?;
+    /// An expiry that is missing, is no number or is over; a `sub` that is missing or no id of a user; an `iss` or `aud` that
+    /// is no text.
+    pub(super) fn check(self) -> Result<Claims, Refusal> {
+        let exp = match &self.exp {
+            Value::Null => return Err(Refusal::NoExpiry),
+            Value::Number(exp) => exp,
+            _ => return Err(Refusal::ExpiryForm),
+        };
+        let expires = connection_end(exp).ok_or(Refusal::ExpiryForm)?;
         // The library counts whole seconds; here the end is exact, so that no connection begins after its own end.
         if expires <= clock::now() {
-            return Err(expired());
+            return Err(Refusal::Expired);
         }
+        if !is_text(&self.iss) {
+            return Err(Refusal::Issuer);
+        }
+        if !(is_text(&self.aud) || self.aud.as_array().is_some_and(|all| all.iter().all(Value::is_string))) {
+            return Err(Refusal::Audience);
+        }
+        if self.sub.is_null() {
+            return Err(Refusal::NoUser);
+        }
+        let user = user_id(&self.sub).ok_or(Refusal::UserForm)?;
         let admin = self.roles.as_array().is_some_and(|roles| roles.iter().any(|role| role == "admin"));
         Ok(Claims { user, name: text(self.name), picture: text(self.picture), admin, expires })
     }
@@ -87,7 +97,7 @@ fn user_id(sub: &Value) -> Option<i64> {
 
 /// The end of a connection whose token expires at `exp`, which may have fractions and may lie far away.
 fn connection_end(exp: &Number) -> Option<DateTime<Utc>> {
-    // Casting a float saturates, and what is negative has been refused by the rules.
+    // Casting a float saturates: what is negative is over since 1970.
     let seconds = exp.as_u64().or_else(|| exp.as_f64().map(|exp| exp.round() as u64))?;
     DateTime::from_timestamp(i64::try_from(seconds.min(MAX_EXP_SECONDS) + LEEWAY_SECONDS).ok()?, 0)
 }
@@ -99,10 +109,6 @@ fn text(claim: Value) -> Option<String> {
     }
 }
 
-pub(super) fn invalid() -> Error {
-    Error::unauthenticated("The token is not valid")
-}
-
-pub(super) fn expired() -> Error {
-    Error::unauthenticated("The token has expired")
+fn is_text(claim: &Value) -> bool {
+    claim.is_null() || claim.is_string()
 }

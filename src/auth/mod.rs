@@ -4,6 +4,7 @@
 mod bearer;
 mod claims;
 mod jwks;
+mod refusal;
 mod secret;
 #[cfg(test)]
 mod tests;
@@ -20,8 +21,9 @@ use serde_json::Map;
 use crate::config::Auth;
 use crate::entity::clock;
 use crate::error::{Error, Result};
-use claims::{LEEWAY_SECONDS, MAX_EXP_SECONDS, RawClaims, USER_ID_END, expired, invalid};
+use claims::{LEEWAY_SECONDS, MAX_EXP_SECONDS, RawClaims, USER_ID_END};
 use jwks::Jwks;
+use refusal::Refusal;
 use secret::MIN_SECRET_BYTES;
 
 pub use bearer::{bearer, bearer_or_bare, in_query};
@@ -29,8 +31,9 @@ pub use claims::Claims;
 pub use secret::make_private;
 pub use viewer::Viewer;
 
-/// The longest token that is looked at, in bytes.
-const MAX_TOKEN_BYTES: usize = 8 * 1024;
+/// The longest token that is looked at, in bytes (protocol §1). Heads of requests, what a socket may say before it is known
+/// whose it is, and lines of STOMP have room for it.
+const MAX_TOKEN_BYTES: usize = 16 * 1024;
 
 /// The keys and rules that tokens are checked by, made once at the start.
 pub struct Tokens {
@@ -61,31 +64,45 @@ impl Tokens {
         Ok(Tokens { keys, validation: validation(auth), issuer: auth.issuer.clone(), audience: auth.audience.clone() })
     }
 
+    /// As [`Tokens::open`] for a tool that uses what a server has made, and makes nothing itself: a secret that no server
+    /// knows would sign tokens that no server takes.
+    ///
+    /// # Errors
+    /// Those of [`Tokens::open`], and a data folder without a secret where one is needed.
+    pub async fn find(auth: &Auth, data_dir: &Path) -> anyhow::Result<Tokens> {
+        if auth.jwt_secret.is_none() && auth.jwks.is_none() {
+            secret::must_exist(data_dir)?;
+        }
+        Self::open(auth, data_dir).await
+    }
+
     /// What `token` says, if it is signed with one of the keys, is valid now and is meant for this server. May wait up
     /// to 5 s for an identity provider when the token names a key that is not known yet.
     ///
     /// # Errors
-    /// Always `Unauthenticated`, with a sentence that tells an expired token from a bad one.
+    /// Always `Unauthenticated`, with the reason where that helps nobody but the bearer. It is logged and counted, too.
     pub async fn verify(&self, token: &str) -> Result<Claims> {
         if token.is_empty() {
             return Err(Error::unauthenticated("A token is needed"));
         }
+        self.check(token).await.map_err(Refusal::into_error)
+    }
+
+    async fn check(&self, token: &str) -> Result<Claims, Refusal> {
         if token.len() > MAX_TOKEN_BYTES {
-            return Err(invalid());
+            return Err(Refusal::TooLong);
         }
         // Of the header, only `kid` is used. Extensions that must be understood (`crit`) are not.
-        let header = decode_header(token).map_err(|_| invalid())?;
+        let header = decode_header(token).map_err(|_| Refusal::Malformed)?;
         if header.crit.is_some() {
-            return Err(invalid());
+            return Err(Refusal::Malformed);
         }
         match &self.keys {
             Keys::Secret { verifying, .. } => self.decode(token, verifying, Algorithm::HS256),
             Keys::Jwks(jwks) => match jwks.find(header.kid.as_deref()).await {
                 Some(key) => self.decode(token, &key.verifying, key.algorithm),
-                None if !jwks.is_loaded() => Err(Error::unauthenticated(
-                    "The keys that tokens are checked with are not there yet, try again soon",
-                )),
-                None => Err(invalid()),
+                None if !jwks.is_loaded() => Err(Refusal::KeysMissing),
+                None => Err(Refusal::UnknownKey),
             },
         }
     }
@@ -115,13 +132,9 @@ impl Tokens {
     }
 
     /// Checks the signature and the claims, by the algorithm of the key and no other.
-    fn decode(&self, token: &str, key: &DecodingKey, algorithm: Algorithm) -> Result<Claims> {
+    fn decode(&self, token: &str, key: &DecodingKey, algorithm: Algorithm) -> Result<Claims, Refusal> {
         let validation = Validation { algorithms: vec![algorithm], ..self.validation.clone() };
-        let raw = decode::<RawClaims>(token, key, &validation).map_err(|error| match error.kind() {
-            ErrorKind::ExpiredSignature => expired(),
-            ErrorKind::ImmatureSignature => Error::unauthenticated("The token is not valid yet"),
-            _ => invalid(),
-        })?;
+        let raw = decode::<RawClaims>(token, key, &validation).map_err(|error| refusal(error.kind()))?;
         raw.claims.check()
     }
 }
@@ -133,10 +146,31 @@ impl Keys {
     }
 }
 
+/// What the library calls it. It looks at the claims once the signature is good, and not before.
+fn refusal(error: &ErrorKind) -> Refusal {
+    match error {
+        ErrorKind::InvalidAlgorithm => Refusal::Algorithm,
+        ErrorKind::InvalidSignature => Refusal::Signature,
+        ErrorKind::ExpiredSignature => Refusal::Expired,
+        ErrorKind::ImmatureSignature => Refusal::NotYet,
+        ErrorKind::InvalidIssuer => Refusal::Issuer,
+        ErrorKind::InvalidAudience => Refusal::Audience,
+        ErrorKind::MissingRequiredClaim(claim) => match claim.as_str() {
+            "iss" => Refusal::Issuer,
+            "aud" => Refusal::Audience,
+            _ => Refusal::Malformed,
+        },
+        _ => Refusal::Malformed,
+    }
+}
+
 /// The library's rules, where its defaults are too mild: it skips `nbf`, and `iss` and `aud` where they are missing.
 fn validation(auth: &Auth) -> Validation {
     let mut rules = Validation::new(Algorithm::HS256);
     rules.leeway = LEEWAY_SECONDS;
+    // Whether there is an expiry, and of which form, is looked at by the claims themselves.
+    rules.required_spec_claims.clear();
+    rules.validate_exp = false;
     rules.validate_nbf = true;
     rules.validate_aud = auth.audience.is_some();
     if let Some(issuer) = &auth.issuer {

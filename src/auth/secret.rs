@@ -6,7 +6,7 @@ use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 
 /// The shortest secret that is taken, in bytes.
 pub(super) const MIN_SECRET_BYTES: usize = 32;
@@ -44,6 +44,17 @@ pub(super) async fn open(data_dir: &Path) -> anyhow::Result<Vec<u8>> {
         }
     }
     bail!("The secret {name} is shorter than {MIN_SECRET_BYTES} bytes, remove the file to have a new one made")
+}
+
+/// # Errors
+/// When no secret was made in this data folder yet.
+pub(super) fn must_exist(data_dir: &Path) -> anyhow::Result<()> {
+    ensure!(
+        data_dir.join(FILE_NAME).exists(),
+        "There is no secret for tokens in the folder {}: a server makes it at its first start there, or set auth.jwt_secret",
+        data_dir.display()
+    );
+    Ok(())
 }
 
 /// Makes the data folder where there is none, for its owner only: whatever is kept there is nobody else's.

@@ -28,10 +28,10 @@ pub struct Arguments {
 /// Prints the token.
 ///
 /// # Errors
-/// An id that no user can have, a server that verifies others' tokens only.
+/// An id that no user can have, a server that verifies others' tokens only, a data folder without a secret.
 pub async fn token(config: &Config, Arguments { user, name, admin, ttl }: Arguments) -> anyhow::Result<()> {
     let id = user_id(user)?;
-    let tokens = Tokens::open(&config.auth, &config.server.data_dir).await?;
+    let tokens = Tokens::find(&config.auth, &config.server.data_dir).await?;
     let token = tokens.issue(id.get(), name.as_deref(), admin, ttl)?;
     say(&format!("{token}\n"))
 }

@@ -84,6 +84,20 @@ async fn a_token_needs_a_key_of_ones_own() {
 }
 
 #[tokio::test]
+async fn a_token_is_not_made_where_no_server_has_made_its_secret() {
+    let home = Home::new().await;
+    let sentence = refused(&home, &["token", "--user", "1"]).await;
+    assert!(sentence.starts_with("There is no secret for tokens in the folder data"), "{sentence}");
+    assert!(!home.folder.join("data").exists(), "nothing is made");
+    std::fs::create_dir(home.folder.join("data")).unwrap();
+    refused(&home, &["token", "--user", "1"]).await;
+    assert!(!home.folder.join("data/jwt.secret").exists());
+    // One that is set is enough.
+    let secret = format!("auth.jwt_secret={}", crate::server::SECRET);
+    home.printed(&["token", "--user", "1", "--set", &secret]).await;
+}
+
+#[tokio::test]
 async fn users_are_made_known_from_the_command_line() {
     let home = Home::new().await;
     assert_eq!(home.printed(&["user", "add", "--id", "2", "--name", "Bob"]).await, "User 2 is Bob\n");

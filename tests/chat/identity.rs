@@ -15,13 +15,23 @@ use tokio::time::{Instant, sleep};
 use crate::person::Answer;
 use crate::process::{Home, is_private};
 use crate::server::{SECRET, Server, now, token};
-use crate::sockets::GraphqlSocket;
+use crate::sockets::{GraphqlSocket, until};
+use crate::stomp_client::{CARRIERS, StompClient};
 
 const RSA: &str = include_str!("../keys/rsa.pem");
 const RSA_PUBLIC: &str = include_str!("../keys/rsa-public.pem");
 const EC: &str = include_str!("../keys/ec.pem");
 const ED: &str = include_str!("../keys/ed.pem");
 const ED_NEXT: &str = include_str!("../keys/ed-next.pem");
+
+/// What is told of a token, and why.
+const NOT_VALID: &str = "The token is not valid";
+const ALGORITHM: &str = "The token is signed with an algorithm that is not taken";
+const ISSUER: &str = "The token is not from the issuer (iss) that is trusted here";
+const AUDIENCE: &str = "The token is not meant for this server (aud)";
+const NO_EXPIRY: &str = "The token has no expiry (exp)";
+const NO_USER: &str = "The token names no user (sub)";
+const NO_ID: &str = "The user of the token (sub) is not a positive whole number below 2^53";
 
 const ME: &str = "{ me { id name avatarUrl } }";
 
@@ -139,16 +149,16 @@ async fn issuer_and_audience_are_required_once_configured() {
         assert_eq!(asked(&server, &with(issuer.clone(), aud)).await.status, 200);
     }
     let wrong = [
-        with(json!("https://id.example.org/"), audience.clone()),
-        with(json!(null), audience.clone()),
-        with(issuer.clone(), json!("other")),
-        with(issuer.clone(), json!(["other"])),
-        with(issuer.clone(), json!(null)),
-        token(json!({ "sub": 1, "aud": "confab" })),
-        token(json!({ "sub": 1, "iss": "https://id.example.org" })),
+        (with(json!("https://id.example.org/"), audience.clone()), ISSUER),
+        (with(json!(null), audience.clone()), ISSUER),
+        (with(issuer.clone(), json!("other")), AUDIENCE),
+        (with(issuer.clone(), json!(["other"])), AUDIENCE),
+        (with(issuer.clone(), json!(null)), AUDIENCE),
+        (token(json!({ "sub": 1, "aud": "confab" })), ISSUER),
+        (token(json!({ "sub": 1, "iss": "https://id.example.org" })), AUDIENCE),
     ];
-    for token in wrong {
-        assert_refused(&server, &token, "The token is not valid").await;
+    for (token, sentence) in wrong {
+        assert_refused(&server, &token, sentence).await;
     }
 }
 
@@ -161,25 +171,28 @@ async fn a_token_that_is_not_valid_opens_no_door() {
     let other = URL_SAFE_NO_PAD.encode(json!({ "sub": 2, "exp": now() + 60 }).to_string());
     let hour = json!({ "sub": 1, "exp": now() + 3600 });
     let other_secret = EncodingKey::from_secret(b"another secret, which is also longer than 32 bytes");
+    // Whoever signs with another key learns nothing of what else is wrong.
+    let forged = json!({ "sub": "alice", "exp": 1 });
     let mut broken = vec![
-        "nonsense".to_owned(),
-        format!("{none}.{}.", parts[1]),
-        format!("{none}.{}.{}", parts[1], parts[2]),
-        format!("{}.{other}.{}", parts[0], parts[2]),
-        format!("{}.{}.", parts[0], parts[1]),
-        format!("{}.{}", parts[0], parts[1]),
-        encode(&Header::default(), &hour, &other_secret).unwrap(),
-        signed_by(Algorithm::HS384, &hour),
-        signed_by(Algorithm::HS512, &hour),
-        signed_by(Algorithm::HS256, &json!({ "sub": 1 })),
-        token(json!({ "name": "Nobody" })),
-        token(json!({ "sub": 1, "exp": "tomorrow" })),
+        ("nonsense".to_owned(), NOT_VALID),
+        (format!("{none}.{}.", parts[1]), NOT_VALID),
+        (format!("{none}.{}.{}", parts[1], parts[2]), NOT_VALID),
+        (format!("{}.{other}.{}", parts[0], parts[2]), NOT_VALID),
+        (format!("{}.{}.", parts[0], parts[1]), NOT_VALID),
+        (format!("{}.{}", parts[0], parts[1]), NOT_VALID),
+        (encode(&Header::default(), &hour, &other_secret).unwrap(), NOT_VALID),
+        (encode(&Header::default(), &forged, &other_secret).unwrap(), NOT_VALID),
+        (signed_by(Algorithm::HS384, &hour), ALGORITHM),
+        (signed_by(Algorithm::HS512, &hour), ALGORITHM),
+        (signed_by(Algorithm::HS256, &json!({ "sub": 1 })), NO_EXPIRY),
+        (token(json!({ "name": "Nobody" })), NO_USER),
+        (token(json!({ "sub": null })), NO_USER),
+        (token(json!({ "sub": [1] })), NOT_VALID),
+        (token(json!({ "sub": {} })), NOT_VALID),
+        (token(json!({ "sub": 1, "exp": "tomorrow" })), "The expiry of the token (exp) is not a number of seconds"),
     ];
     let subjects = [
-        json!(null),
         json!(true),
-        json!([1]),
-        json!({}),
         json!(0),
         json!(-1),
         json!(1.5),
@@ -195,10 +208,11 @@ async fn a_token_that_is_not_valid_opens_no_door() {
         json!("9007199254740992"),
         json!("99999999999999999999"),
         json!("alice"),
+        json!("1f0c8a52-7d0e-4c4e-9a55-0d8f8f4b6c1a"),
     ];
-    broken.extend(subjects.into_iter().map(|sub| token(json!({ "sub": sub }))));
-    for token in broken {
-        assert_refused(&server, &token, "The token is not valid").await;
+    broken.extend(subjects.into_iter().map(|sub| (token(json!({ "sub": sub })), NO_ID)));
+    for (token, sentence) in broken {
+        assert_refused(&server, &token, sentence).await;
     }
     let expired = token(json!({ "sub": 1, "exp": now() - 31 }));
     assert_refused(&server, &expired, "The token has expired").await;
@@ -326,17 +340,17 @@ async fn the_tokens_of_an_identity_provider_are_believed_whatever_their_algorith
         let named = Header { kid: Some("rsa".to_owned()), ..Header::default() };
         let wrong = [
             // Another key of the set, a key that is in no set, one that is not told, another algorithm of the same key.
-            provided(RSA, "ed", claims.clone()),
-            provided(ED_NEXT, "ed", claims.clone()),
-            encode(&Header::new(Algorithm::RS256), &claims, &rsa).unwrap(),
-            encode(&rs512, &claims, &rsa).unwrap(),
+            (provided(RSA, "ed", claims.clone()), ALGORITHM),
+            (provided(ED_NEXT, "ed", claims.clone()), NOT_VALID),
+            (encode(&Header::new(Algorithm::RS256), &claims, &rsa).unwrap(), NOT_VALID),
+            (encode(&rs512, &claims, &rsa).unwrap(), ALGORITHM),
             // A public key is no secret, in whatever form it is taken for one.
-            encode(&named, &claims, &EncodingKey::from_secret(RSA_PUBLIC.as_bytes())).unwrap(),
-            encode(&named, &claims, &EncodingKey::from_secret(RSA_PUBLIC.trim_end().as_bytes())).unwrap(),
-            encode(&Header::default(), &claims, &EncodingKey::from_secret(SECRET.as_bytes())).unwrap(),
+            (encode(&named, &claims, &EncodingKey::from_secret(RSA_PUBLIC.as_bytes())).unwrap(), ALGORITHM),
+            (encode(&named, &claims, &EncodingKey::from_secret(RSA_PUBLIC.trim_end().as_bytes())).unwrap(), ALGORITHM),
+            (encode(&Header::default(), &claims, &EncodingKey::from_secret(SECRET.as_bytes())).unwrap(), NOT_VALID),
         ];
-        for token in wrong {
-            assert_refused(&server, &token, "The token is not valid").await;
+        for (token, sentence) in wrong {
+            assert_refused(&server, &token, sentence).await;
         }
     }
 }
@@ -362,7 +376,7 @@ async fn keys_rotate_while_the_server_runs() {
             assert!(Instant::now() < until, "the new key is not believed");
             sleep(Duration::from_millis(500)).await;
         }
-        assert_refused(server, &before, "The token is not valid").await;
+        assert_refused(server, &before, NOT_VALID).await;
     }
 }
 
@@ -453,5 +467,93 @@ async fn no_token_and_no_secret_ever_appears_in_the_log() {
             let line = ended.err.lines().find(|line| line.contains(part));
             assert!(line.is_none(), "the {what} stands in the log: {}", line.unwrap_or_default());
         }
+    }
+}
+
+#[tokio::test]
+async fn a_token_of_16_kib_is_taken_wherever_a_token_can_stand_and_a_longer_one_is_refused_as_that() {
+    let server = Server::start().await;
+    let of_length = |length: usize| {
+        let with = |padding: usize| token(json!({ "sub": 1, "name": "Alice", "groups": "x".repeat(padding) }));
+        // Base64 makes four of three: some paddings are left out.
+        let paddings = (length * 3 / 4 - 400)..length;
+        let mut tokens = paddings.map(with).skip_while(|token| token.len() < length - 1);
+        tokens.next().expect("a token of about this length")
+    };
+    let (longest, longer) = (of_length(16 * 1024), of_length(17 * 1024));
+    assert!((16 * 1024 - 1..=16 * 1024).contains(&longest.len()), "{}", longest.len());
+    assert_eq!(asked(&server, &longest).await.status, 200);
+    assert_eq!(me(&server, &longest).await["name"], "Alice");
+    let sentence = "The token is longer than 16 KiB";
+    assert_refused(&server, &longer, sentence).await;
+    for protocol in ["graphql-transport-ws", "graphql-ws"] {
+        let mut socket = GraphqlSocket::open_with(server.address, "/graphql", protocol).await;
+        socket.init(&longest).await;
+        let mut socket = GraphqlSocket::open_with(server.address, &format!("/graphql?token={longest}"), protocol).await;
+        socket.say(json!({ "type": "connection_init" })).await;
+        assert_eq!(socket.hear().await["type"], "connection_ack");
+    }
+    for carrier in CARRIERS {
+        let connect = |token: &str| format!("CONNECT\naccept-version:1.2\n{token}\n\0");
+        for (token, query, header) in [
+            (&longest, String::new(), format!("Authorization:Bearer {longest}\n")),
+            (&longest, format!("?token={longest}"), String::new()),
+        ] {
+            let mut client = StompClient::open_with(server.address, carrier, &query).await;
+            client.say(&connect(&header)).await;
+            assert_eq!(client.hear().await.command, "CONNECTED", "{carrier:?} {}", token.len());
+        }
+        for (query, header) in
+            [(String::new(), format!("Authorization:Bearer {longer}\n")), (format!("?token={longer}"), String::new())]
+        {
+            let mut client = StompClient::open_with(server.address, carrier, &query).await;
+            client.say(&connect(&header)).await;
+            assert_eq!(client.failed().await, sentence, "{carrier:?}");
+        }
+    }
+    // Over HTTP/2, too, whose heads are compressed.
+    let client = reqwest::Client::builder().http2_prior_knowledge().build().unwrap();
+    let request = client.get(server.url("/api/chat/conversations")).bearer_auth(&longest);
+    assert_eq!(request.send().await.unwrap().status(), 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn why_a_token_is_refused_is_logged_and_counted_without_anything_of_the_token() {
+    let home = Home::new().await;
+    let process = home.serve(&["--set", &format!("auth.jwt_secret={SECRET}"), "--set", "log.format=json"]).await;
+    let canary = "canary-in-a-token";
+    let hour = json!({ "sub": 1, "name": canary, "iss": canary, "exp": now() + 3600 });
+    let other_secret = EncodingKey::from_secret(b"another secret, which is also longer than 32 bytes");
+    for (token, reason) in [
+        (canary.to_owned(), "malformed"),
+        (encode(&Header::default(), &hour, &other_secret).unwrap(), "signature"),
+        (signed_by(Algorithm::HS512, &hour), "algorithm"),
+        (signed_by(Algorithm::HS256, &json!({ "sub": 1, "name": canary })), "no_expiry"),
+        (token(json!({ "sub": canary })), "user_form"),
+        (token(json!({ "name": canary })), "no_user"),
+        (token(json!({ "sub": 1, "name": canary, "exp": 1 })), "expired"),
+        ("x".repeat(17 * 1024), "too_long"),
+    ] {
+        let answer = process.somebody(1, &token, "Nobody").get("/conversations/unread").await;
+        assert_eq!(answer.status, 401, "{reason}");
+        let id = answer.header("x-request-id").expect("an id").to_owned();
+        let is_told = || {
+            let logged = process.logged();
+            let mut lines = logged.lines().filter_map(|line| serde_json::from_str::<Json>(line).ok());
+            lines.any(|line| {
+                (&line["target"], &line["level"], &line["fields"]["reason"])
+                    == (&json!("confab::auth"), &json!("INFO"), &json!(reason))
+                    && line.to_string().contains(&id)
+            })
+        };
+        until(&format!("{reason} is logged"), async || is_told()).await;
+        let metrics = reqwest::get(format!("http://{}/metrics", process.address)).await.unwrap().text().await.unwrap();
+        assert!(metrics.contains(&format!("confab_tokens_refused_total{{reason=\"{reason}\"}} 1")), "{metrics}");
+        assert!(!metrics.contains(canary));
+        let logged = process.logged();
+        assert!(
+            !logged.contains(canary) && token.split('.').all(|part| part.len() < 40 || !logged.contains(part)),
+            "{logged}"
+        );
     }
 }

@@ -56,8 +56,8 @@ async fn a_malformed_frame_is_answered_with_an_error_and_the_end() {
             format!("The configured STOMP buffer size limit of {LARGEST_FRAME} bytes has been exceeded"),
         ),
         (
-            format!("SEND\nx:{}\n\n\0", "x".repeat(20_000)),
-            "A line of a frame's head may have 16384 bytes at most".to_owned(),
+            format!("SEND\nx:{}\n\n\0", "x".repeat(21_000)),
+            "A line of a frame's head may have 20480 bytes at most".to_owned(),
         ),
         (format!("SEND\n{}\n\n\0", "x:y\n".repeat(65).trim_end()), "A frame may have 64 headers at most".to_owned()),
         (format!("ACK\nreceipt:{}\n\n\0", "x".repeat(129)), "The receipt is too long".to_owned()),
@@ -151,7 +151,7 @@ async fn ten_thousand_emoji_fit_and_a_message_of_the_carrier_over_256_kib_does_n
             client.say_and_wait("SEND", "destination:/app/chat.heartbeat\n", "").await;
             client.say(&"\n".repeat(limit + 1)).await;
         } else {
-            assert_eq!(client.failed().await, "A line of a frame's head may have 16384 bytes at most");
+            assert_eq!(client.failed().await, "A line of a frame's head may have 20480 bytes at most");
             client = alice.stomp(carrier).await;
             client.say_to_carrier(&format!("[\"{}\"]", "x".repeat(limit + 1))).await;
         }

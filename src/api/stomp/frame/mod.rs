@@ -10,8 +10,9 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 
 /// The head and the body of one frame together, line ends counted, the closing NUL not.
 pub const MAX_FRAME_BYTES: usize = 131_072;
-/// One line of the head, its end not counted. A token in a header may take several thousand.
-pub const MAX_LINE_BYTES: usize = 16_384;
+/// One line of the head, its end not counted: a token of the longest that is taken (16 KiB) and its name, and one that is
+/// a little longer, to be refused as that.
+pub const MAX_LINE_BYTES: usize = 20_480;
 /// Headers of one frame, repeated ones counted.
 pub const MAX_HEADERS: usize = 64;
 /// What either side sends when it has no frame to send.

@@ -174,7 +174,7 @@ fn a_frame_of_128_kib_is_taken_and_a_byte_more_is_not() {
 fn lines_and_headers_are_limited() {
     let value = "x".repeat(MAX_LINE_BYTES - 2);
     assert_eq!(one(format!("SEND\na:{value}\n\n\0")).header("a").unwrap().len(), value.len());
-    let too_long = "A line of a frame's head may have 16384 bytes at most";
+    let too_long = "A line of a frame's head may have 20480 bytes at most";
     assert_eq!(fault(format!("SEND\na:{value}x\n\n\0")), too_long);
     assert_eq!(fault(format!("SEND\na:{value}x")), too_long);
     assert_eq!(fault("x".repeat(MAX_LINE_BYTES + 1)), too_long);
