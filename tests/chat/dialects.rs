@@ -238,3 +238,60 @@ async fn a_percent_sign_is_heard_on_every_transport_as_it_was_said() {
     }
     assert!(CARRIERS.contains(&Carrier::EventSource));
 }
+
+#[tokio::test]
+async fn the_root_field_of_a_subscription_is_checked_and_heard_in_whatever_fragment_it_stands() {
+    let (server, alice, group) = alice_at_home().await;
+    let bob = server.person("Bob").await;
+    for query in [
+        format!("subscription {{ ... {{ messages(conversationId: {group}) {{ content }} }} }}"),
+        format!("subscription {{ ... on Subscription {{ messages(conversationId: {group}) {{ content }} }} }}"),
+        format!(
+            "subscription {{ ...A }} fragment A on Subscription {{ ...B }} \
+             fragment B on Subscription {{ messages(conversationId: {group}) {{ content }} }}"
+        ),
+        format!(
+            "subscription Named($no: Boolean = false) {{ ... @include(if: true) {{ messages(conversationId: {group}) \
+             @skip(if: $no) {{ content }} }} }}"
+        ),
+    ] {
+        let mut socket = alice.subscribe(&query).await;
+        let name = query.contains("Named").then_some("Named");
+        let payload = json!({ "query": query, "operationName": name });
+        socket.say(json!({ "type": "subscribe", "id": "named", "payload": payload })).await;
+        socket.say(json!({ "type": "ping" })).await;
+        assert_eq!(socket.hear().await["type"], "pong", "{query}");
+        alice.send(group, "heard").await;
+        for _ in 0..2 {
+            assert_eq!(socket.event().await, json!({ "messages": { "content": "heard" } }), "{query}");
+        }
+        let mut stranger = bob.socket().await;
+        stranger.say(json!({ "type": "subscribe", "id": "1", "payload": { "query": query } })).await;
+        let refused = stranger.hear().await;
+        assert_eq!(refused["payload"][0]["extensions"]["code"], "FORBIDDEN", "{query}: {refused}");
+    }
+}
+
+#[tokio::test]
+async fn a_subscription_of_which_nothing_is_left_is_refused() {
+    let (_server, alice, _) = alice_at_home().await;
+    for (query, variables) in [
+        ("subscription { messages @skip(if: true) { id } }", json!({})),
+        ("subscription { messages @include(if: false) { id } }", json!({})),
+        ("subscription { ... @include(if: false) { messages { id } } }", json!({})),
+        ("subscription { ...A @skip(if: true) } fragment A on Subscription { messages { id } }", json!({})),
+        ("subscription($s: Boolean!) { messages @skip(if: $s) { id } }", json!({ "s": true })),
+        ("subscription($s: Boolean = true) { messages @skip(if: $s) { id } }", json!({})),
+        ("subscription { __typename }", json!({})),
+    ] {
+        let mut socket = alice.socket().await;
+        let payload = json!({ "query": query, "variables": variables });
+        socket.say(json!({ "type": "subscribe", "id": "1", "payload": payload })).await;
+        let refused = socket.hear().await;
+        assert_eq!(
+            (&refused["type"], &refused["payload"][0]["extensions"]["code"]),
+            (&json!("error"), &json!("BAD_REQUEST")),
+            "{query}: {refused}"
+        );
+    }
+}

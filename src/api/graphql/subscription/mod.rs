@@ -3,6 +3,7 @@
 
 pub(super) mod answers;
 mod arguments;
+mod plain_root;
 pub(super) mod root;
 pub(super) mod sharing;
 
@@ -76,28 +77,32 @@ impl Subscription {
     pub async fn start(
         door: &Door,
         cx: &Cx,
-        checked: CheckedOperation,
+        mut checked: CheckedOperation,
         listener: &Listener,
         others: Interest,
         heard: Option<String>,
     ) -> std::result::Result<Self, Box<Response>> {
         let refuse = |error: Error| Box::new(error::response(&error));
-        let (field, arguments) =
-            arguments::root_field(&checked).ok_or_else(|| refuse(Error::bad_request("The subscription is empty")))?;
-        let topics = root::topics(&field).unwrap_or_default();
-        let shows = Shows::of(&field);
+        let empty = || refuse(Error::bad_request("The subscription asks for nothing that can happen"));
+        let (field, arguments) = arguments::root_field(&checked).ok_or_else(empty)?;
+        let topics = root::topics(&field.name.node).unwrap_or_default();
+        let shows = Shows::of(&field.name.node);
+        let plain = checked.definition().filter(|definition| !plain_root::is_plain(definition));
+        let name = checked.operation.operation_name.as_deref();
+        let plain = plain.map(|definition| plain_root::plain(&checked.document, name, definition, field));
         let is_shared = checked
             .definition()
             .is_some_and(|definition| sharing::is_shared(&door.catalog, &checked.document, definition));
         // Before the check, so that nothing that happens during it is lost: what is committed from now on is told.
         listener.set_interest(others.and(interest(topics, shows, is_shared)));
         let started = listener.position();
-        let (request, loads) = checked.request(&door.catalog, cx);
-        let mut responses = door.schema.execute_stream(request.data(Source::Check));
-        if let Some(response) = loads.run_with(responses.next()).await
-            && !response.errors.is_empty()
-        {
-            return Err(Box::new(error::add_codes(response)));
+        check(door, cx, &checked).await?;
+        if let Some(plain) = plain {
+            checked.document = Arc::new(plain);
+            check(door, cx, &checked).await?;
+        }
+        if topics.is_empty() {
+            return Err(empty());
         }
         let head = log::head(cx).await.map_err(refuse)?;
         let after = heard.filter(|_| is_durable(topics)).or(arguments.after);
@@ -207,6 +212,19 @@ impl Subscription {
         }
         let response = serde_json::to_vec(&self.checked.finish(response)).ok().map(Bytes::from);
         Ok(Answer::made(&look, audience, response))
+    }
+}
+
+/// Has the engine validate a subscription, and its root field say whether that is the viewer's to hear.
+///
+/// # Errors
+/// The response that says why not, with codes.
+async fn check(door: &Door, cx: &Cx, checked: &CheckedOperation) -> std::result::Result<(), Box<Response>> {
+    let (request, loads) = checked.request(&door.catalog, cx);
+    let mut responses = door.schema.execute_stream(request.data(Source::Check));
+    match loads.run_with(responses.next()).await {
+        Some(response) if !response.errors.is_empty() => Err(Box::new(error::add_codes(response))),
+        _ => Ok(()),
     }
 }
 
