@@ -122,12 +122,12 @@ impl<K> fmt::Debug for Id<K> {
     }
 }
 
-/// Plain decimal digits only: no sign, no blanks, no exponent.
+/// Plain decimal digits as a number is written: no sign, no blanks, no exponent, no zero in front.
 impl<K> FromStr for Id<K> {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        let digits = !text.starts_with('0') && text.bytes().all(|byte| byte.is_ascii_digit());
         digits.then(|| text.parse().ok()).flatten().and_then(Self::new).ok_or(NOT_AN_ID)
     }
 }
@@ -172,7 +172,8 @@ mod tests {
         for text in ["1", "42", "9007199254740991"] {
             assert_eq!(text.parse::<UserId>().map(|id| id.to_string()).as_deref(), Ok(text));
         }
-        let bad = ["", "0", "-1", "+1", " 1", "1.5", "1e2", "0x1", "９", "9007199254740992", "9223372036854775808"];
+        let bad =
+            ["", "0", "01", "-1", "+1", " 1", "1.5", "1e2", "0x1", "９", "9007199254740992", "9223372036854775808"];
         for text in bad {
             assert_eq!(text.parse::<UserId>(), Err(NOT_AN_ID), "{text}");
         }

@@ -109,7 +109,17 @@ pub fn object_from_json<T: DeserializeOwned>(json: &[u8]) -> Result<T> {
 
 /// Whether a JSON text is a list, if it is JSON at all.
 pub fn is_list(json: &[u8]) -> bool {
-    json.trim_ascii_start().starts_with(b"[")
+    without_mark(json).trim_ascii_start().starts_with(b"[")
+}
+
+/// Whether there is no JSON, or nothing but null.
+pub fn is_absent(json: &[u8]) -> bool {
+    matches!(without_mark(json).trim_ascii(), b"" | b"null")
+}
+
+/// A JSON text without the byte-order mark that some clients write before it (RFC 8259 lets readers pass it over).
+fn without_mark(json: &[u8]) -> &[u8] {
+    json.strip_prefix(b"\xef\xbb\xbf").unwrap_or(json)
 }
 
 /// Reads JSON into an input, naming the field that does not fit.
@@ -118,6 +128,7 @@ pub fn is_list(json: &[u8]) -> bool {
 /// `BadRequest`, never with more than a few words of the input.
 pub fn from_json<T: DeserializeOwned>(json: &[u8]) -> Result<T> {
     // Of fields that nobody reads, the reader would not look at the bytes.
+    let json = without_mark(json);
     std::str::from_utf8(json).map_err(|_| Error::bad_request("The body is not UTF-8"))?;
     let mut reader = serde_json::Deserializer::from_slice(json);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {

@@ -95,8 +95,7 @@ impl<'de> Deserializer<'de> for Value<'_> {
 
     /// Only ids take whatever there is.
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misfit> {
-        let is_plain = self.text.bytes().all(|byte| byte.is_ascii_digit());
-        let number = self.text.parse::<i64>().ok().filter(|_| is_plain);
+        let number = self.text.parse::<i64>().ok().filter(|number| number.to_string() == self.text);
         let id = number.and_then(|number| visitor.visit_i64::<Misfit>(number).ok());
         id.ok_or_else(|| Misfit(format!("{}: {NOT_AN_ID}", self.name)))
     }
@@ -166,7 +165,7 @@ mod tests {
         assert_eq!(refused("limit="), "limit must be a whole number");
         assert_eq!(refused("limit=-99999999999999999999"), "limit must be a whole number");
         assert_eq!(refused("on=1"), "on must be true or false");
-        for id in ["", "0", "-1", "+1", "x", "9007199254740992"] {
+        for id in ["", "0", "01", "-1", "+1", "x", "9007199254740992"] {
             assert_eq!(refused(&format!("before={id}")), format!("before: {NOT_AN_ID}"), "{id}");
         }
         assert_eq!(refused("text=1&text=2"), "text was given more than once");

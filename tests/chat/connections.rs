@@ -124,6 +124,8 @@ async fn what_a_websocket_cannot_read_closes_every_one_with_the_same_words() {
         for (frame, expected) in [
             (&b"\x81\x82\0\0\0\0\xff\xfe"[..], (1007, "The text is not UTF-8")),
             (&b"\x83\x80\0\0\0\0"[..], (1002, "The frame is malformed")),
+            // A ping of 126 bytes: a frame of its kind has 125 at most.
+            (&[b"\x89\xfe\0\x7e\0\0\0\0".as_slice(), &[b'x'; 126]].concat()[..], (1002, "The frame is malformed")),
             (&b"\x81\xff\0\0\0\0\0\x10\0\0\0\0\0\0"[..], (1009, "The message is too large")),
         ] {
             let (mut socket, _) = shake(server.address, &path, headers, None).await.expect("it is taken");

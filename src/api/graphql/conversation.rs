@@ -28,7 +28,7 @@ impl Conversation {
         last: Option<i32>,
         before: Option<String>,
     ) -> Result<Connection<String, Message>> {
-        let paging = Paging { first, after, last, before };
+        let paging = Paging::of(first, after, last, before);
         let (window, limit) = paging.window(true)?;
         let page = match window {
             Window::Newest => {
@@ -49,7 +49,7 @@ impl Conversation {
         after: Option<String>,
         search: Option<String>,
     ) -> Result<Connection<String, Participant>> {
-        let paging = Paging { first, after, ..Paging::default() };
+        let paging = Paging::of(first, after, None, None);
         let ((limit, _), after) = (paging.limit()?, paging.after.as_deref());
         let page = conversations::participants(viewer(ctx)?, self.id, after, search.as_deref(), limit).await?;
         let mut connection = Connection::new(after.is_some(), page.has_more);
@@ -67,7 +67,7 @@ impl Conversation {
         last: Option<i32>,
         before: Option<String>,
     ) -> Result<Connection<String, Message>> {
-        let paging = Paging { first, after, last, before };
+        let paging = Paging::of(first, after, last, before);
         let (window, limit) = paging.window_newest_first()?;
         let page = messages::with_files(viewer(ctx)?, self.id, window, limit).await?;
         Ok(paging.connection(page, !window.is_forward(), |message| id_cursor(message.id)))

@@ -54,7 +54,7 @@ impl Message {
         last: Option<i32>,
         before: Option<String>,
     ) -> Result<Connection<String, Message>> {
-        let paging = Paging { first, after, last, before };
+        let paging = Paging::of(first, after, last, before);
         let (window, limit) = paging.window(false)?;
         let page = match window {
             Window::Oldest => {

@@ -7,22 +7,30 @@ use crate::chat::page::{self, Page, Window};
 use crate::error::{Error, Result};
 
 /// The four arguments of every connection.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct Paging {
-    pub first: Option<i32>,
+    first: Option<i32>,
     pub after: Option<String>,
-    pub last: Option<i32>,
+    last: Option<i32>,
     pub before: Option<String>,
 }
 
 impl Paging {
-    /// How many, and whether they are counted from the start.
+    /// As they are asked for. An empty cursor is none: clients send one that have nothing to go on from.
+    pub fn of(first: Option<i32>, after: Option<String>, last: Option<i32>, before: Option<String>) -> Self {
+        let given = |cursor: Option<String>| cursor.filter(|cursor| !cursor.is_empty());
+        Self { first, after: given(after), last, before: given(before) }
+    }
+
+    /// How many, and whether they are counted from the start. None at all may be asked for: that tells whether there are
+    /// any.
     ///
     /// # Errors
-    /// `BadRequest` for both `first` and `last`, or for less than 1.
+    /// `BadRequest` for both `first` and `last`, or for less than 0.
     pub fn limit(&self) -> Result<(u64, Option<bool>)> {
-        let ask = |number: i32, name: &str| {
-            page::limit(Some(number.into())).map_err(|_| Error::bad_request(format!("{name} must be 1 or more")))
+        let ask = |number: i32, name: &str| match number {
+            0 => Ok(0),
+            _ => page::limit(Some(number.into())).map_err(|_| Error::bad_request(format!("{name} must be 0 or more"))),
         };
         match (self.first, self.last) {
             (Some(_), Some(_)) => Err(Error::bad_request("first and last exclude each other")),

@@ -77,7 +77,7 @@ impl Query {
         last: Option<i32>,
         before: Option<String>,
     ) -> Result<Connection<String, Conversation>> {
-        let paging = Paging { first, after, last, before };
+        let paging = Paging::of(first, after, last, before);
         let (limit, forward) = paging.limit()?;
         let forward = forward.unwrap_or(paging.before.is_none());
         let (cursor, other) = if forward { (&paging.after, &paging.before) } else { (&paging.before, &paging.after) };
@@ -110,7 +110,7 @@ impl Query {
         last: Option<i32>,
         before: Option<String>,
     ) -> Result<SearchConnection> {
-        let paging = Paging { first, after, last, before };
+        let paging = Paging::of(first, after, last, before);
         let (window, limit) = paging.window_newest_first()?;
         let search = Search { query, conversation: conversation_id };
         let page = search::messages(viewer(ctx)?, search, window, limit).await?;
@@ -146,8 +146,8 @@ impl Query {
 
     /// What happened after the cursor, as things stand now; without one, nothing but the present cursor.
     async fn sync(&self, ctx: &Context<'_>, after: Option<String>, first: Option<i32>) -> Result<EventPage> {
-        Ok(events::events_after(viewer(ctx)?, after.as_deref(), Paging { first, ..Paging::default() }.limit()?.0)
-            .await?)
+        let paging = Paging::of(first, after, None, None);
+        Ok(events::events_after(viewer(ctx)?, paging.after.as_deref(), paging.limit()?.0).await?)
     }
 }
 

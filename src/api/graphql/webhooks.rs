@@ -33,7 +33,7 @@ impl WebhookQuery {
         last: Option<i32>,
         before: Option<String>,
     ) -> Result<Connection<String, Delivery>> {
-        let paging = Paging { first, after, last, before };
+        let paging = Paging::of(first, after, last, before);
         let (window, limit) = paging.window(true)?;
         let page = webhooks::deliveries(viewer(ctx)?, endpoint_id, state, window, limit).await?;
         Ok(paging.connection(page, window.is_forward(), |delivery| id_cursor(delivery.id)))

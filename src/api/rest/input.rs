@@ -1,5 +1,6 @@
 //! What a request brings: who calls, the values in its path, the values of its query string, and its JSON.
 
+use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -7,7 +8,8 @@ use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use bytes::Bytes;
-use serde::de::DeserializeOwned;
+use serde::de::{self, DeserializeOwned};
+use serde::{Deserialize, Deserializer};
 
 use super::envelope::ApiError;
 use crate::app::App;
@@ -15,7 +17,7 @@ use crate::auth::bearer;
 use crate::chat::Cx;
 use crate::error::{Error, Result};
 use crate::http::{body, query};
-use crate::id::NOT_AN_ID;
+use crate::id::{MessageId, NOT_AN_ID};
 
 /// Who calls, by the token in `Authorization`.
 pub(super) struct Caller(pub Cx);
@@ -77,6 +79,36 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for QueryParams<T>
     }
 }
 
+/// The id that a page of a list comes after; a zero stands for the beginning, before all ids.
+pub(super) struct AfterId(i64);
+
+impl AfterId {
+    pub fn get(&self) -> i64 {
+        self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for AfterId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Number;
+
+        impl de::Visitor<'_> for Number {
+            type Value = AfterId;
+
+            fn expecting(&self, out: &mut fmt::Formatter) -> fmt::Result {
+                out.write_str("0 or an id")
+            }
+
+            fn visit_i64<E: de::Error>(self, number: i64) -> Result<AfterId, E> {
+                let is_one = number == 0 || MessageId::new(number).is_some();
+                is_one.then_some(AfterId(number)).ok_or_else(|| E::custom(NOT_AN_ID))
+            }
+        }
+
+        deserializer.deserialize_any(Number)
+    }
+}
+
 /// A JSON body.
 pub(super) struct Body<T>(pub T);
 
@@ -100,7 +132,7 @@ impl<S: Send + Sync> FromRequest<S> for RawBody {
     }
 }
 
-/// A JSON body that may be left out.
+/// A JSON body that may be left out, or be null.
 pub(super) struct MaybeBody<T>(pub Option<T>);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for MaybeBody<T> {
@@ -109,7 +141,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for MaybeBody<T> {
     async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
         let declared = body::must_be_json(request.headers());
         let bytes = body::read(request).await?;
-        if bytes.is_empty() {
+        if body::is_absent(&bytes) {
             return Ok(Self(None));
         }
         declared?;

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::envelope::{ApiResult, created, ok, paged_by_id};
-use super::input::{Body, Caller, MaybeBody, PathParam, QueryParams};
+use super::input::{AfterId, Body, Caller, MaybeBody, PathParam, QueryParams};
 use crate::chat::messages::{self, Message, SendMessage};
 use crate::chat::page::{self, Window};
 use crate::chat::receipts::{self, ReadReceipt, ReadState};
@@ -15,7 +15,7 @@ use crate::id::{ConversationId, MessageId};
 #[derive(Deserialize)]
 pub(super) struct PageQuery {
     before: Option<MessageId>,
-    after: Option<MessageId>,
+    after: Option<AfterId>,
     limit: Option<i64>,
 }
 
@@ -29,7 +29,7 @@ pub(super) struct BeforeQuery {
 /// A page after a message, or of the oldest ones.
 #[derive(Deserialize)]
 pub(super) struct AfterQuery {
-    after: Option<MessageId>,
+    after: Option<AfterId>,
     limit: Option<i64>,
 }
 

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde::de::value::StrDeserializer;
 
 use super::envelope::{ApiResult, ok, paged_by_id};
-use super::input::{Caller, MaybeBody, PathParam, QueryParams, RawBody};
+use super::input::{AfterId, Caller, MaybeBody, PathParam, QueryParams, RawBody};
 use crate::chat::page::{self, Window};
 use crate::chat::presence::{self, Presence, SetPresence};
 use crate::entity::presence::PresenceStatus;
@@ -15,7 +15,7 @@ use crate::id::UserId;
 /// A page of the users after one.
 #[derive(Deserialize)]
 pub(super) struct AfterQuery {
-    after: Option<UserId>,
+    after: Option<AfterId>,
     limit: Option<i64>,
 }
 
@@ -23,7 +23,8 @@ pub(super) async fn online(
     Caller(cx): Caller,
     QueryParams(query): QueryParams<AfterQuery>,
 ) -> ApiResult<Vec<Presence>> {
-    let page = presence::online(&cx, query.after, page::limit(query.limit)?).await?;
+    let page = presence::online(&cx, query.after.and_then(|after| UserId::new(after.get())), page::limit(query.limit)?)
+        .await?;
     paged_by_id(page, Window::Oldest, |presence| presence.user_id.get())
 }
 

@@ -52,7 +52,7 @@ const JSON: (&str, &str) = ("content-type", "application/json");
 async fn what_is_no_json_is_400() {
     let home = Home::new().await;
     let deep = format!("{}{}", "[".repeat(500), "]".repeat(500));
-    let wrong: [&[u8]; 13] = [
+    let wrong: [&[u8]; 14] = [
         b"{",
         b"}",
         b"{\"a\":}",
@@ -62,7 +62,8 @@ async fn what_is_no_json_is_400() {
         b"// x\n{}",
         b"{\"content\":NaN}",
         b"{\"content\":\"\xFF\"}",
-        b"\xEF\xBB\xBF{}",
+        b"\xEF\xBB\xBF{",
+        b"\xEF\xBB\xBF\xEF\xBB\xBF{}",
         b"{\"content\":\"a\nb\"}",
         b"undefined",
         deep.as_bytes(),
@@ -173,4 +174,32 @@ async fn a_body_over_256_kib_is_413_announced_or_not() {
     let pieces = (0..300).map(|_| Ok::<_, std::io::Error>(" ".repeat(1024)));
     let endless = reqwest::Body::wrap_stream(futures_util::stream::iter(pieces));
     home.say(send, &[JSON], endless).await.refused_with(413, "PAYLOAD_TOO_LARGE");
+}
+
+#[tokio::test]
+async fn a_byte_order_mark_is_passed_over_and_null_is_no_body() {
+    let home = Home::new().await;
+    let mark = b"\xEF\xBB\xBF";
+    let marked = |body: &str| [mark.as_slice(), body.as_bytes()].concat();
+    for (endpoint, body) in [
+        (("POST", "/conversations/C/messages"), "{\"content\":\"marked\"}"),
+        (("POST", "/presence/users"), " [1]"),
+        (("POST", "/conversations/C/read"), "{}"),
+        (("POST", "/conversations/C/read"), ""),
+        (("POST", "/conversations/C/read"), "null"),
+    ] {
+        let answer = home.say(endpoint, &[JSON], marked(body)).await;
+        assert!(answer.status < 300, "{endpoint:?} {body}: {}", answer.text);
+    }
+    for body in ["null", " null\n", ""] {
+        home.say(("POST", "/conversations/C/read"), &[JSON], body).await.ok();
+        home.say(("PUT", "/presence/status?status=AWAY"), &[JSON], body).await.ok();
+        home.say(("PUT", "/presence/status"), &[JSON], body).await.refused_with(400, "BAD_REQUEST");
+    }
+    for body in ["nul", "null null", "nullx"] {
+        home.say(("POST", "/conversations/C/read"), &[JSON], body).await.refused_with(400, "BAD_REQUEST");
+    }
+    let query = home.alice.request(Method::POST, "/graphql").header(JSON.0, JSON.1);
+    let answer = home.alice.fetch(query.body(marked("{\"query\":\"{ me { name } }\"}"))).await;
+    assert_eq!(answer.body, json!({ "data": { "me": { "name": "Alice" } } }));
 }

@@ -6,7 +6,8 @@ use super::{ENDPOINTS, alice_at_home, call};
 use crate::server::Server;
 
 const NOT_AN_ID: &str = "An id is a positive whole number below 2^53";
-const WRONG: [&str; 17] = [
+const WRONG: [&str; 18] = [
+    "01",
     "0",
     "-1",
     "1.5",
@@ -55,7 +56,8 @@ async fn in_a_query_string() {
             format!("/messages/{message}/thread?after={wrong}"),
             format!("/presence?after={wrong}"),
         ];
-        for path in paths {
+        // A page may begin after zero.
+        for path in paths.into_iter().filter(|path| !path.ends_with("after=0")) {
             let answer = alice.get(&path).await;
             assert_eq!((answer.status, &answer.body["code"]), (400, &json!("BAD_REQUEST")), "{path}");
         }

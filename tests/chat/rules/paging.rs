@@ -32,6 +32,9 @@ async fn the_page_is_the_one_nearest_to_the_cursor_and_oldest_first() {
         (format!("?after={}", sent[4]), &sent[5..], false),
         (format!("?after={}", sent[6]), &[], false),
         (format!("?before={}", sent[0]), &[], false),
+        // Zero is before all of them.
+        (String::from("?after=0&limit=1"), &sent[..1], true),
+        (String::from("?after=0"), &sent[..], false),
         // A cursor id need not exist, nor be of this conversation.
         (format!("?after={}&limit=1", sent[0] + 1), &sent[1..2], true),
         (String::from("?before=9007199254740991&limit=1"), &sent[6..], true),
@@ -61,7 +64,7 @@ async fn what_a_page_says_to_pass_next_leads_through_the_whole_list_in_both_dire
         }
     }
     assert_eq!(back, sent);
-    let (mut forth, mut query) = (Vec::new(), "&after=1".to_owned());
+    let (mut forth, mut query) = (Vec::new(), "&after=0".to_owned());
     loop {
         let page = alice.get(&format!("{path}{query}")).await;
         forth.extend(ids(page.data()));
@@ -70,7 +73,7 @@ async fn what_a_page_says_to_pass_next_leads_through_the_whole_list_in_both_dire
             break;
         }
     }
-    assert_eq!(forth, sent[1..]);
+    assert_eq!(forth, sent);
 }
 
 #[tokio::test]
@@ -112,6 +115,10 @@ async fn a_page_that_makes_no_sense_is_400() {
         "before=abc",
         "before=1.5",
         "after=9007199254740992",
+        "after=00",
+        "after=-0",
+        "after=01",
+        "before=01",
         "after=null",
         "limit=5&limit=5",
         "before=5&before=5",
@@ -176,6 +183,13 @@ async fn a_connection_says_on_both_sides_whether_there_is_more() {
         (format!("last: 2, after: \"{third}\""), vec![5, 6], true, false),
         (format!("last: 20, after: \"{third}\""), vec![3, 4, 5, 6], true, false),
         (format!("first: 9, after: \"{third}\", before: \"{fifth}\""), vec![3], true, true),
+        // None may be asked for, and an empty cursor is none.
+        ("first: 0".to_owned(), vec![], false, true),
+        ("last: 0".to_owned(), vec![], true, false),
+        (format!("first: 0, after: \"{third}\""), vec![], true, true),
+        ("first: 2, after: \"\"".to_owned(), vec![0, 1], false, true),
+        ("last: 2, before: \"\"".to_owned(), vec![5, 6], true, false),
+        ("after: \"\", before: \"\"".to_owned(), (0..7).collect(), false, false),
     ] {
         assert_eq!(ask("messages", &arguments).await, (places, previous, next), "{arguments}");
     }
@@ -186,12 +200,66 @@ async fn a_connection_says_on_both_sides_whether_there_is_more() {
         (format!("first: 2, before: \"{third}\""), vec![6, 5], false, true),
         (format!("last: 2, after: \"{fifth}\""), vec![1, 0], true, false),
         (format!("first: 9, after: \"{third}\""), vec![1, 0], true, false),
+        ("first: 0".to_owned(), vec![], false, true),
+        ("first: 2, after: \"\"".to_owned(), vec![6, 5], false, true),
     ] {
         assert_eq!(ask("searchMessages", &arguments).await, (places, previous, next), "{arguments}");
     }
     for (field, argument) in [("messages", "first"), ("attachments", "first"), ("attachments", "last")] {
-        let query = format!("{{ conversation(id: {group}) {{ {field}({argument}: 0) {{ nodes {{ id }} }} }} }}");
+        let query = format!("{{ conversation(id: {group}) {{ {field}({argument}: -1) {{ nodes {{ id }} }} }} }}");
         let refused = alice.gql_refused(&query, json!({})).await;
-        assert_eq!(refused, ("BAD_REQUEST".to_owned(), format!("{argument} must be 1 or more")));
+        assert_eq!(refused, ("BAD_REQUEST".to_owned(), format!("{argument} must be 0 or more")));
     }
+}
+
+#[tokio::test]
+async fn every_list_by_ids_begins_after_zero_and_every_connection_may_be_asked_for_none() {
+    let server = Server::start().await;
+    let (alice, bob) = (server.person("Alice").await, server.person("Bob").await);
+    let group = alice.group("Team", &[&bob]).await;
+    let parent = alice.send(group, "parent").await;
+    let path = format!("/conversations/{group}/messages");
+    let reply = alice.post(&path, json!({ "content": "reply", "parentMessageId": parent })).await.ok();
+    let (_first, _second) = (alice.socket().await, bob.socket().await);
+    for (path, key, expected) in [
+        (format!("/messages/{parent}/thread?after=0&limit=1"), "id", &reply["id"]),
+        ("/presence?after=0&limit=1".to_owned(), "userId", &json!(alice.id)),
+    ] {
+        let answer = alice.get(&path).await;
+        assert_eq!((answer.status, &answer.data()[0][key]), (200, expected), "{path}");
+    }
+    let none = json!({ "nodes": [], "pageInfo": { "hasNextPage": true } });
+    let fields = "{ nodes { __typename } pageInfo { hasNextPage } }";
+    for (query, pointer, expected) in [
+        (format!("{{ conversations(first: 0) {fields} }}"), "/conversations", &none),
+        (format!("{{ conversations(first: 0, search: \"Team\") {fields} }}"), "/conversations", &none),
+        (format!("{{ conversation(id: {group}) {{ messages(first: 0) {fields} }} }}"), "/conversation/messages", &none),
+        (
+            format!("{{ conversation(id: {group}) {{ participantsPage(first: 0, after: \"\") {fields} }} }}"),
+            "/conversation/participantsPage",
+            &none,
+        ),
+        (format!("{{ message(id: {parent}) {{ replies(first: 0) {fields} }} }}"), "/message/replies", &none),
+        (format!("{{ searchMessages(query: \"parent\", first: 0) {fields} }}"), "/searchMessages", &none),
+        (
+            format!(
+                "{{ conversation(id: {group}) {{ messages(last: 0) {{ nodes {{ id }} pageInfo {{ hasPreviousPage }} }} }} }}"
+            ),
+            "/conversation/messages",
+            &json!({ "nodes": [], "pageInfo": { "hasPreviousPage": true } }),
+        ),
+    ] {
+        let data = alice.gql_ok(&query, json!({})).await;
+        assert_eq!(data.pointer(pointer), Some(expected), "{query}");
+    }
+    let sync = async |after: &str, first: i32| {
+        let query = "query($after: String, $first: Int) { sync(after: $after, first: $first) { cursor hasMore events { __typename } } }";
+        alice.gql_ok(query, json!({ "after": after, "first": first })).await["sync"].clone()
+    };
+    let head = sync("", 5).await;
+    assert_eq!((&head["events"], &head["hasMore"]), (&json!([]), &json!(false)), "an empty cursor is none");
+    let head = head["cursor"].as_str().expect("a cursor");
+    assert_eq!(sync(head, 0).await, json!({ "cursor": head, "hasMore": false, "events": [] }));
+    alice.send(group, "more").await;
+    assert_eq!(sync(head, 0).await, json!({ "cursor": head, "hasMore": true, "events": [] }));
 }
