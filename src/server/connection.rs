@@ -125,13 +125,13 @@ impl AsyncRead for Connection {
         let before = into.filled().len();
         let polled = self.stream().poll_read(task, into);
         let this = &mut *self;
-        if let Some(greeting) = &mut this.greeting {
-            if !greeting.on_bytes(&into.filled()[before..], &this.streams) {
-                if greeting.is_http2 {
-                    this.head = None;
-                }
-                this.greeting = None;
+        if let Some(greeting) = &mut this.greeting
+            && !greeting.on_bytes(&into.filled()[before..], &this.streams)
+        {
+            if greeting.is_http2 {
+                this.head = None;
             }
+            this.greeting = None;
         }
         if this.owner.is_socket() {
             this.head = None;

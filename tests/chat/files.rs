@@ -93,6 +93,8 @@ async fn a_range_a_tag_and_what_is_no_range() {
         ("bytes=-3", 206, "789", "bytes 7-9/10"),
         ("bytes=8-99", 206, "89", "bytes 8-9/10"),
         ("lines=1-2", 200, "0123456789", ""),
+        ("bytes=0-,0-,0-", 200, "0123456789", ""),
+        (&"bytes=0-1,".repeat(500), 200, "0123456789", ""),
     ] {
         let got = alice.get_bytes(&path, &[("range", range)]).await;
         assert_eq!((got.status, got.header("content-range")), (status, told), "{range}");
@@ -101,7 +103,7 @@ async fn a_range_a_tag_and_what_is_no_range() {
             (bytes.as_bytes(), bytes.len().to_string().as_str())
         );
     }
-    for range in ["bytes=10-", "bytes=-0", "bytes=5-2", "bytes=--1", "bytes=0-,0-,0-", &"bytes=0-1,".repeat(500)] {
+    for range in ["bytes=10-", "bytes=-0", "bytes=5-2", "bytes=--1"] {
         let refused = alice.fetch(alice.request(Method::GET, &path).header("range", range)).await;
         refused.refused(416, "RANGE_NOT_SATISFIABLE", "This range is not in the file");
         assert_eq!(refused.header("content-range"), Some("bytes */10"));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_graphql::parser::types::OperationType;
 use axum::extract::{FromRequestParts, Request, State, WebSocketUpgrade};
-use axum::http::header::{ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, UPGRADE, VARY, WWW_AUTHENTICATE};
+use axum::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, UPGRADE, VARY, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::de::DeserializeOwned;
@@ -16,11 +16,10 @@ use super::door::Door;
 use super::guard::Cost;
 use super::operation::Operation;
 use super::{error, graphiql, sse, websocket};
-use crate::auth::bearer;
 use crate::chat::Cx;
 use crate::error::{Error, Kind, Result};
 use crate::http::error::status;
-use crate::http::{body, query};
+use crate::http::{authorization, body, query};
 
 /// How a single operation is asked for.
 struct Asked {
@@ -80,7 +79,7 @@ async fn respond(door: &Arc<Door>, request: Request, accepted: Accepted) -> Resu
 
 /// The caller, by the token in the header.
 async fn authenticate(door: &Door, headers: &HeaderMap) -> Result<Cx> {
-    let token = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(bearer);
+    let token = authorization::token(headers);
     door.app.authenticate(token.ok_or_else(|| Error::unauthenticated("A token is needed"))?).await
 }
 

@@ -5,7 +5,6 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
-use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use bytes::Bytes;
 use serde::de::{self, DeserializeOwned};
@@ -13,10 +12,9 @@ use serde::{Deserialize, Deserializer};
 
 use super::envelope::ApiError;
 use crate::app::App;
-use crate::auth::bearer;
 use crate::chat::Cx;
 use crate::error::{Error, Result};
-use crate::http::{body, query};
+use crate::http::{authorization, body, query};
 use crate::id::{MessageId, NOT_AN_ID};
 
 /// Who calls, by the token in `Authorization`.
@@ -26,7 +24,7 @@ impl FromRequestParts<Arc<App>> for Caller {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ApiError> {
-        let token = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(bearer);
+        let token = authorization::token(&parts.headers);
         let token = token.ok_or_else(|| Error::unauthenticated("A token is needed"))?;
         Ok(Self(app.authenticate(token).await?))
     }

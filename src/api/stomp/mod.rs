@@ -11,7 +11,7 @@ mod subscription;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use axum::http::request::Parts;
 use axum::response::IntoResponse;
 use axum::routing::get;
@@ -19,11 +19,11 @@ use futures_util::FutureExt;
 use tracing::Instrument;
 
 use crate::app::App;
-use crate::auth::{self, bearer};
+use crate::auth;
 use crate::connection;
-use crate::http::origin;
 use crate::http::peer::{AddressShares, Client, Introduction, MAX_STRANGER_BYTES};
 use crate::http::request_id::connection_span;
+use crate::http::{authorization, origin};
 use sockjs::{Admission, Opening, Options, Session};
 
 use session::StompSession;
@@ -78,7 +78,7 @@ fn options(app: &Arc<App>) -> Options {
 /// The token of a request: in its URL, which is all that a browser can set, or in `Authorization`.
 fn token(request: &Parts) -> Option<String> {
     let given = auth::in_query(request.uri.query().unwrap_or_default());
-    given.or_else(|| request.headers.get(AUTHORIZATION)?.to_str().ok().and_then(bearer).map(str::to_owned))
+    given.or_else(|| authorization::token(&request.headers).map(str::to_owned))
 }
 
 /// npm `sockjs-client` 1.6.1.
