@@ -56,7 +56,7 @@ async fn is_full_and_has_room_again(scene: &Scene, fill: impl AsyncFn(), make_ro
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn files_that_may_not_grow_lose_and_double_nothing_and_growing_again_they_take_messages() {
     let mut start = Start::at(Home::without_database());
-    start.shell = "trap '' XFSZ; ulimit -S -f 4000".to_owned();
+    start.shell = "trap '' XFSZ; ulimit -S -f 40000".to_owned();
     start.padding = 2_000;
     let scene = Scene::begin("files at their limit", start).await;
     for _ in 0..rounds(1, 10) {

@@ -4,7 +4,10 @@
 use proptest::prelude::*;
 
 use super::dom::{assert_harmless, finds_nothing_but_text, read};
-use super::{LIMIT, content, kept, name, refusal};
+use super::scraps::{LIMIT, kept, refusal, soup};
+use crate::chat::text::content::cleaned;
+use crate::chat::text::markup::pieces;
+use crate::chat::text::{content, name};
 
 const ATTACKS: &[&str] = &[
     "x<script>alert(1)</script>",
@@ -288,106 +291,6 @@ fn intricate_markup_is_shown_as_text_on_a_small_stack() {
     assert_eq!(kept(&"<b>".repeat(300)), "&lt;b&gt;".repeat(300));
 }
 
-/// Scraps of HTML in any order, which find more than random characters would.
-pub(super) fn soup() -> impl Strategy<Value = String> {
-    let scraps = [
-        "<b>",
-        "</b>",
-        "<b a=1>",
-        "<i>",
-        "</i>",
-        "<p>",
-        "</p>",
-        "<a href=http://x>",
-        "<a>",
-        "</a>",
-        "<pre>",
-        "</pre>",
-        "\n",
-        "<br>",
-        "<ul>",
-        "<li>",
-        "</ul>",
-        "<ol>",
-        "<code>",
-        "<blockquote>",
-        "<table>",
-        "<tr>",
-        "<td>",
-        "</table>",
-        "<svg>",
-        "</svg>",
-        "<math>",
-        "<mtext>",
-        "<style>",
-        "</style>",
-        "<script>",
-        "</script>",
-        "<title>",
-        "<select>",
-        "<option>",
-        "<form>",
-        "<template>",
-        "<h1>",
-        "<div>",
-        "</div>",
-        "<!--",
-        "-->",
-        "<![CDATA[",
-        "]]>",
-        "<?",
-        "&lt;",
-        "&amp;",
-        "&",
-        "<",
-        ">",
-        "\"",
-        "'",
-        "/",
-        "=",
-        "x",
-        " ",
-        "\u{FEFF}",
-        "\r",
-        "é",
-        "&nbsp;",
-        "<textarea>",
-        "<noscript>",
-        "<button>",
-        "<dd>",
-        "<body>",
-        "<html>",
-        "<frameset>",
-        "<nobr>",
-        "<applet>",
-        "<desc>",
-        "<annotation-xml>",
-        "&#13;",
-        "&#0;",
-        "<plaintext>",
-        "</",
-        "<img src=x onerror=y>",
-        "<s>",
-        "<u>",
-        "<em>",
-        "<strong>",
-        "<T>",
-        "</T>",
-        "<ann@example.com>",
-        "<x y>",
-        "<x y=z",
-        "<x id>",
-        "</3",
-        "<!x>",
-        "<b && c>",
-        "onclick=",
-        "<li hidden>",
-        "--!>",
-    ];
-    proptest::collection::vec(proptest::sample::select(scraps.as_slice().to_vec()), 0..40)
-        .prop_map(|scraps| scraps.concat())
-}
-
 proptest! {
     #[test]
     fn cleaning_is_harmless_and_idempotent(raw in prop_oneof![soup(), any::<String>(), "[<>/!?a-c \"'=&;-]{0,60}"]) {
@@ -400,7 +303,7 @@ proptest! {
     #[test]
     fn what_is_kept_reads_as_the_cleaner_reads_it(raw in soup()) {
         if let Ok(Some(once)) = content(&raw, LIMIT, false) {
-            let cleaned = super::super::content::cleaned(&once);
+            let cleaned = cleaned(&once);
             prop_assert_eq!(read(&once), read(&cleaned), "{:?}", once);
         }
     }
@@ -415,7 +318,7 @@ proptest! {
     #[test]
     fn storms_cost_what_they_are_long(scrap in prop_oneof![soup(), "[<>/!?a-c \"'=&;-]{1,9}"]) {
         let storm: String = scrap.chars().cycle().take(if scrap.is_empty() { 0 } else { LIMIT }).collect();
-        let pieces = super::super::markup::pieces(&storm).count();
+        let pieces = pieces(&storm).count();
         prop_assert!(pieces <= LIMIT);
         if let Ok(Some(once)) = content(&storm, LIMIT, false) {
             assert_harmless(&once);

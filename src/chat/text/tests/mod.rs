@@ -2,25 +2,12 @@
 
 mod content;
 mod dom;
+mod scraps;
 
 use proptest::prelude::*;
 
 use super::*;
-use crate::error::Kind;
-use content::soup;
-
-const LIMIT: usize = 10_000;
-
-fn kept(raw: &str) -> String {
-    content(raw, LIMIT, false).unwrap_or_else(|error| panic!("{raw:?}: {error}")).unwrap()
-}
-
-fn refusal(result: crate::error::Result<impl std::fmt::Debug>) -> String {
-    let error = result.unwrap_err();
-    assert_eq!(error.kind, Kind::BadRequest);
-    assert!(!error.message.ends_with('.'), "{error}");
-    error.message.into_owned()
-}
+use scraps::{refusal, soup};
 
 #[test]
 fn names_are_checked_and_never_changed() {
