@@ -1,4 +1,5 @@
-//! The heads of requests on a connection of HTTP/1: when one has to be complete, and whom it says it is for.
+//! The heads of requests on a connection of HTTP/1: when one has to be complete, and whether
+//! it is well formed.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -6,16 +7,19 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::body::{Body, Bytes};
-use axum::http::header::HOST;
-use axum::http::{HeaderMap, Response, Version};
-use hyper::body::{Body as HttpBody, Frame, SizeHint};
+use axum::http::header::{HOST, SEC_WEBSOCKET_KEY};
+use axum::http::{HeaderMap, HeaderValue, Version};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use tokio::time::{Sleep, sleep};
 
 use crate::error::{Error, Result};
 
 /// How long a client may take for the head of a request, from its first byte; for the first one, since it connected.
 pub(super) const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Bytes of the key of a WebSocket handshake.
+const KEY_BYTES: usize = 16;
 
 /// The requests that are under way on a connection: from the end of their heads to the last bytes of their responses.
 #[derive(Clone, Default)]
@@ -27,7 +31,7 @@ struct Counts {
     ended: AtomicUsize,
 }
 
-/// One of them, until it is dropped.
+/// One of them, until it is dropped: with the last bytes of its response.
 pub(super) struct OneUnderWay(UnderWay);
 
 impl UnderWay {
@@ -42,13 +46,6 @@ impl UnderWay {
 
     fn is_none(&self) -> bool {
         self.begun() == self.0.ended.load(Ordering::Relaxed)
-    }
-}
-
-impl OneUnderWay {
-    /// Lets it end with the response.
-    pub fn hold(self, response: Response<Body>) -> Response<Body> {
-        response.map(|body| Body::new(HeldBody { body, _one: self }))
     }
 }
 
@@ -89,39 +86,22 @@ impl HeadClock {
     }
 }
 
-/// Whether a request says once for which host it is, as HTTP/1.1 asks it to (RFC 9112 §3.2). One that says it twice may be
-/// meant for one host by whoever let it through, and for another one here.
+/// Whether the head of a request is one that every reader understands in the same way. It says once for which host it is, as
+/// HTTP/1.1 asks it to (RFC 9112 §3.2): one that says it twice may be meant for one host by whoever let it through, and for
+/// another one here. The key of a WebSocket handshake is the base64 of 16 bytes (RFC 6455 §4.2.1).
 ///
 /// # Errors
-/// `BadRequest` for two `Host` headers, and for none in HTTP/1.1.
-pub(super) fn check_host(version: Version, headers: &HeaderMap) -> Result<()> {
+/// `BadRequest` for two `Host` headers, for none in HTTP/1.1, and for another key.
+pub(super) fn check(version: Version, headers: &HeaderMap) -> Result<()> {
     match headers.get_all(HOST).iter().count() {
-        1 => Ok(()),
-        0 if version != Version::HTTP_11 => Ok(()),
-        0 => Err(Error::bad_request("The header Host is missing")),
-        _ => Err(Error::bad_request("The header Host stands there twice")),
+        1 => {}
+        0 if version != Version::HTTP_11 => {}
+        0 => return Err(Error::bad_request("The header Host is missing")),
+        _ => return Err(Error::bad_request("The header Host stands there twice")),
     }
-}
-
-/// The body of a response whose request is under way.
-struct HeldBody {
-    body: Body,
-    _one: OneUnderWay,
-}
-
-impl HttpBody for HeldBody {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(task)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+    let is_key = |key: &HeaderValue| STANDARD.decode(key.as_bytes()).is_ok_and(|bytes| bytes.len() == KEY_BYTES);
+    match headers.get_all(SEC_WEBSOCKET_KEY).iter().all(is_key) {
+        true => Ok(()),
+        false => Err(Error::bad_request("The WebSocket handshake is malformed")),
     }
 }

@@ -4,6 +4,7 @@
 mod connection;
 pub mod handles;
 mod heads;
+mod holding;
 mod linger;
 mod pages;
 mod proxies;

@@ -23,7 +23,8 @@ use tower::{ServiceBuilder, ServiceExt};
 use tower_http::request_id::{PropagateRequestIdLayer, SetRequestIdLayer};
 
 use super::connection::Connection;
-use super::heads::{HEAD_TIMEOUT, UnderWay, check_host};
+use super::heads::{self, HEAD_TIMEOUT, UnderWay};
+use super::holding::until_sent;
 use super::slots::{AddressIsFull, ConnectionSlot, SlotOwner, Slots};
 use super::streams::{StreamExecutor, Streams, paced};
 use super::{linger, router};
@@ -113,17 +114,17 @@ async fn serve_connection(
     stopping: CancellationToken,
 ) {
     let (streams, owner, under_way) = (Arc::new(Streams::new(patience.stall)), slot.owner(), UnderWay::default());
-    let heads = under_way.clone();
+    let requests = under_way.clone();
     let service = ServiceBuilder::new()
         .map_request(request_id::remove_if_strange::<Incoming>)
         .layer(SetRequestIdLayer::x_request_id(NewId))
         .layer(PropagateRequestIdLayer::x_request_id())
         .service_fn(move |request: hyper::Request<Incoming>| {
             let (router, owner, one) = (router.clone(), Arc::clone(&owner), under_way.begin());
-            async move { Ok::<_, Infallible>(paced(one.hold(answer(router, &owner, request).await))) }
+            async move { Ok::<_, Infallible>(paced(until_sent(answer(router, &owner, request).await, one))) }
         });
     let builder = builder(&streams, patience.keep_alive);
-    let io = TokioIo::new(Connection::new(stream, slot, heads, Arc::clone(&streams), patience.stall));
+    let io = TokioIo::new(Connection::new(stream, slot, requests, Arc::clone(&streams), patience.stall));
     let mut connection = pin!(builder.serve_connection_with_upgrades(io, TowerToHyperService::new(service)));
     let mut dropped_at = None;
     let mut is_ending = false;
@@ -157,7 +158,7 @@ fn builder(streams: &Arc<Streams>, keep_alive: Duration) -> Builder<StreamExecut
 
 /// Answers a request, unless its address has as many under way as it may.
 async fn answer(router: Router, owner: &SlotOwner, mut request: hyper::Request<Incoming>) -> Response<Body> {
-    if let Err(error) = check_host(request.version(), request.headers()) {
+    if let Err(error) = heads::check(request.version(), request.headers()) {
         return error_response(&error);
     }
     let (client, share) = match owner.admit(request.headers()) {

@@ -4,12 +4,12 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::http::{HeaderMap, Response, StatusCode};
-use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::holding::until_sent;
 use super::proxies::{Proxies, is_public};
 use crate::config::{Config, networks};
 use crate::http::peer::{AddressShare, AddressShares, Client, Introduction};
@@ -112,33 +112,7 @@ impl SlotOwner {
             *self.share.lock() = Some(share);
             return response;
         }
-        response.map(|body| Body::new(HoldingBody { body, _share: share }))
-    }
-}
-
-/// A body that holds a share.
-struct HoldingBody {
-    body: Body,
-    _share: AddressShare,
-}
-
-impl HttpBody for HoldingBody {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: std::pin::Pin<&mut Self>,
-        task: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        std::pin::Pin::new(&mut self.body).poll_frame(task)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        until_sent(response, share)
     }
 }
 

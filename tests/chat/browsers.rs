@@ -79,6 +79,25 @@ async fn a_request_names_its_host_once() {
 }
 
 #[tokio::test]
+async fn the_key_of_a_handshake_has_sixteen_bytes() {
+    let server = Server::start().await;
+    for path in ["/graphql", "/ws/chat/websocket", "/ws/chat/000/session/websocket"] {
+        for (key, status) in
+            [("dGhlIHNhbXBsZSBub25jZQ==", "101"), ("short", "400"), ("dGhlIHNhbXBsZSBub25jZQ", "400"), ("====", "400")]
+        {
+            let head = format!(
+                "GET {path} HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+                 Sec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: graphql-transport-ws, v12.stomp\r\n\
+                 Sec-WebSocket-Key: {key}\r\n\r\n"
+            );
+            let mut stream = TcpStream::connect(server.address).await.expect("it listens");
+            let answer = say(&mut stream, &head, Duration::from_secs(1)).await;
+            assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{path} {key}: {answer}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn long_answers_are_compressed_for_whoever_takes_it_and_files_and_streams_are_not() {
     let server = Server::start().await;
     let alice = server.person("Alice").await;

@@ -130,7 +130,8 @@ fn beside_tags(raw: &str, most: usize) -> Option<Safe> {
         return Some(Safe { kept, read: plain, has_harmless });
     }
     let read = CLEANER.clean(&plain).to_string();
-    (CLEANER.clean(&kept).to_string() == read).then_some(Safe { kept, read, has_harmless })
+    let is_read_so = CLEANER.clean(&rename_foreign(&kept)).to_string() == read;
+    is_read_so.then_some(Safe { kept, read, has_harmless })
 }
 
 /// The opening tag of a link as the cleaner writes it.

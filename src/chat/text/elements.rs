@@ -32,7 +32,7 @@ const SVG: &str = "
 const MATHML: &str = "
     annotation annotation-xml maction maligngroup malignmark math menclose merror mfenced mfrac mglyph mi mlabeledtr
     mlongdiv mmultiscripts mn mo mover mpadded mphantom mprescripts mroot mrow ms mscarries mscarry msgroup msline mspace
-    msqrt msrow mstack mstyle msub msubsup msup mtable mtd mtext mtr munder munderover none semantics";
+    msqrt msrow mstack mstyle msub msubsup msup mtable mtd mtext mtr munder munderover semantics";
 
 /// Attributes that any element may have, but for those that begin like an event's, `aria-` or `data-`.
 const ATTRIBUTES: &str = "

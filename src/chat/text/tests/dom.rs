@@ -60,7 +60,7 @@ pub(super) fn read(html: &str) -> String {
     let mut read = String::new();
     let mut open = vec![(parse(html), false)];
     while let Some((node, is_end)) = open.pop() {
-        if let NodeData::Text { contents } = &node.data {
+        if let (NodeData::Text { contents }, false) = (&node.data, is_end) {
             read.push_str(&contents.borrow());
         }
         if let NodeData::Element { name, attrs, .. } = &node.data
