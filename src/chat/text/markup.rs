@@ -180,6 +180,7 @@ impl<'t> Tag<'t> {
         let is_allowed = is_among(ALLOWED, self.name);
         let is_unknown = !is_element(self.name);
         let is_plain = !self.has_values && !self.has_known;
+        let is_inline = is_among(INLINE, self.name);
         let kind = if !self.ends {
             // Whatever it is put into might end it.
             match (is_allowed || is_unknown) && !self.has_known && !self.is_open {
@@ -187,21 +188,24 @@ impl<'t> Tag<'t> {
                 false => Kind::Misread,
             }
         } else if is_unknown {
-            match (is_plain, self.has_values && self.has_known) {
+            match (is_plain || is_closing, self.has_values && self.has_known) {
                 (true, _) => Kind::Harmless,
                 (false, true) => Kind::Acting,
                 (false, false) => Kind::Misread,
             }
         } else if !is_allowed {
             Kind::Acting
+        } else if is_closing {
+            // What stands behind its name is nothing to anybody.
+            Kind::Allowed { is_inline }
         } else if self.has_attributes && is_plain {
             Kind::Misread
-        } else if self.name.eq_ignore_ascii_case("a") && !is_closing {
+        } else if self.name.eq_ignore_ascii_case("a") {
             Kind::Link
         } else if self.has_attributes {
             Kind::Acting
         } else {
-            Kind::Allowed { is_inline: is_among(INLINE, self.name) }
+            Kind::Allowed { is_inline }
         };
         if kind == Kind::Misread { MISREAD } else { (self.length, kind) }
     }

@@ -61,7 +61,8 @@ pub(super) fn read(html: &str) -> String {
     let mut open = vec![(parse(html), false)];
     while let Some((node, is_end)) = open.pop() {
         if let (NodeData::Text { contents }, false) = (&node.data, is_end) {
-            read.push_str(&contents.borrow());
+            // A parser that reads what another one wrote has one kind of line break, and drops a mark of order.
+            read.push_str(&contents.borrow().replace('\r', "\n").replace('\u{FEFF}', ""));
         }
         if let NodeData::Element { name, attrs, .. } = &node.data
             && is_among(ALLOWED, &name.local)
@@ -82,14 +83,20 @@ pub(super) fn read(html: &str) -> String {
 }
 
 /// Whether a parser finds no element that a browser knows, no attribute and no comment in it; nor would, if what never ends
-/// ended.
+/// ended; and whether nothing in it ends such an element, which a parser passes over.
 pub(super) fn finds_nothing_but_text(html: &str) -> bool {
+    let names_an_element = |after: &str| {
+        let name =
+            after.trim_start_matches('/').split(|c: char| c.is_ascii_whitespace() || matches!(c, '/' | '>')).next();
+        name.is_some_and(is_element)
+    };
     let page = format!("{html} >\"'>");
-    [html, &page].iter().all(|html| {
-        nodes(parse(html)).iter().all(|node| match &node.data {
-            NodeData::Element { name, attrs, .. } => !is_element(&name.local) && attrs.borrow().is_empty(),
-            NodeData::Comment { .. } => false,
-            _ => true,
+    !html.split('<').skip(1).any(names_an_element)
+        && [html, &page].iter().all(|html| {
+            nodes(parse(html)).iter().all(|node| match &node.data {
+                NodeData::Element { name, attrs, .. } => !is_element(&name.local) && attrs.borrow().is_empty(),
+                NodeData::Comment { .. } => false,
+                _ => true,
+            })
         })
-    })
 }
