@@ -50,8 +50,8 @@ async fn many_sends_at_once_cost_the_writer_few_statements() {
     }
     println!("1 and 64 sends cost {costs:?} statements");
     assert_eq!(costs[0], STATEMENTS, "one send costs {costs:?} statements");
-    // A few batches: the first one begins before all are there, and SQLite is done with it soon.
-    assert!(costs[1] <= 15 * STATEMENTS, "64 sends cost {costs:?} statements");
+    // Batches of two and more: the first one begins before all are there, and SQLite is done with it soon.
+    assert!(costs[1] <= 32 * STATEMENTS, "64 sends cost {costs:?} statements");
 }
 
 #[tokio::test(flavor = "multi_thread")]
