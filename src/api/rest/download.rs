@@ -6,7 +6,7 @@ use std::ops::Range;
 use axum::body::Body;
 use axum::http::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_SECURITY_POLICY,
-    CONTENT_TYPE, ETAG, IF_NONE_MATCH, IF_RANGE, RANGE, X_CONTENT_TYPE_OPTIONS,
+    CONTENT_TYPE, ETAG, IF_RANGE, RANGE, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response;
@@ -15,6 +15,7 @@ use super::disposition::disposition;
 use crate::chat::files::{self, Bytes};
 use crate::error::{Error, Kind, Result};
 use crate::http::error::error_response;
+use crate::http::etag;
 
 /// The answer to a request with these headers.
 ///
@@ -23,7 +24,7 @@ use crate::http::error::error_response;
 pub(super) async fn download(request: &HeaderMap, bytes: Bytes) -> Result<Response> {
     let (size, tag) = (bytes.size, format!("\"{}\"", bytes.tag));
     let headers = headers(&bytes, &tag);
-    if is_cached(request, &tag) {
+    if etag::is_held(request, &tag) {
         return Ok(answer(StatusCode::NOT_MODIFIED, headers, Body::empty()));
     }
     let range = match range(request, size, &tag) {
@@ -73,15 +74,6 @@ fn caching(bytes: &Bytes) -> HeaderValue {
 
 fn value(text: &str) -> HeaderValue {
     HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("application/octet-stream"))
-}
-
-/// Whether the caller holds these bytes already.
-fn is_cached(request: &HeaderMap, tag: &str) -> bool {
-    let lists = request.get_all(IF_NONE_MATCH).iter().filter_map(|list| list.to_str().ok());
-    lists
-        .flat_map(|list| list.split(','))
-        .map(str::trim)
-        .any(|known| known == "*" || known.trim_start_matches("W/") == tag)
 }
 
 /// The one range that is asked for. Several at once are answered with the whole file (protocol §12): nobody who plays or

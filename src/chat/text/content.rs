@@ -41,8 +41,8 @@ pub fn content(raw: &str, limit: usize, has_attachments: bool) -> Result<Option<
     refuse_controls(raw, A_MESSAGE)?;
     let most = limit.saturating_mul(MAX_BYTES_PER_CHAR);
     let Safe { kept, read, has_harmless } = match pieces(raw).next() {
-        None => Safe { kept: raw.to_owned(), read: raw.to_owned(), has_harmless: false },
-        Some(_) => beside_tags(raw, most).unwrap_or_else(|| Safe::cleaned(clean(raw, most))),
+        None => Safe::plain(raw.to_owned()),
+        Some(_) => beside_tags(raw, most).unwrap_or_else(|| Safe::plain(clean(raw, most))),
     };
     // A parser may read what does not stand there as it is, such as `&#27;`, or marks that a tag stood between.
     refuse_controls(&read, A_MESSAGE)?;
@@ -63,7 +63,8 @@ struct Safe {
 }
 
 impl Safe {
-    fn cleaned(kept: String) -> Self {
+    /// What is read as it stands there.
+    fn plain(kept: String) -> Self {
         Safe { read: kept.clone(), kept, has_harmless: false }
     }
 }

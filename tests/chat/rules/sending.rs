@@ -40,7 +40,11 @@ async fn many_sends_at_once_cost_the_writer_few_statements() {
     let mut costs = Vec::new();
     for count in [1, 64] {
         let mut smallest = u64::MAX;
-        for _ in 0..8 {
+        // A busy machine makes smaller batches than it could: it has some more rounds then.
+        for round in 0..40 {
+            if round >= 8 && smallest <= 15 * STATEMENTS {
+                break;
+            }
             let before = server.written();
             let answers = send_many(&alice, group, 0, count).await;
             smallest = smallest.min(server.written() - before);
@@ -50,8 +54,8 @@ async fn many_sends_at_once_cost_the_writer_few_statements() {
     }
     println!("1 and 64 sends cost {costs:?} statements");
     assert_eq!(costs[0], STATEMENTS, "one send costs {costs:?} statements");
-    // Batches of two and more: the first one begins before all are there, and SQLite is done with it soon.
-    assert!(costs[1] <= 32 * STATEMENTS, "64 sends cost {costs:?} statements");
+    // A few batches: the first one begins before all are there, and SQLite is done with it soon.
+    assert!(costs[1] <= 15 * STATEMENTS, "64 sends cost {costs:?} statements");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use axum::extract::Path;
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 
 use crate::error::Error;
 use crate::http::error::error_response;
+use crate::http::etag;
 
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 const STYLE: &str = "text/css; charset=utf-8";
@@ -89,10 +90,7 @@ fn serve(asset: &'static Asset, asked: &HeaderMap, lasts: bool) -> Response {
         (REFERRER_POLICY, "no-referrer"),
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
     ];
-    let known =
-        asked.get_all(IF_NONE_MATCH).iter().filter_map(|list| list.to_str().ok()).flat_map(|list| list.split(','));
-    let strong = asset.etag.trim_start_matches("W/");
-    if known.map(str::trim).any(|tag| tag == "*" || tag.trim_start_matches("W/") == strong) {
+    if etag::is_held(asked, asset.etag.trim_start_matches("W/")) {
         return (StatusCode::NOT_MODIFIED, headers).into_response();
     }
     (headers, [(CONTENT_TYPE, asset.kind)], asset.bytes.as_slice()).into_response()
