@@ -1,5 +1,6 @@
 //! Everything that the doors share, built in one place from the bottom to the top.
 
+use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,8 +12,10 @@ use tokio_util::task::TaskTracker;
 
 use crate::auth::{Tokens, make_private};
 use crate::chat::files::url_signer::UrlSigner;
-use crate::chat::{Chat, Cx, conversations, presence, typing, users};
+use crate::chat::{Chat, Cx, Loops, conversations, presence, typing, users};
 use crate::chat::{Foundation, event, files, log, messages, search};
+use crate::cluster::Cluster;
+use crate::cluster::nodes::Node;
 use crate::config::Config;
 use crate::entity::clock;
 use crate::error::Result;
@@ -36,7 +39,7 @@ pub struct App {
     writer: TaskTracker,
 }
 
-/// How often memory and presence are looked after.
+/// How often memory is looked after.
 const TIDY_INTERVAL: Duration = Duration::from_secs(10);
 /// How often the bytes of deleted files are removed.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(5);
@@ -72,25 +75,29 @@ impl App {
         let signer = UrlSigner::open(&store, config.server.public_url.as_deref()).await;
         let signer = signer.context("The key of links cannot be read")?;
         let blobs = Blobs::open(&config).await?;
+        let (cluster, hearing) = Cluster::open(&config, &store, &tasks, &stopping).await?;
         let webhook_endpoints = Arc::<EnabledEndpoints>::default();
         let foundation = Foundation {
             store: store.clone(),
             blobs,
             config: Arc::clone(&config),
             signer,
+            cluster,
             sink,
             stopping: stopping.clone(),
         };
         let outbox = webhooks::outbox(Arc::clone(&webhook_endpoints));
-        let (chat, writer) = Chat::new(foundation, messages::apply, messages::apply_at_once, outbox);
+        let (chat, Loops { writer, notes }) = Chat::new(foundation, messages::apply, messages::apply_at_once, outbox);
         let stop = stopping.clone();
         writer_task.spawn(on_a_thread("writer", async move || stop_on_panic(writer(), stop).await)?);
+        let stop = stopping.clone();
+        writer_task.spawn(on_a_thread("notes", async move || stop_on_panic(notes(), stop).await)?);
         typing::forget_expired(&chat).await.context("The database cannot be written")?;
 
         let head = log::current_head(&chat).await.context("The log cannot be read")?;
         let hub = Hub::new(Arc::clone(&chat), head.position);
         tasks.spawn(stop_on_panic(
-            dispatch(Arc::clone(&chat), Arc::clone(&hub), drain, stopping.clone()),
+            dispatch(Arc::clone(&chat), Arc::clone(&hub), drain, hearing, stopping.clone()),
             stopping.clone(),
         ));
         tasks.spawn(stop_on_panic(maintain(Arc::clone(&chat), stopping.clone()), stopping.clone()));
@@ -130,10 +137,33 @@ impl App {
         Ok(Cx::new(Arc::clone(&self.chat), viewer))
     }
 
-    /// Takes over from the process that served this database before, before the doors open.
-    pub async fn resume(&self) {
-        if let Err(error) = presence::resume(&self.chat).await {
-            tracing::warn!(%error, "whoever was connected before stays online until their leases end");
+    /// Becomes a node of this database, before the doors open at `address`.
+    pub async fn join(&self, address: Option<SocketAddr>) {
+        let node = self.node(address);
+        if let Err(error) = presence::register(&self.chat, node.clone()).await {
+            tracing::warn!(%error, "that this node is there is written down soon");
+        }
+        self.chat.cluster.heard_all().await;
+        self.tasks.spawn(presence::keep(Arc::clone(&self.chat), self.stopping.clone()));
+        let live = presence::live(Arc::clone(&self.chat), node, self.stopping.clone());
+        self.tasks.spawn(stop_on_panic(live, self.stopping.clone()));
+    }
+
+    /// This node, as the others see it.
+    fn node(&self, address: Option<SocketAddr>) -> Node {
+        let host = std::env::var("HOSTNAME").ok().filter(|host| !host.is_empty());
+        let host = host.unwrap_or_else(|| "localhost".to_owned());
+        let name = self.config.cluster.name.clone();
+        let named = || address.map_or_else(|| host.clone(), |address| format!("{host}:{}", address.port()));
+        Node {
+            id: self.chat.cluster.me().clone(),
+            name: name.unwrap_or_else(named),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            address: None,
+            settings: "{}".to_owned(),
+            draining: false,
+            started_at: clock::now(),
+            seen_until: clock::now(),
         }
     }
 
@@ -190,7 +220,6 @@ async fn stop_on_panic(task: impl Future<Output = ()>, stopping: CancellationTok
 
 async fn maintain(chat: Arc<Chat>, stopping: CancellationToken) {
     let mut tick = tokio::time::interval(TIDY_INTERVAL);
-    let mut swept = clock::now();
     let mut pruned = None;
     loop {
         tokio::select! {
@@ -203,10 +232,6 @@ async fn maintain(chat: Arc<Chat>, stopping: CancellationToken) {
                 tracing::debug!(%error, "the log is pruned later");
             }
             pruned = Some(Instant::now());
-        }
-        match presence::sweep(&chat, swept).await {
-            Ok(at) => swept = at,
-            Err(error) => tracing::debug!(%error, "presence is looked after again soon"),
         }
     }
 }

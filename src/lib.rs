@@ -71,7 +71,7 @@ pub async fn serve(config: Config, listener: TcpListener, stop: impl Future<Outp
 
 /// As [`serve`], upon an open [`App`].
 pub async fn run(app: Arc<App>, listener: TcpListener, stop: impl Future<Output = ()>) {
-    app.resume().await;
+    app.join(listener.local_addr().ok()).await;
     let stopping = app.stopping.clone();
     let webhooks = webhooks::worker::run(Arc::clone(&app.chat), Arc::clone(&app.webhook_endpoints), stopping.clone());
     tokio::join!(server::serve(&app, listener), webhooks, async {

@@ -22,6 +22,12 @@ const COMMIT: &str = "confab_commit_seconds";
 const WAITING: &str = "confab_writer_waiting";
 const REQUESTS: &str = "confab_request_seconds";
 const TOKENS_REFUSED: &str = "confab_tokens_refused_total";
+const NODES: &str = "confab_nodes";
+const BACKPLANE_UP: &str = "confab_backplane_up";
+const FRAMES: &str = "confab_backplane_frames_total";
+const FRAMES_IGNORED: &str = "confab_backplane_ignored_total";
+const FRAMES_DROPPED: &str = "confab_backplane_dropped_total";
+const HOLES: &str = "confab_holes_filled_total";
 
 /// Upper bounds of times in seconds and of batches in changes.
 const SECONDS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
@@ -43,6 +49,12 @@ pub fn install() {
         describe_histogram!(COMMIT, Unit::Seconds, "How long a transaction of the writer took");
         describe_gauge!(WAITING, "Changes that wait for the writer");
         describe_counter!(TOKENS_REFUSED, "Tokens that were refused, by reason");
+        describe_gauge!(NODES, "Nodes of this database that are alive");
+        describe_gauge!(BACKPLANE_UP, "Whether this node hears itself through the broker or the database, by kind");
+        describe_counter!(FRAMES, "Frames that nodes told each other, by kind of way and direction");
+        describe_counter!(FRAMES_IGNORED, "Frames that were passed over, by reason");
+        describe_counter!(FRAMES_DROPPED, "Frames that waited too long and were given up, by kind of way");
+        describe_counter!(HOLES, "Times that missing events were read from the log");
         describe_histogram!(REQUESTS, Unit::Seconds, "How long requests took, by route, method and status");
         handle.inspect_err(|cause| tracing::warn!(%cause, "nothing is counted")).ok()
     });
@@ -101,6 +113,41 @@ pub fn answered(route: &str, method: &str, status: u16, took: Duration) {
 /// A token was refused, for one of a few reasons.
 pub fn token_refused(reason: &'static str) {
     counter!(TOKENS_REFUSED, "reason" => reason).increment(1);
+}
+
+/// So many nodes are alive.
+pub fn nodes(alive: usize) {
+    gauge!(NODES).set(alive as f64);
+}
+
+/// Whether this node hears itself by this way.
+pub fn backplane_up(kind: &'static str, up: bool) {
+    gauge!(BACKPLANE_UP, "kind" => kind).set(f64::from(u8::from(up)));
+}
+
+/// A frame was told by this way.
+pub fn frame_told(kind: &'static str) {
+    counter!(FRAMES, "kind" => kind, "way" => "out").increment(1);
+}
+
+/// A frame of another node was heard by this way.
+pub fn frame_heard(kind: &'static str) {
+    counter!(FRAMES, "kind" => kind, "way" => "in").increment(1);
+}
+
+/// A frame was passed over.
+pub fn frame_ignored(why: &'static str) {
+    counter!(FRAMES_IGNORED, "why" => why).increment(1);
+}
+
+/// Frames were given up that waited for this way.
+pub fn frames_dropped(kind: &'static str, frames: usize) {
+    counter!(FRAMES_DROPPED, "kind" => kind).increment(frames as u64);
+}
+
+/// Events were missing and have been read from the log.
+pub fn hole_filled() {
+    counter!(HOLES).increment(1);
 }
 
 /// Libraries that at the level TRACE tell every byte of a connection, tokens and all.

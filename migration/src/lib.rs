@@ -17,6 +17,7 @@ mod m20261128_000012_activity;
 mod m20261128_000013_words;
 mod m20261128_000014_events;
 mod m20261128_000015_postgres;
+mod m20261128_000016_nodes;
 mod numbering;
 
 pub use numbering::number;
@@ -81,6 +82,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000013_words::Migration),
             Box::new(m20261128_000014_events::Migration),
             Box::new(m20261128_000015_postgres::Migration),
+            Box::new(m20261128_000016_nodes::Migration),
         ]
     }
 }

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use parking_lot::{Mutex, MutexGuard};
+use serde::{Deserialize, Serialize};
 use tokio::sync::{OnceCell, mpsc};
 
 use crate::chat::views::message::Message;
@@ -118,7 +119,8 @@ impl Topic {
 }
 
 /// What happened, as complete values.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Fact {
     /// Sent, edited or deleted. It carries its sender's `tempId`; [`Message::for_viewer`] takes it off for others.
     Message(Box<Message>),
@@ -136,8 +138,11 @@ pub enum Fact {
     Typing(TypingIndicator),
     /// `shared`: of the conversations in which somebody listens, those whose participants may know. None before that was
     /// looked up, when it is the actor's own alone.
+    /// Of two about one person the one with the higher `version` is the later one, whichever node tells it.
     Presence {
         presence: Presence,
+        version: i64,
+        #[serde(skip)]
         shared: Vec<ConversationId>,
     },
 }

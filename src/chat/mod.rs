@@ -9,6 +9,7 @@ pub mod event;
 pub mod files;
 pub mod log;
 pub mod messages;
+pub mod notes;
 pub mod page;
 pub mod payload;
 pub mod presence;
@@ -16,6 +17,7 @@ pub mod rate_limit;
 pub mod reactions;
 pub mod readiness;
 pub mod receipts;
+pub mod relay;
 pub mod rows;
 pub mod search;
 pub mod text;
@@ -30,6 +32,7 @@ use std::time::Duration;
 use moka::sync::Cache;
 use tokio_util::sync::CancellationToken;
 
+use crate::cluster::Cluster;
 use crate::cluster::connections::ConnectionRegistry;
 use crate::cluster::typists::Typists;
 use crate::config::Config;
@@ -41,6 +44,7 @@ pub use crate::auth::Viewer;
 use event::{Event, Sink};
 use files::url_signer::UrlSigner;
 use messages::send::draft::{Outgoing, Sent};
+use notes::{Note, NoteJob, notes};
 use rate_limit::RateLimits;
 use readiness::Readiness;
 use search::old_words::OldWords;
@@ -56,6 +60,10 @@ pub struct Chat {
     pub(crate) limits: Arc<RateLimits>,
     pub(crate) signer: UrlSigner,
     queue: Queue<Job<Outgoing, Sent>>,
+    /// None where everything is written by the one writer.
+    notes: Option<Queue<NoteJob>>,
+    /// This node among others.
+    pub(crate) cluster: Arc<Cluster>,
     readiness: Arc<Readiness>,
     sink: Sink,
     /// The users that this node has seen of late, so that not every request asks the database.
@@ -119,8 +127,17 @@ pub struct Foundation {
     pub blobs: Blobs,
     pub config: Arc<Config>,
     pub signer: UrlSigner,
+    pub cluster: Arc<Cluster>,
     pub sink: Sink,
     pub stopping: CancellationToken,
+}
+
+/// The loops of a chat, each for a thread of its own; they end when the chat is dropped.
+pub struct Loops<W, N> {
+    /// The one writer.
+    pub writer: W,
+    /// What is written beside the log.
+    pub notes: N,
 }
 
 /// Users that are remembered at most, and for how long: another node may have changed them.
@@ -128,15 +145,15 @@ const MAX_USERS: u64 = 100_000;
 const USER_LIFETIME: Duration = Duration::from_secs(60);
 
 impl Chat {
-    /// The chat, and the loop of its one writer, which ends when the chat is dropped. The writer calls `apply_at_once` or
-    /// `apply` for the messages that wait together, and fills `outbox` in the same transaction.
+    /// The chat, and its loops. The writer calls `apply_at_once` or `apply` for the messages that wait together, and fills
+    /// `outbox` in the same transaction.
     pub fn new(
         foundation: Foundation,
         apply: Apply<Outgoing, Sent>,
         apply_at_once: ApplyAtOnce<Outgoing, Sent>,
         outbox: Outbox,
-    ) -> (Arc<Self>, impl AsyncFnOnce() + Send) {
-        let Foundation { store, blobs, config, signer, sink, stopping } = foundation;
+    ) -> (Arc<Self>, Loops<impl AsyncFnOnce() + Send, impl AsyncFnOnce() + Send>) {
+        let Foundation { store, blobs, config, signer, cluster, sink, stopping } = foundation;
         let limits = Arc::new(RateLimits::new(&config.limits));
         let readiness = Arc::<Readiness>::default();
         let tools = Tools { config: Arc::clone(&config), limits: Arc::clone(&limits), signer: signer.clone() };
@@ -149,7 +166,10 @@ impl Chat {
             sink: sink.clone(),
             readiness: Arc::clone(&readiness),
         });
+        let (aside, noting) = notes(store.clone(), sink.clone());
         let chat = Self {
+            notes: store.has_aside().then_some(aside),
+            cluster,
             store,
             blobs,
             config,
@@ -165,7 +185,7 @@ impl Chat {
             old_words: OldWords::default(),
             stopping,
         };
-        (Arc::new(chat), writer)
+        (Arc::new(chat), Loops { writer, notes: noting })
     }
 
     /// Runs `work` in the writer's next transaction and answers after the commit.
@@ -178,6 +198,29 @@ impl Chat {
         W: AsyncFnOnce(&mut Batch) -> Result<T> + Send + 'static,
     {
         self.queue.run(|answer| Job::alone(work, answer)).await
+    }
+
+    /// Runs `work` in a transaction beside the log, and answers after the commit: it waits for no message, and none waits
+    /// for it. On SQLite, which has one writer, it is a job of the writer.
+    ///
+    /// # Errors
+    /// Those of `work`, whose writes are undone, and `Unavailable` where the commit fails.
+    pub(crate) async fn note<T, W>(&self, work: W) -> Result<T>
+    where
+        T: Send + 'static,
+        W: AsyncFnOnce(&mut Note<'_>) -> Result<T> + Send + 'static,
+    {
+        if let Some(notes) = &self.notes {
+            return notes.run(|answer| NoteJob::new(work, answer)).await;
+        }
+        self.write(async move |batch: &mut Batch| {
+            let mut note = Note::within(batch);
+            let noted = work(&mut note).await?;
+            let signals = note.into_signals();
+            signals.into_iter().for_each(|event| batch.signal(event));
+            Ok(noted)
+        })
+        .await
     }
 
     /// Tells what is not durable.

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use crate::chat::access;
 use crate::chat::event::{Event, EventType, Fact};
-use crate::chat::writer::Batch;
+use crate::chat::notes::Note;
 use crate::chat::{Chat, Cx};
 use crate::cluster::typists::{Key, Next, Start};
 use crate::entity::clock::now;
@@ -71,6 +71,19 @@ pub(super) async fn end(chat: &Arc<Chat>, conversation: ConversationId, user: Us
     }
 }
 
+/// Somebody who types here has sent a message at another node: that ends it.
+pub(crate) fn end_here(chat: &Arc<Chat>, conversation: ConversationId, user: UserId) {
+    if chat.typists.knows((conversation, user)) {
+        let chat = Arc::clone(chat);
+        tokio::spawn(async move { end(&chat, conversation, user).await });
+    }
+}
+
+/// Another node says of somebody whether they type: it is the one that knows.
+pub(crate) fn take_over(chat: &Chat, indicator: &TypingIndicator) {
+    chat.typists.forget((indicator.conversation_id, indicator.user_id));
+}
+
 /// Tells what had to wait, ends it when the typist has been silent for the time to live, and forgets it.
 async fn watch(chat: Arc<Chat>, key: Key) {
     loop {
@@ -109,25 +122,25 @@ fn announce(
 }
 
 async fn upsert_row(chat: &Chat, key: Key, expires_at: DateTime<Utc>) -> Result<()> {
-    chat.write(async move |batch: &mut Batch| {
+    chat.note(async move |note: &mut Note<'_>| {
         let row = typing::ActiveModel {
             conversation_id: Set(key.0),
             user_id: Set(key.1),
-            started_at: Set(batch.now),
+            started_at: Set(note.now),
             expires_at: Set(expires_at),
         };
         let again = OnConflict::columns([typing::Column::ConversationId, typing::Column::UserId])
             .update_columns([typing::Column::StartedAt, typing::Column::ExpiresAt])
             .to_owned();
-        typing::Entity::insert(row).on_conflict(again).exec_without_returning(&batch.tx).await?;
+        typing::Entity::insert(row).on_conflict(again).exec_without_returning(note.tx).await?;
         Ok(())
     })
     .await
 }
 
 async fn delete_row(chat: &Chat, conversation: ConversationId, user: UserId) -> Result<()> {
-    chat.write(async move |batch: &mut Batch| {
-        typing::Entity::delete_by_id((conversation, user)).exec(&batch.tx).await?;
+    chat.note(async move |note: &mut Note<'_>| {
+        typing::Entity::delete_by_id((conversation, user)).exec(note.tx).await?;
         Ok(())
     })
     .await
@@ -135,9 +148,9 @@ async fn delete_row(chat: &Chat, conversation: ConversationId, user: UserId) -> 
 
 /// Removes the rows of those who were typing when a server died: they have expired long since.
 pub(crate) async fn forget_expired(chat: &Chat) -> Result<()> {
-    chat.write(async move |batch: &mut Batch| {
-        let expired = typing::Column::ExpiresAt.lt(batch.now);
-        typing::Entity::delete_many().filter(expired).exec(&batch.tx).await?;
+    chat.note(async move |note: &mut Note<'_>| {
+        let expired = typing::Column::ExpiresAt.lt(note.now);
+        typing::Entity::delete_many().filter(expired).exec(note.tx).await?;
         Ok(())
     })
     .await

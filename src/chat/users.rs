@@ -8,10 +8,11 @@ use sea_orm::{ActiveValue::Set, EntityTrait};
 use serde::Deserialize;
 
 use crate::auth::Claims;
+use crate::chat::notes::Note;
 use crate::chat::text;
 use crate::chat::views::user::by_ids;
-use crate::chat::writer::Batch;
 use crate::chat::{Chat, Cx, Viewer};
+use crate::cluster::frame::News;
 use crate::entity::user;
 use crate::error::{Error, Result};
 use crate::id::UserId;
@@ -69,22 +70,23 @@ async fn upsert_from_token(
     let name = name.or(old_name).unwrap_or_else(|| format!("User {id}"));
     let user = User { id, name, avatar_url: picture.or(old_picture) };
     let kept = user.clone();
-    chat.write(async move |batch: &mut Batch| put(batch, std::slice::from_ref(&kept)).await).await?;
+    chat.note(async move |note: &mut Note<'_>| put(note, std::slice::from_ref(&kept)).await).await?;
+    chat.cluster.tell(News::People(vec![id]));
     Ok(user)
 }
 
-async fn put(batch: &mut Batch, users: &[User]) -> Result<()> {
+async fn put(note: &mut Note<'_>, users: &[User]) -> Result<()> {
     let rows = users.iter().map(|user| user::ActiveModel {
         id: Set(user.id),
         name: Set(user.name.clone()),
         avatar_url: Set(user.avatar_url.clone()),
-        created_at: Set(batch.now),
-        updated_at: Set(batch.now),
+        created_at: Set(note.now),
+        updated_at: Set(note.now),
     });
     let on_conflict = OnConflict::column(user::Column::Id)
         .update_columns([user::Column::Name, user::Column::AvatarUrl, user::Column::UpdatedAt])
         .to_owned();
-    user::Entity::insert_many(rows).on_conflict(on_conflict).exec_without_returning(&batch.tx).await?;
+    user::Entity::insert_many(rows).on_conflict(on_conflict).exec_without_returning(note.tx).await?;
     Ok(())
 }
 
@@ -106,12 +108,17 @@ pub async fn upsert_as_server(chat: &Chat, inputs: Vec<UserInput>) -> Result<Vec
     }
     let kept: Vec<User> =
         users.iter().map(|user| (user.id, user.clone())).collect::<HashMap<_, _>>().into_values().collect();
-    chat.write(async move |batch: &mut Batch| put(batch, &kept).await).await?;
+    chat.note(async move |note: &mut Note<'_>| put(note, &kept).await).await?;
     // Only now: before, what was there could be remembered anew.
-    for user in &users {
-        chat.users.invalidate(&user.id);
-    }
+    let ids: Vec<UserId> = users.iter().map(|user| user.id).collect();
+    forget(chat, &ids);
+    chat.cluster.tell(News::People(ids));
     Ok(users)
+}
+
+/// Names and pictures of these have changed: what is remembered of them is not believed any more.
+pub(crate) fn forget(chat: &Chat, people: &[UserId]) {
+    people.iter().for_each(|person| chat.users.invalidate(person));
 }
 
 impl UserInput {

@@ -1,126 +1,163 @@
-//! Who is connected to this node. It knows neither leases nor what presence shows.
+//! Who is connected to this node, and of whom that is not written down yet. It knows neither the table nor what presence
+//! shows.
 
 use std::collections::HashMap;
+use std::convert::Infallible;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use chrono::{DateTime, TimeDelta, Utc};
 use parking_lot::{Mutex, MutexGuard};
+use tokio::sync::{Notify, oneshot};
 
-use crate::auth::Viewer;
 use crate::id::UserId;
 
 /// The connections of each user on this node. Bounded by the connections of the node.
+#[derive(Default)]
 pub struct ConnectionRegistry {
-    users: Mutex<HashMap<UserId, UserConnections>>,
-    /// The name of this process in the rows of those who are connected to it.
-    process: String,
-    /// Whether the doors are shut: from then on nobody is connected.
+    state: Mutex<State>,
+    changed: Notify,
+    /// Whether the doors are shut: from then on nobody comes or goes.
     closed: AtomicBool,
-    /// Who was connected when the last process ended, as long as they are waited for.
-    expected: Mutex<Option<Expected>>,
 }
 
+#[derive(Default)]
+struct State {
+    users: HashMap<UserId, UserConnections>,
+    /// Those of whom something changed since it was taken, and who waits until it is written down.
+    changed: HashMap<UserId, Vec<Waiting>>,
+}
+
+/// Dropped when an arrival has been written down, or will be later.
+type Waiting = oneshot::Sender<Infallible>;
+
+#[derive(Default)]
 struct UserConnections {
     connections: usize,
     /// How often the last connection was closed: only the newest of those times ends it.
     departures: u64,
-    viewer: Viewer,
-    renewed: DateTime<Utc>,
 }
 
-/// Those who were connected when the last process ended.
-pub struct Expected {
-    pub users: Vec<UserId>,
-    /// Until when they are waited for.
-    pub until: DateTime<Utc>,
+/// Somebody of whom something changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Attendance {
+    pub user: UserId,
+    /// How many connections they have here; none once they are gone. For a moment after the last one it still counts.
+    pub connections: usize,
 }
 
-impl Default for ConnectionRegistry {
-    fn default() -> Self {
-        Self {
-            users: Mutex::default(),
-            process: uuid::Uuid::new_v4().simple().to_string(),
-            closed: AtomicBool::new(false),
-            expected: Mutex::default(),
-        }
-    }
+/// What was taken to be written down. Whoever waits for that goes on when it is dropped.
+pub struct Changed {
+    pub people: Vec<Attendance>,
+    waiting: Vec<Waiting>,
 }
 
 impl ConnectionRegistry {
-    /// The name of this process, of its own at every start.
-    pub fn process(&self) -> &str {
-        &self.process
-    }
-
-    /// Counts one more connection; whether it is the viewer's first.
-    pub fn connect(&self, viewer: &Viewer, now: DateTime<Utc>) -> bool {
-        let mut users = self.lock();
-        let connected = users.entry(viewer.id).or_insert_with(|| UserConnections {
-            connections: 0,
-            departures: 0,
-            viewer: viewer.clone(),
-            renewed: now,
-        });
-        connected.connections += 1;
-        connected.connections == 1
-    }
-
-    /// Counts one less; the number of this departure, if it was the user's last connection.
-    pub fn disconnect(&self, user: UserId) -> Option<u64> {
-        let mut users = self.lock();
-        let connected = users.get_mut(&user)?;
-        connected.connections = connected.connections.saturating_sub(1);
-        if connected.connections > 0 {
+    /// Counts one more connection, which has to be written down where it is the first one, or where others want to know
+    /// how many there are (`counted`). For the first one, what is returned resolves when that was done.
+    pub fn connect(&self, user: UserId, counted: bool) -> Option<oneshot::Receiver<Infallible>> {
+        let mut state = self.lock();
+        let is_first = !state.users.contains_key(&user);
+        state.users.entry(user).or_default().connections += 1;
+        if !is_first && !counted {
             return None;
         }
-        connected.departures += 1;
-        Some(connected.departures)
+        let waiting = state.changed.entry(user).or_default();
+        let written = is_first.then(|| {
+            let (sender, receiver) = oneshot::channel();
+            waiting.push(sender);
+            receiver
+        });
+        drop(state);
+        self.changed.notify_one();
+        written
     }
 
-    /// Forgets a user who has not come back since the departure of this number; whether that was so.
-    pub fn forget(&self, user: UserId, departure: u64) -> bool {
-        let mut users = self.lock();
-        let gone =
-            users.get(&user).is_some_and(|connected| connected.connections == 0 && connected.departures == departure);
-        if gone {
-            users.remove(&user);
+    /// Counts one less; the number of this departure, if it was the user's last connection. How many are left is written
+    /// down where others want to know (`counted`).
+    pub fn disconnect(&self, user: UserId, counted: bool) -> Option<u64> {
+        let mut state = self.lock();
+        let connected = state.users.get_mut(&user)?;
+        connected.connections = connected.connections.saturating_sub(1);
+        if connected.connections == 0 {
+            connected.departures += 1;
+            return Some(connected.departures);
         }
-        gone
+        if counted {
+            state.changed.entry(user).or_default();
+            drop(state);
+            self.changed.notify_one();
+        }
+        None
+    }
+
+    /// Forgets a user who has not come back since the departure of this number.
+    pub fn forget(&self, user: UserId, departure: u64) {
+        let mut state = self.lock();
+        let gone = |connected: &UserConnections| connected.connections == 0 && connected.departures == departure;
+        if state.users.get(&user).is_some_and(gone) {
+            state.users.remove(&user);
+            state.changed.entry(user).or_default();
+            drop(state);
+            self.changed.notify_one();
+        }
+    }
+
+    /// How many connections somebody has here.
+    pub fn of(&self, user: UserId) -> usize {
+        self.lock().users.get(&user).map_or(0, |connected| connected.connections)
     }
 
     /// Whether somebody is connected, or was and is not forgotten yet.
     pub fn is_connected(&self, user: UserId) -> bool {
-        !self.closed.load(Ordering::SeqCst) && self.lock().contains_key(&user)
+        !self.closed.load(Ordering::SeqCst) && self.lock().users.contains_key(&user)
     }
 
-    /// Those who were renewed longer than `age` ago; they count as renewed now.
-    pub fn due(&self, age: TimeDelta, now: DateTime<Utc>) -> Vec<Viewer> {
-        let mut users = self.lock();
-        let due = users.values_mut().filter(|connected| connected.renewed + age < now);
-        due.map(|connected| {
-            connected.renewed = now;
-            connected.viewer.clone()
-        })
-        .collect()
+    /// Waits until something has changed.
+    pub async fn changed(&self) {
+        self.changed.notified().await;
+    }
+
+    /// Those of whom something has changed, at most so many; the others wait.
+    pub fn take_changed(&self, most: usize) -> Changed {
+        let mut state = self.lock();
+        let taken: Vec<UserId> = state.changed.keys().copied().take(most).collect();
+        let mut changed = Changed { people: Vec::with_capacity(taken.len()), waiting: Vec::new() };
+        for user in taken {
+            changed.waiting.extend(state.changed.remove(&user).into_iter().flatten());
+            let connections = state.users.get(&user).map_or(0, |connected| connected.connections.max(1));
+            changed.people.push(Attendance { user, connections });
+        }
+        changed.people.sort_unstable_by_key(|one| one.user);
+        changed
+    }
+
+    /// What was taken could not be written down: it has changed still.
+    pub fn give_back(&self, users: impl IntoIterator<Item = UserId>) {
+        let mut state = self.lock();
+        users.into_iter().for_each(|user| {
+            state.changed.entry(user).or_default();
+        });
+        drop(state);
+        self.changed.notify_one();
+    }
+
+    /// Everybody who is connected has to be written down anew.
+    pub fn all_changed(&self) {
+        let mut state = self.lock();
+        let users: Vec<UserId> = state.users.keys().copied().collect();
+        users.into_iter().for_each(|user| {
+            state.changed.entry(user).or_default();
+        });
+        drop(state);
+        self.changed.notify_one();
     }
 
     /// Nobody is connected from now on; whether anybody was.
     pub fn close(&self) -> bool {
         self.closed.store(true, Ordering::SeqCst);
-        !self.lock().is_empty()
+        !self.lock().users.is_empty()
     }
 
-    /// Waits for those who were connected to the last process.
-    pub fn expect(&self, expected: Expected) {
-        *self.expected.lock() = Some(expected);
-    }
-
-    /// Those who were expected back, once, when the time for that is over.
-    pub fn no_longer_expected(&self, now: DateTime<Utc>) -> Option<Expected> {
-        self.expected.lock().take_if(|expected| expected.until <= now)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<UserId, UserConnections>> {
-        self.users.lock()
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock()
     }
 }

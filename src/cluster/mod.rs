@@ -1,5 +1,241 @@
-//! What nodes share, or will: who is connected, and who types. One node keeps it in memory; nothing of it is durable.
-//! It knows no rule of chat.
+//! What nodes share: that they are there, what they tell each other, who is connected, and who types. A server on SQLite is
+//! alone and keeps all of it in memory. It knows no rule of chat; nothing of it is durable.
 
+pub mod backplane;
 pub mod connections;
+pub mod frame;
+pub mod hearing;
+pub mod nodes;
+mod outgoing;
+mod peers;
 pub mod typists;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
+
+use anyhow::Context;
+use sea_orm::{ConnectionTrait, DbBackend, Statement};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::config::Config;
+use crate::store::Store;
+use backplane::Backplane;
+use backplane::amqp::Amqp;
+use backplane::postgres::Postgres;
+use backplane::redis::Redis;
+use backplane::way::{DEAF_AFTER, Heard, Way};
+use frame::{Frame, News, NodeId, Seal};
+use hearing::Hearing;
+use peers::Peers;
+
+/// How often a node says that it lives.
+const BEAT_INTERVAL: Duration = Duration::from_secs(1);
+/// How long it is waited for others who ought to be there.
+const GREETING_TIMEOUT: Duration = Duration::from_secs(2);
+/// Frames that were heard and wait to be looked at.
+const MAX_HEARD: usize = 4096;
+
+/// This node among the others.
+pub struct Cluster {
+    me: NodeId,
+    /// None where a server is alone by its database.
+    joined: Option<Joined>,
+}
+
+struct Joined {
+    seal: Seal,
+    /// The ways to the others, the better ones first.
+    ways: Vec<Arc<Way>>,
+    /// Counts the frames of this node.
+    number: AtomicU64,
+    /// Up to where the log was routed here.
+    head: AtomicI64,
+    draining: AtomicBool,
+    peers: Arc<Peers>,
+}
+
+impl Cluster {
+    /// Joins the nodes of the database, if it can have several; what is heard of them comes out of the [`Hearing`]. Its
+    /// tasks end with `stopping`.
+    ///
+    /// # Errors
+    /// An address of a broker that is none, a database that cannot be read.
+    pub async fn open(
+        config: &Config,
+        store: &Store,
+        tasks: &TaskTracker,
+        stopping: &CancellationToken,
+    ) -> anyhow::Result<(Arc<Self>, Hearing)> {
+        let me = uuid::Uuid::new_v4().simple().to_string();
+        let (sender, receiver) = mpsc::channel(MAX_HEARD);
+        let peers = Arc::<Peers>::default();
+        let url = config.database_url();
+        if url.starts_with("sqlite:") {
+            return Ok((Arc::new(Self { me, joined: None }), Hearing::new(peers, receiver, Some(sender))));
+        }
+        let seal = seal(store).await.context("The key of the nodes cannot be read")?;
+        let start = Start { me: &me, seal: &seal, sender: &sender, peers: &peers, tasks, stopping };
+        let mut ways = Vec::new();
+        if let Some(broker) = &config.broker.url {
+            ways.push(match broker.starts_with("amqp") {
+                true => start.run(Amqp::at(broker, seal.epoch())),
+                false => start.run(Redis::at(broker, seal.epoch())?),
+            });
+        }
+        ways.push(start.run(Postgres::at(config.database.notify_url.as_deref().unwrap_or(&url))?));
+        let joined = Joined {
+            seal,
+            ways,
+            number: AtomicU64::new(0),
+            head: AtomicI64::new(0),
+            draining: AtomicBool::new(false),
+            peers: Arc::clone(&peers),
+        };
+        let cluster = Arc::new(Self { me, joined: Some(joined) });
+        tasks.spawn(beat(Arc::clone(&cluster), Arc::clone(&peers), stopping.clone()));
+        Ok((cluster, Hearing::new(peers, receiver, None)))
+    }
+
+    /// The name of this process, of its own at every start.
+    pub fn me(&self) -> &NodeId {
+        &self.me
+    }
+
+    /// Tells the other nodes, if there are any. It waits for nothing: what gets lost the database has.
+    pub fn tell(&self, news: News) {
+        let Some(joined) = self.joined.as_ref().filter(|joined| joined.peers.any()) else { return };
+        let way = joined.ways.iter().find(|way| way.is_up()).or(joined.ways.last());
+        if let Some(way) = way {
+            joined.push(&self.me, way, news);
+        }
+    }
+
+    /// The log was routed up to here: whoever hears a later position knows that something is missing.
+    pub fn routed(&self, position: i64) {
+        if let Some(joined) = &self.joined {
+            joined.head.store(position, Ordering::Relaxed);
+        }
+    }
+
+    /// From now on this node says that it is about to end.
+    pub fn drain(&self) {
+        if let Some(joined) = &self.joined {
+            joined.draining.store(true, Ordering::Relaxed);
+            self.beat();
+        }
+    }
+
+    /// Whether there may be other nodes.
+    pub fn has_peers(&self) -> bool {
+        self.joined.as_ref().is_some_and(|joined| joined.peers.any())
+    }
+
+    /// Whether something may happen at another node that is not heard here: then the log has to be looked at often.
+    pub fn is_deaf(&self) -> bool {
+        let Some(joined) = &self.joined else { return false };
+        !joined.ways.iter().any(|way| way.is_up()) || joined.peers.any_silent(DEAF_AFTER)
+    }
+
+    /// Waits until this node hears itself, and each of the others that are known: from then on nothing that they signal is
+    /// missed. Not for long, since one of them may be frozen.
+    pub async fn heard_all(&self) {
+        let Some(joined) = &self.joined else { return };
+        let until = Instant::now() + GREETING_TIMEOUT;
+        while Instant::now() < until {
+            if joined.ways.iter().any(|way| way.is_up()) && joined.peers.all_heard() {
+                return;
+            }
+            sleep(GREETING_TIMEOUT / 100).await;
+        }
+    }
+
+    /// The ways to the other nodes and whether this one hears itself by them; for operators.
+    pub fn ways(&self) -> Vec<(&'static str, bool)> {
+        let ways = self.joined.as_ref().map(|joined| joined.ways.iter().map(|way| (way.name, way.is_up())).collect());
+        ways.unwrap_or_default()
+    }
+
+    /// These of the other nodes are alive by the database.
+    pub fn know(&self, mut alive: Vec<NodeId>) {
+        if let Some(joined) = &self.joined {
+            alive.retain(|node| *node != self.me);
+            joined.peers.know(&alive);
+        }
+    }
+
+    fn beat(&self) {
+        let Some(joined) = &self.joined else { return };
+        let (head, draining) = (joined.head.load(Ordering::Relaxed), joined.draining.load(Ordering::Relaxed));
+        for way in &joined.ways {
+            joined.push(&self.me, way, News::Beat { head, draining });
+        }
+    }
+}
+
+impl Joined {
+    fn push(&self, me: &NodeId, way: &Way, news: News) {
+        let number = self.number.fetch_add(1, Ordering::Relaxed);
+        let mut frame = Frame { node: me.clone(), number, news };
+        let mut text = self.seal.close(&frame);
+        if text.len() > way.max_frame_bytes
+            && let Some(shorter) = frame.news.without_events()
+        {
+            frame.news = shorter;
+            text = self.seal.close(&frame);
+        }
+        if text.len() <= way.max_frame_bytes {
+            way.push(text);
+        } else {
+            tracing::debug!(kind = frame.news.kind(), "what nodes tell each other is too long for one frame");
+        }
+    }
+}
+
+/// What every way is started with.
+struct Start<'s> {
+    me: &'s NodeId,
+    seal: &'s Seal,
+    sender: &'s mpsc::Sender<Heard>,
+    peers: &'s Arc<Peers>,
+    tasks: &'s TaskTracker,
+    stopping: &'s CancellationToken,
+}
+
+impl Start<'_> {
+    fn run<B: Backplane>(&self, backplane: B) -> Arc<Way> {
+        let way = Way::of::<B>();
+        let (seal, sender, peers) = (self.seal.clone(), self.sender.clone(), Arc::clone(self.peers));
+        let opened = move || peers.greet();
+        let run = Arc::clone(&way).run(backplane, self.me.clone(), seal, sender, opened, self.stopping.clone());
+        self.tasks.spawn(run);
+        way
+    }
+}
+
+/// Says each second that this node lives, by every way, so that it knows which of them it hears; and at once where a way
+/// was opened or somebody is new, who need not wait for it.
+async fn beat(cluster: Arc<Cluster>, peers: Arc<Peers>, stopping: CancellationToken) {
+    let mut tick = interval(BEAT_INTERVAL);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = tick.tick() => {}
+            () = peers.greeting() => {}
+            () = stopping.cancelled() => return,
+        }
+        cluster.beat();
+    }
+}
+
+/// Under the key that only the database has.
+async fn seal(store: &Store) -> anyhow::Result<Seal> {
+    let sql = "SELECT link_key, epoch FROM chat_log WHERE id = 1";
+    let row = store.reader().query_one_raw(Statement::from_string(DbBackend::Postgres, sql)).await?;
+    let row = row.context("chat_log has lost its row")?;
+    let (key, epoch): (String, String) = (row.try_get("", "link_key")?, row.try_get("", "epoch")?);
+    Ok(Seal::new(key.as_bytes(), &epoch))
+}

@@ -90,6 +90,16 @@ impl Typists {
         (before == State::Typing).then(|| (typist.name.clone(), typist.quiet))
     }
 
+    /// Whether somebody types there, as far as this node knows.
+    pub fn knows(&self, key: Key) -> bool {
+        self.lock().get(&key).is_some_and(|typist| typist.state != State::Ended)
+    }
+
+    /// Somebody else knows more of them: there is nothing to tell any more.
+    pub fn forget(&self, key: Key) {
+        self.lock().remove(&key);
+    }
+
     /// What is to be done about them now.
     pub fn next(&self, key: Key) -> Next {
         let mut typists = self.lock();

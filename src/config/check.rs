@@ -57,12 +57,20 @@ impl Config {
             let sentence = format!("{key} must be addresses and networks such as 10.0.0.0/8, which {entry:?} is not");
             return Err(ConfigError::new(key, sentence));
         }
-        let schemes: [(&str, &Option<String>, &[&str], &str); 3] = [
+        let postgres: &[&str] = &["postgres://", "postgresql://"];
+        let schemes: [(&str, &Option<String>, &[&str], &str); 5] = [
             (
                 "database.url",
                 &self.database.url,
                 &["sqlite:", "postgres://", "postgresql://"],
                 "sqlite: or postgres://",
+            ),
+            ("database.notify_url", &self.database.notify_url, postgres, "postgres://"),
+            (
+                "broker.url",
+                &self.broker.url,
+                &["redis://", "rediss://", "amqp://", "amqps://"],
+                "redis://, rediss://, amqp:// or amqps://",
             ),
             ("storage.url", &self.storage.url, &["file:", "s3://"], "file: or s3://"),
             ("storage.endpoint", &self.storage.endpoint, &["https://", "http://"], "https:// or http://"),
@@ -76,8 +84,9 @@ impl Config {
         if self.server.public_url.as_ref().is_some_and(|url| !is_public_url(url)) {
             return Err(must("server.public_url", "an address such as https://chat.example.org, without a query"));
         }
-        if self.broker.url.is_some() {
-            let sentence = "broker.url is set, but joining several nodes is not built yet";
+        if self.broker.url.is_some() && self.database_url().starts_with("sqlite:") {
+            let sentence = "broker.url joins the nodes of a PostgreSQL database, and this one is SQLite, which has one: \
+                            set database.url to postgres://…, or leave broker.url out";
             return Err(ConfigError::new("broker.url", sentence.to_owned()));
         }
         Ok(())

@@ -31,6 +31,7 @@ pub struct Config {
     pub server: Server,
     pub database: Database,
     pub broker: Broker,
+    pub cluster: Cluster,
     pub storage: Storage,
     pub chat: Chat,
     pub files: Files,
@@ -81,17 +82,28 @@ pub struct Server {
 pub struct Database {
     /// `sqlite:…` or `postgres://…`. Unset: SQLite in the data folder, see [`Config::database_url`].
     pub url: Option<String>,
+    /// A direct `postgres://…` address of the same database for what nodes tell each other, where `database.url` is that of
+    /// a pooler, which does not pass it on. Unset: `database.url`.
+    pub notify_url: Option<String>,
     /// For tests alone, and so in no file: what the database has to do is counted, step by step.
     #[serde(skip)]
     pub count_work: bool,
 }
 
-/// What joins several nodes.
+/// How nodes hear of each other faster than through PostgreSQL (protocol §14).
 #[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Broker {
-    /// `redis://…`. Refused by [`Config::check`] for as long as nodes cannot be joined.
+    /// `redis://…`, `rediss://…`, `amqp://…` or `amqps://…`. Unset: PostgreSQL carries what nodes tell each other.
     pub url: Option<String>,
+}
+
+/// This node among others.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Cluster {
+    /// What operators read. Unset: the host and the port.
+    pub name: Option<String>,
 }
 
 /// Where the bytes of files are kept.

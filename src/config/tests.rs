@@ -146,7 +146,11 @@ fn bad_values_are_refused_by_name() {
         ("database.url=mysql://db", "database.url must be a URL that begins with sqlite: or postgres://"),
         ("storage.url=https://bucket", "storage.url must be a URL that begins with file: or s3://"),
         ("storage.endpoint=minio", "storage.endpoint must be a URL that begins with https:// or http://"),
-        ("broker.url=redis://r", "broker.url is set, but joining several nodes is not built yet"),
+        (
+            "broker.url=redis://r",
+            "broker.url joins the nodes of a PostgreSQL database, and this one is SQLite, which has one: \
+             set database.url to postgres://…, or leave broker.url out",
+        ),
         (
             "server.trusted_proxies=127.0.0.1,10.0.0.0/33",
             "server.trusted_proxies must be addresses and networks such as 10.0.0.0/8, which \"10.0.0.0/33\" is not",

@@ -4,6 +4,7 @@
 use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use super::clock;
 use crate::id::UserId;
 
 /// How somebody wants to be seen.
@@ -35,12 +36,19 @@ pub struct Model {
     pub device_type: Option<String>,
     /// Told to nobody.
     pub browser_info: Option<Json>,
-    /// Until when the user counts as here without another sign of life.
+    /// Until when the user counts as here without another sign of life; for ever while they are connected to a node.
     pub seen_until: Option<DateTimeUtc>,
     pub last_seen_at: Option<DateTimeUtc>,
-    /// The process that holds a connection of theirs; none for whoever is here without one.
-    pub held_by: Option<String>,
     pub updated_at: DateTimeUtc,
+    /// Grows whenever others see a difference.
+    pub version: i64,
+}
+
+impl Model {
+    /// Whether the user is connected to a node.
+    pub fn is_connected(&self) -> bool {
+        self.seen_until == Some(clock::for_ever())
+    }
 }
 
 #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]

@@ -8,10 +8,10 @@ use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Semaphore;
 
 use super::feed::Feed;
-use crate::chat::Chat;
 use crate::chat::event::{self, Event, EventType, Fact, Topic};
+use crate::chat::{Chat, presence};
 use crate::config::fault;
-use crate::error::{Error, Kind, Result};
+use crate::error::Result;
 use crate::id::{ConversationId, UserId};
 
 /// Changes of memberships that are remembered. A connection whose memberships were read before the oldest of them reads
@@ -82,10 +82,11 @@ impl Hub {
     /// # Errors
     /// `RateLimited` for more connections than one user may have.
     pub(super) fn join(&self, user: UserId, read: Option<(i64, Vec<ConversationId>)>) -> Result<Option<Joined>> {
-        let most = usize::try_from(self.chat.config.limits.connections_per_user).unwrap_or(usize::MAX);
+        let most = self.chat.config.limits.connections_per_user;
+        let many = usize::try_from(most).unwrap_or(usize::MAX);
         let mut state = self.lock();
-        if most > 0 && state.people.get(&user).is_some_and(|person| person.feeds.len() >= most) {
-            return Err(Error::new(Kind::RateLimited, format!("At most {most} connections can be open at once")));
+        if most > 0 && state.people.get(&user).is_some_and(|person| person.feeds.len() >= many) {
+            return Err(presence::too_many_connections(most.into()));
         }
         Ok(state.join(user, read))
     }
@@ -345,7 +346,7 @@ mod tests {
             device_type: None,
             last_seen_at: None,
         };
-        let fact = Fact::Presence { presence, shared };
+        let fact = Fact::Presence { presence, version: 1, shared };
         Arc::new(Event::new(EventType::Presence, None, actor, clock::now(), fact))
     }
 

@@ -3,8 +3,10 @@
 
 mod backlog;
 mod dispatch;
+mod early;
 mod feed;
 mod hub;
+mod latest;
 mod listener;
 
 pub use backlog::Backlog;

@@ -14,6 +14,8 @@ use super::readers::CONNECT_TIMEOUT;
 
 /// Connections of the writer: one, so that slow reads cannot keep it waiting, and one more for when that is lost.
 pub(super) const POSTGRES_WRITERS: u32 = 2;
+/// Connections for what is written beside the log: one for each of the two that do so.
+pub(super) const POSTGRES_ASIDE: u32 = 2;
 /// How long a connection of the writer may lie idle before it is tested.
 const TRUSTED_IDLE: Duration = Duration::from_secs(5);
 /// How long a writer waits for another process that writes the same SQLite file.
@@ -41,7 +43,19 @@ pub(super) fn sqlite_reader(url: &str) -> Result<SqliteConnectOptions, sqlx::Err
 }
 
 pub(super) fn postgres_writer(url: &str, timeouts: &'static [(&'static str, &'static str)]) -> ConnectOptions {
-    let mut options = writer(url, POSTGRES_WRITERS);
+    postgres_connections(url, timeouts, POSTGRES_WRITERS)
+}
+
+pub(super) fn postgres_aside(url: &str, timeouts: &'static [(&'static str, &'static str)]) -> ConnectOptions {
+    postgres_connections(url, timeouts, POSTGRES_ASIDE)
+}
+
+fn postgres_connections(
+    url: &str,
+    timeouts: &'static [(&'static str, &'static str)],
+    connections: u32,
+) -> ConnectOptions {
+    let mut options = writer(url, connections);
     options.test_before_acquire_if_idle_for(TRUSTED_IDLE);
     options.map_sqlx_postgres_opts(|postgres| postgres.options(timeouts.iter().copied()));
     options

@@ -37,8 +37,8 @@ pub use transaction::Transaction;
 
 use autocommit::Counts;
 use connect::{
-    POSTGRES_WRITERS, autocommit_postgres, autocommit_sqlite, postgres_writer, retry_while_locked, sqlite_file,
-    sqlite_reader, sqlite_writer,
+    POSTGRES_ASIDE, POSTGRES_WRITERS, autocommit_postgres, autocommit_sqlite, postgres_aside, postgres_writer,
+    retry_while_locked, sqlite_file, sqlite_reader, sqlite_writer,
 };
 use monitor::TransactionMonitor;
 use readers::{CONNECT_TIMEOUT, ReadPools, STATEMENT_TIMEOUT, Source};
@@ -54,6 +54,8 @@ pub struct Store {
     monitor: Option<Arc<TransactionMonitor>>,
     /// The writer's connection for statements that are transactions by themselves.
     autocommit: Option<Arc<Autocommit>>,
+    /// On PostgreSQL, connections for what is written beside the log.
+    aside: Option<DatabaseConnection>,
     statements: Arc<AtomicU64>,
     written: Arc<AtomicU64>,
     work: WorkCount,
@@ -64,8 +66,14 @@ pub struct Store {
 const SQLITE_READERS: usize = 4;
 const POSTGRES_READERS: usize = 8;
 /// How long PostgreSQL may work on one statement, wait for a lock, and keep the transaction of a client that vanished.
-const POSTGRES_TIMEOUTS: [(&str, &str); 3] =
-    [("statement_timeout", "10s"), ("lock_timeout", "8s"), ("idle_in_transaction_session_timeout", "15s")];
+///
+/// Whoever falls silent in the midst of a transaction holds the row that all nodes write by: it is undone after two seconds.
+const POSTGRES_TIMEOUTS: [(&str, &str); 4] = [
+    ("statement_timeout", "10s"),
+    ("lock_timeout", "3s"),
+    ("idle_in_transaction_session_timeout", "2s"),
+    ("tcp_keepalives_idle", "5"),
+];
 /// The user whose share all callers without a token have together. No user has this id.
 const ANONYMOUS: UserId = UserId::stored(0);
 
@@ -157,10 +165,16 @@ impl Store {
         let mut options = postgres_writer(url, timeouts);
         work.install(&mut options);
         let writer = Database::connect(options).await?;
+        let aside = Database::connect(postgres_aside(url, timeouts)).await?;
         let source = Source::postgres(url, timeouts, work.clone()).map_err(connection_error)?;
         let statements = Arc::new(AtomicU64::new(0));
         let readers = ReadPools::open(source, POSTGRES_READERS, statement_timeout, Arc::clone(&statements)).await?;
-        let store = Self::counting(readers, writer, None, statements, work);
+        let mut store = Self::counting(readers, writer, None, statements, work);
+        let (all, mut aside) = (Arc::clone(&store.statements), aside);
+        aside.set_metric_callback(move |_| {
+            all.fetch_add(1, Ordering::Relaxed);
+        });
+        store.aside = Some(aside);
         let options = autocommit_postgres(url, timeouts).map_err(connection_error)?;
         Ok(store.with_autocommit(|counts| Autocommit::postgres(options, counts)))
     }
@@ -189,7 +203,7 @@ impl Store {
             all.fetch_add(1, Ordering::Relaxed);
             by_writer.fetch_add(1, Ordering::Relaxed);
         });
-        Self { readers, writer, monitor, autocommit: None, statements, written, work }
+        Self { readers, writer, monitor, autocommit: None, aside: None, statements, written, work }
     }
 
     /// How many statements were run so far: what a list costs must not grow with the list.
@@ -250,6 +264,26 @@ impl Store {
         }
     }
 
+    /// Whether there is a way to write beside the writer: SQLite has one writer.
+    pub fn has_aside(&self) -> bool {
+        self.aside.is_some()
+    }
+
+    /// Opens a transaction beside the writer's, for what makes no event. On SQLite it waits for its turn with the writer.
+    ///
+    /// # Errors
+    /// As [`Store::begin`].
+    pub async fn begin_aside(&self) -> Result<Transaction, DbErr> {
+        let Some(aside) = &self.aside else { return self.begin().await };
+        let mut retries_left = POSTGRES_ASIDE;
+        loop {
+            match Transaction::begin(aside, None).await {
+                Err(cause) if db_error::is_lost_connection(&cause) && retries_left > 0 => retries_left -= 1,
+                begun => return begun,
+            }
+        }
+    }
+
     /// The writer's connection for statements that are transactions by themselves.
     pub fn autocommit(&self) -> Option<&Autocommit> {
         self.autocommit.as_deref()
@@ -270,8 +304,10 @@ impl Store {
         if let Some(autocommit) = &self.autocommit {
             autocommit.close().await;
         }
-        if let Err(cause) = self.writer.close().await {
-            tracing::warn!(%cause, "the database did not close cleanly");
+        for connections in self.aside.into_iter().chain([self.writer]) {
+            if let Err(cause) = connections.close().await {
+                tracing::warn!(%cause, "the database did not close cleanly");
+            }
         }
     }
 }

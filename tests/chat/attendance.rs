@@ -422,9 +422,10 @@ async fn whoever_a_killed_server_left_online_has_a_few_seconds_to_be_back() {
     bob.put("/presence/status", json!({ "status": "AWAY" })).await.ok();
     server.stop().await;
     drop(session);
-    let later = crate::now() + chrono::TimeDelta::minutes(5);
-    let killed = "UPDATE chat_user_presence SET seen_until = $1 WHERE held_by IS NOT NULL";
-    server.meddle(killed, vec![later.into()]).await;
+    let for_ever = chrono::DateTime::from_timestamp(253_402_300_799, 0).expect("the last moment that is stored");
+    let killed = "UPDATE chat_user_presence SET seen_until = $1 WHERE user_id IN (SELECT user_id FROM chat_attendance)";
+    server.meddle(killed, vec![for_ever.into()]).await;
+    server.meddle("UPDATE chat_nodes SET seen_until = $1", vec![for_ever.into()]).await;
     server.resume().await;
     let (alice, bob) = (alice.at(server.address), bob.at(server.address));
     let mut ear = stomp(&alice, &["presence"]).await;

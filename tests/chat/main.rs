@@ -43,6 +43,7 @@ mod live_cost;
 mod matrix;
 mod model;
 mod multipart;
+mod nodes;
 mod operation;
 mod parity;
 mod readers;

@@ -43,6 +43,12 @@ impl Server {
         Self::start_upon(std::env::var("CONFAB_TEST_DATABASE").ok(), change).await
     }
 
+    /// Starts a server that may have twins; none where the tests run on SQLite, on which a server is alone.
+    pub async fn start_with_room_for_twins(change: impl FnOnce(&mut Config)) -> Option<Self> {
+        let postgres = std::env::var("CONFAB_TEST_DATABASE").ok()?;
+        Some(Self::start_upon(Some(postgres), change).await)
+    }
+
     /// Starts a server on SQLite, whatever the other tests run on.
     pub async fn start_on_sqlite() -> Self {
         Self::start_upon(None, |_| {}).await
@@ -117,9 +123,15 @@ impl Server {
 
     /// A second server on the same database, which is PostgreSQL's: as another process would be.
     pub async fn twin(&self) -> Self {
+        self.twin_with(|_| {}).await
+    }
+
+    /// The same, with settings of its own.
+    pub async fn twin_with(&self, change: impl FnOnce(&mut Config)) -> Self {
         let folder = std::env::temp_dir().join(format!("confab_test_{}", uuid::Uuid::new_v4().simple()));
         let mut config = self.config.clone();
         config.server.data_dir = folder.clone();
+        change(&mut config);
         let next_id = AtomicI64::new(1_000);
         let (address, app) = (self.address, Weak::new());
         let mut twin = Self { address, folder, database: None, running: None, app, config, next_id };

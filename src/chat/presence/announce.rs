@@ -16,12 +16,12 @@ use crate::id::{ConversationId, UserId};
 use crate::store::list;
 
 /// People of whom is told at once.
-pub(super) const MAX_TOLD_TOGETHER: usize = 500;
+const MAX_TOLD_TOGETHER: usize = 500;
 
 /// How somebody is, told to themselves; others are told with [`for_listeners`].
-pub(super) fn presence_event(presence: Presence) -> Event {
+pub(super) fn presence_event(presence: Presence, version: i64) -> Event {
     let actor = presence.user_id;
-    Event::new(EventType::Presence, None, actor, now(), Fact::Presence { presence, shared: Vec::new() })
+    Event::new(EventType::Presence, None, actor, now(), Fact::Presence { presence, version, shared: Vec::new() })
 }
 
 /// The same for others: for those in the conversations of its actor that are not too large for it, of `heard`, or of all
@@ -31,7 +31,7 @@ pub(super) fn presence_event(presence: Presence) -> Event {
 /// # Errors
 /// `Unavailable` without the database.
 pub async fn for_listeners(chat: &Chat, event: &Event, heard: Option<&[ConversationId]>) -> Result<Option<Event>> {
-    let Fact::Presence { presence, .. } = &event.fact else { return Ok(None) };
+    let Fact::Presence { presence, version, .. } = &event.fact else { return Ok(None) };
     let shared = match heard {
         Some([]) => Vec::new(),
         Some(heard) => shared_among(chat, event.actor, heard).await?,
@@ -40,7 +40,7 @@ pub async fn for_listeners(chat: &Chat, event: &Event, heard: Option<&[Conversat
     if shared.is_empty() {
         return Ok(None);
     }
-    let fact = Fact::Presence { presence: presence.clone(), shared };
+    let fact = Fact::Presence { presence: presence.clone(), version: *version, shared };
     Ok(Some(Event::new(EventType::Presence, None, event.actor, event.at, fact)))
 }
 
@@ -74,8 +74,11 @@ pub(super) async fn publish_presence_of(chat: &Chat, rows: Vec<presence::Model>,
     // In portions, so that those who take them away keep up.
     for rows in rows.chunks(MAX_TOLD_TOGETHER) {
         let users = user::by_ids(db, &rows.iter().map(|row| row.user_id).collect::<Vec<_>>()).await?;
-        let told = rows.iter().filter_map(|row| Some(Presence::of(users.get(&row.user_id)?, Some(row), now)));
-        told.for_each(|presence| chat.publish(presence_event(presence)));
+        let told = rows.iter().filter_map(|row| {
+            // It is later than whatever was told of the row as it stands.
+            Some(presence_event(Presence::of(users.get(&row.user_id)?, Some(row), now), row.version + 1))
+        });
+        told.for_each(|event| chat.publish(event));
     }
     Ok(())
 }

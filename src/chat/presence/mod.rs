@@ -1,18 +1,19 @@
 //! Presence: how somebody is, and what they chose to be, which outlives their connections (protocol §4, §12). Who is here
-//! is a lease ([`lease`]); who may know is said in [`visibility`].
+//! is connected to a node ([`attendance`]), or was a moment ago ([`leases`]); who may know is said in [`visibility`].
 
 mod announce;
-mod lease;
+mod attendance;
+mod keeper;
+mod leases;
 mod online;
-mod restart;
 mod set;
 mod visibility;
 
 pub use announce::for_listeners;
-pub(crate) use lease::sweep;
-pub use lease::{PresenceLease, connect, heartbeat};
+pub(crate) use keeper::{keep, leave, live, register};
+pub(crate) use leases::too_many_connections;
+pub use leases::{PresenceLease, connect, heartbeat};
 pub use online::online;
-pub(crate) use restart::{leave, resume};
 pub use set::{SetPresence, set};
 pub use visibility::{of, of_many};
 

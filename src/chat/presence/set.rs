@@ -2,15 +2,15 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::sea_query::OnConflict;
-use sea_orm::{ActiveValue::Set, EntityTrait};
+use sea_orm::{ActiveValue::Set, ConnectionTrait, DbBackend, EntityTrait, QuerySelect};
 use serde::Deserialize;
 use serde_json::Value as Json;
 
 use super::announce::presence_event;
+use crate::chat::notes::Note;
 use crate::chat::text;
 use crate::chat::views::presence::Presence;
 use crate::chat::views::user::User;
-use crate::chat::writer::Batch;
 use crate::chat::{Chat, Cx};
 use crate::entity::clock::now;
 use crate::entity::presence::{self, Column, PresenceStatus};
@@ -66,7 +66,7 @@ pub async fn set(cx: &Cx, input: SetPresence) -> Result<Presence> {
             row.browser_info.clone_from(&input.browser_info);
         }
         // Whoever chooses to be seen is here from now until the stale threshold; anything else makes nobody appear.
-        if chooses || row.seen_until.is_some_and(|until| until > now) {
+        if !row.is_connected() && (chooses || row.seen_until.is_some_and(|until| until > now)) {
             row.seen_until = Some(now + lease_duration);
         }
         row.last_seen_at = Some(now);
@@ -109,24 +109,26 @@ pub(super) async fn update_row(
             return Ok(Presence::of(&user, Some(&known), now));
         }
     }
-    let changed = cx.chat.write(async move |batch: &mut Batch| {
-        let old = presence::Entity::find_by_id(user.id).one(&batch.tx).await?;
-        let mut row = old.clone().unwrap_or_else(|| default_row(user.id, batch.now));
-        edit(&mut row, batch.now);
+    let changed = cx.chat.note(async move |note: &mut Note<'_>| {
+        let old = presence::Entity::find_by_id(user.id);
+        let old = if note.tx.get_database_backend() == DbBackend::Postgres { old.lock_exclusive() } else { old };
+        let old = old.one(note.tx).await?;
+        let mut row = old.clone().unwrap_or_else(|| default_row(user.id, note.now));
+        edit(&mut row, note.now);
         // Somebody invisible gives no sign of life.
         if let Some(old) = old.as_ref().filter(|old| old.status == PresenceStatus::Offline)
             && row.status == PresenceStatus::Offline
         {
             row.last_seen_at = old.last_seen_at;
         }
-        row.updated_at = batch.now;
-        upsert_row(batch, &row).await?;
-        let before = old.map(|old| Presence::of(&user, Some(&old), batch.now));
-        let after = Presence::of(&user, Some(&row), batch.now);
-        let before = before.unwrap_or_else(|| Presence::of(&user, None, batch.now));
-        // Told by the writer, so that of two changes the later one is heard last.
-        if !before.looks_like(&after) {
-            batch.signal(presence_event(after.clone()));
+        row.updated_at = note.now;
+        let before = Presence::of(&user, old.as_ref(), note.now);
+        let after = Presence::of(&user, Some(&row), note.now);
+        let differs = !before.looks_like(&after);
+        row.version += i64::from(differs);
+        upsert_row(note, &row).await?;
+        if differs {
+            note.signal(presence_event(after.clone(), row.version));
         }
         Ok(after)
     });
@@ -144,6 +146,7 @@ fn is_redundant(known: &presence::Model, row: presence::Model) -> bool {
         seen_until: known.seen_until,
         last_seen_at: known.last_seen_at,
         updated_at: known.updated_at,
+        version: known.version,
         ..row
     };
     times && row == *known
@@ -158,12 +161,12 @@ fn default_row(user: UserId, now: DateTime<Utc>) -> presence::Model {
         browser_info: None,
         seen_until: None,
         last_seen_at: None,
-        held_by: None,
         updated_at: now,
+        version: 0,
     }
 }
 
-async fn upsert_row(batch: &Batch, row: &presence::Model) -> Result<()> {
+async fn upsert_row(note: &Note<'_>, row: &presence::Model) -> Result<()> {
     let row = presence::ActiveModel {
         user_id: Set(row.user_id),
         status: Set(row.status),
@@ -172,8 +175,8 @@ async fn upsert_row(batch: &Batch, row: &presence::Model) -> Result<()> {
         browser_info: Set(row.browser_info.clone()),
         seen_until: Set(row.seen_until),
         last_seen_at: Set(row.last_seen_at),
-        held_by: Set(row.held_by.clone()),
         updated_at: Set(row.updated_at),
+        version: Set(row.version),
     };
     let columns = [
         Column::Status,
@@ -182,10 +185,10 @@ async fn upsert_row(batch: &Batch, row: &presence::Model) -> Result<()> {
         Column::BrowserInfo,
         Column::SeenUntil,
         Column::LastSeenAt,
-        Column::HeldBy,
         Column::UpdatedAt,
+        Column::Version,
     ];
     let again = OnConflict::column(Column::UserId).update_columns(columns).to_owned();
-    presence::Entity::insert(row).on_conflict(again).exec_without_returning(&batch.tx).await?;
+    presence::Entity::insert(row).on_conflict(again).exec_without_returning(note.tx).await?;
     Ok(())
 }

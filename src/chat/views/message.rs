@@ -8,11 +8,11 @@ use sea_orm::{
     ConnectionTrait, EntityTrait, FromQueryResult, IdenStatic, JoinType, QueryFilter, QuerySelect, Select, SelectModel,
     Selector,
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::file::{self, Attachment};
-use super::reaction::{self, EmojiCount, as_map};
+use super::reaction::{self, EmojiCount, as_map, from_map};
 use super::user::{self, User};
 use crate::chat::files::url_signer::UrlSigner;
 use crate::chat::rows::distinct;
@@ -24,7 +24,7 @@ use crate::store::among;
 use crate::timestamp::Timestamp;
 
 /// A message. A deleted one is its tombstone: no content, no attachments, no reactions.
-#[derive(Debug, Clone, Serialize, async_graphql::SimpleObject)]
+#[derive(Debug, Clone, Serialize, Deserialize, async_graphql::SimpleObject)]
 #[graphql(complex)]
 #[serde(rename_all = "camelCase")]
 pub struct Message {
@@ -41,7 +41,7 @@ pub struct Message {
     pub is_deleted: bool,
     #[graphql(tag = "up-to-10")]
     pub attachments: Vec<Attachment>,
-    #[serde(serialize_with = "as_map")]
+    #[serde(serialize_with = "as_map", deserialize_with = "from_map")]
     #[graphql(skip)]
     pub reaction_summary: Vec<EmojiCount>,
     pub created_at: Timestamp,

@@ -1,7 +1,7 @@
 //! How somebody is, as others see them.
 
-use chrono::{DateTime, Utc};
-use serde::Serialize;
+use chrono::{DateTime, DurationRound, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
 
 use super::user::User;
 use crate::entity::presence::{self, PresenceStatus};
@@ -9,7 +9,7 @@ use crate::id::UserId;
 use crate::timestamp::Timestamp;
 
 /// How somebody is, as others see them: `PresenceResponse` over REST and STOMP.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, async_graphql::SimpleObject)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, async_graphql::SimpleObject)]
 #[graphql(complex)]
 #[serde(rename_all = "camelCase")]
 pub struct Presence {
@@ -35,13 +35,20 @@ impl Presence {
             online,
             status_message: row.and_then(|row| row.status_message.clone()),
             device_type: row.and_then(|row| row.device_type.clone()).filter(|_| online),
-            last_seen_at: row.and_then(|row| row.last_seen_at).map(Into::into),
+            last_seen_at: row.and_then(|row| seen_at(row, online, now)).map(Into::into),
         }
     }
 
+    /// Whether others see a difference.
     pub(in crate::chat) fn looks_like(&self, other: &Self) -> bool {
         self.status == other.status
             && self.status_message == other.status_message
             && self.device_type == other.device_type
     }
+}
+
+/// Whoever is connected is seen, to the minute, as long as they want to be.
+fn seen_at(row: &presence::Model, online: bool, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let minute = now.duration_trunc(TimeDelta::minutes(1)).ok().filter(|_| online && row.is_connected());
+    row.last_seen_at.max(minute)
 }

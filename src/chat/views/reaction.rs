@@ -1,9 +1,11 @@
 //! Reactions as everybody sees them: one, a change of one, and what a message's reactions come to.
 
 use std::collections::HashMap;
+use std::fmt;
 
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
-use serde::{Serialize, Serializer};
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::user;
 use crate::chat::rows::group;
@@ -32,7 +34,7 @@ pub struct Reaction {
 }
 
 /// A reaction came or went.
-#[derive(Debug, Clone, Serialize, async_graphql::SimpleObject)]
+#[derive(Debug, Clone, Serialize, Deserialize, async_graphql::SimpleObject)]
 #[graphql(complex, name = "ReactionBroadcast")]
 #[serde(rename_all = "camelCase")]
 pub struct ReactionChange {
@@ -42,7 +44,7 @@ pub struct ReactionChange {
     pub user_name: String,
     pub emoji: String,
     pub added: bool,
-    #[serde(serialize_with = "as_map")]
+    #[serde(serialize_with = "as_map", deserialize_with = "from_map")]
     #[graphql(skip)]
     pub reaction_summary: Vec<EmojiCount>,
 }
@@ -50,6 +52,29 @@ pub struct ReactionChange {
 /// Writes a summary as the map of the payload, in the order in which the emojis first came.
 pub(crate) fn as_map<S: Serializer>(summary: &[EmojiCount], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_map(summary.iter().map(|count| (&count.emoji, count.count)))
+}
+
+/// Reads what [`as_map`] wrote, in the same order.
+pub(crate) fn from_map<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<EmojiCount>, D::Error> {
+    struct Summary;
+
+    impl<'de> Visitor<'de> for Summary {
+        type Value = Vec<EmojiCount>;
+
+        fn expecting(&self, out: &mut fmt::Formatter) -> fmt::Result {
+            out.write_str("a map from emojis to their counts")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Vec<EmojiCount>, A::Error> {
+            let mut summary = Vec::new();
+            while let Some((emoji, count)) = map.next_entry()? {
+                summary.push(EmojiCount { emoji, count });
+            }
+            Ok(summary)
+        }
+    }
+
+    deserializer.deserialize_map(Summary)
 }
 
 /// The reactions to messages, oldest first: two statements.

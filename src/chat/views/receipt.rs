@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, FromQueryResult, Statement};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::chat::rows::group;
 use crate::error::Result;
@@ -13,7 +13,7 @@ use crate::store::{is_listed, join_first, list};
 use crate::timestamp::Timestamp;
 
 /// Somebody's marker moved: `ReadReceiptBroadcast` over REST and STOMP.
-#[derive(Debug, Clone, Serialize, async_graphql::SimpleObject)]
+#[derive(Debug, Clone, Serialize, Deserialize, async_graphql::SimpleObject)]
 #[graphql(complex, name = "ReadReceiptBroadcast")]
 #[serde(rename_all = "camelCase")]
 pub struct ReadReceiptMove {

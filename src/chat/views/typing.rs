@@ -1,12 +1,12 @@
 //! That somebody types, as others are told.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::id::{ConversationId, UserId};
 use crate::timestamp::Timestamp;
 
 /// Somebody types, or has stopped: `TypingIndicatorResponse` over REST and STOMP.
-#[derive(Debug, Clone, Serialize, async_graphql::SimpleObject)]
+#[derive(Debug, Clone, Serialize, Deserialize, async_graphql::SimpleObject)]
 #[graphql(complex)]
 #[serde(rename_all = "camelCase")]
 pub struct TypingIndicator {

@@ -1,0 +1,74 @@
+//! The other nodes: when each was heard last.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use super::frame::NodeId;
+
+/// A node that was heard so long ago may be there still.
+const PEER_LIFETIME: Duration = Duration::from_secs(15);
+
+/// The other nodes of this database, as far as they are known.
+#[derive(Default)]
+pub(super) struct Peers {
+    known: Mutex<HashMap<NodeId, Peer>>,
+    /// Somebody is there who does not know of this node yet.
+    greeting: Notify,
+}
+
+struct Peer {
+    /// When it told something last, or was found in the database.
+    seen: Instant,
+    /// Whether it ever told something.
+    was_heard: bool,
+}
+
+impl Peers {
+    /// Whether there may be any.
+    pub fn any(&self) -> bool {
+        !self.known.lock().is_empty()
+    }
+
+    /// Whether one of them has said nothing for so long.
+    pub fn any_silent(&self, time: Duration) -> bool {
+        self.known.lock().values().any(|peer| peer.seen.elapsed() > time)
+    }
+
+    /// A node told something.
+    pub fn heard(&self, node: &NodeId) {
+        let mut known = self.known.lock();
+        let peer = known.entry(node.clone()).or_insert(Peer { seen: Instant::now(), was_heard: false });
+        peer.seen = Instant::now();
+        if !std::mem::replace(&mut peer.was_heard, true) {
+            self.greet();
+        }
+    }
+
+    /// Whether each of them has told something.
+    pub fn all_heard(&self) -> bool {
+        self.known.lock().values().all(|peer| peer.was_heard)
+    }
+
+    /// These are alive by the database, and no others but those who were heard a moment ago.
+    pub fn know(&self, alive: &[NodeId]) {
+        let mut known = self.known.lock();
+        known.retain(|node, peer| alive.contains(node) || peer.seen.elapsed() < PEER_LIFETIME);
+        for node in alive {
+            known.entry(node.clone()).or_insert(Peer { seen: Instant::now(), was_heard: false });
+        }
+    }
+
+    /// Others are to be told now that this node is there.
+    pub fn greet(&self) {
+        self.greeting.notify_one();
+    }
+
+    /// Waits until others are to be told so.
+    pub async fn greeting(&self) {
+        self.greeting.notified().await;
+    }
+}

@@ -1,0 +1,336 @@
+//! Several servers on one PostgreSQL database: what one door of one of them changes, every door of every other hears at once
+//! (protocol §14). On SQLite, where a server is alone, there is nothing to try.
+
+use std::time::Duration;
+
+use serde_json::{Value as Json, json};
+use sqlx::postgres::PgListener;
+use tokio::time::{Instant, sleep};
+
+use crate::matrix::stomp::Stomp;
+use crate::person::Person;
+use crate::server::{Server, token};
+use crate::sockets::{SOON, until};
+
+/// Far below the time after which a node looks into the log of its own accord.
+const AT_ONCE: Duration = Duration::from_secs(2);
+/// How long the people of a node that ended have to be elsewhere, and how long the end of that may take to be noticed.
+const LEASE: Duration = Duration::from_secs(15);
+const BURIED: Duration = Duration::from_secs(25);
+
+/// Two nodes, Alice at the first, Bob at the second, and a group of both.
+struct Scene {
+    here: Server,
+    there: Server,
+    alice: Person,
+    bob: Person,
+    group: i64,
+}
+
+async fn scene() -> Option<Scene> {
+    let here = Server::start_with_room_for_twins(|_| {}).await?;
+    let there = here.twin().await;
+    let (alice, bob) = (here.person("Alice").await, here.person("Bob").await);
+    let group = alice.group("Team", &[&bob]).await;
+    let bob = bob.at(there.address);
+    Some(Scene { here, there, alice, bob, group })
+}
+
+async fn stomp(person: &Person, queues: &[&str]) -> Stomp {
+    let mut stomp = Stomp::connect(person.address, Some(&person.token)).await.expect("a session");
+    stomp.listen(queues).await;
+    stomp
+}
+
+/// The next status that is told of somebody.
+async fn told(stomp: &mut Stomp, of: &Person, within: Duration) -> Option<String> {
+    let end = Instant::now() + within;
+    loop {
+        let (queue, body) = stomp.next(end.saturating_duration_since(Instant::now())).await?;
+        if queue == "presence" && body["userId"] == of.id {
+            return body["status"].as_str().map(str::to_owned);
+        }
+    }
+}
+
+async fn status(viewer: &Person, of: &Person) -> String {
+    let body = viewer.get(&format!("/presence/{}", of.id)).await.ok();
+    body["status"].as_str().expect("a status").to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_happens_at_one_node_is_heard_at_the_other_at_once() {
+    let Some(Scene { here: _here, there: _there, alice, bob, group }) = scene().await else { return };
+    let mut ear = stomp(&bob, &["messages", "reactions", "receipts"]).await;
+    let mut subscribed =
+        bob.subscribe("subscription { messages { content sender { name } attachments { url } } }").await;
+    // The first that a node hears of another may take a beat.
+    alice.send(group, "Hello").await;
+    assert_eq!(ear.hear("messages").await["content"], "Hello");
+    assert_eq!(subscribed.event().await["messages"]["sender"]["name"], "Alice");
+    let mut slowest = Duration::ZERO;
+    for number in 0..50 {
+        let began = Instant::now();
+        alice.send(group, &format!("number {number}")).await;
+        assert_eq!(ear.hear("messages").await["content"], format!("number {number}"));
+        slowest = slowest.max(began.elapsed());
+        assert_eq!(subscribed.event().await["messages"]["content"], format!("number {number}"));
+    }
+    println!("slowest of 50 sends until they were heard at the other node: {slowest:?}");
+    assert!(slowest < AT_ONCE, "{slowest:?}");
+
+    let message = alice.send(group, "the last").await;
+    ear.hear("messages").await;
+    alice.put(&format!("/messages/{message}"), json!({ "content": "the **very** last" })).await.ok();
+    let edited = ear.hear("messages").await;
+    assert_eq!((&edited["content"], &edited["isEdited"]), (&json!("the **very** last"), &json!(true)));
+    alice.post(&format!("/messages/{message}/reactions"), json!({ "emoji": "👍" })).await.ok();
+    let reaction = ear.hear("reactions").await;
+    assert_eq!((&reaction["emoji"], &reaction["reactionSummary"]), (&json!("👍"), &json!({ "👍": 1 })));
+    // Alice reads at the first node what Bob sent at the second, who is told of it there.
+    let answer = bob.send(group, "Read this").await;
+    assert_eq!(ear.hear("messages").await["senderId"], bob.id);
+    alice.post(&format!("/conversations/{group}/read"), json!({ "messageId": answer })).await;
+    assert_eq!(ear.hear("receipts").await["lastReadMessageId"], answer);
+    let mut ear = stomp(&bob, &["conversations"]).await;
+    let began = Instant::now();
+    alice.put(&format!("/conversations/{group}"), json!({ "name": "A new name" })).await.ok();
+    assert_eq!(ear.hear("conversations").await["name"], "A new name");
+    assert!(began.elapsed() < AT_ONCE);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn typing_is_heard_at_the_other_node_and_ends_with_a_message_sent_there() {
+    let Some(Scene { here, there, alice, bob, group }) = scene().await else { return };
+    let mut ears = [stomp(&bob, &["typing"]).await, stomp(&bob.at(here.address), &["typing"]).await];
+    let mut session = stomp(&alice, &[]).await;
+    let typing = json!({ "conversationId": group, "typing": true }).to_string();
+    for turn in 0..3 {
+        assert!(session.send("/app/chat.typing", &typing).await.is_none());
+        for ear in &mut ears {
+            assert_eq!(ear.hear("typing").await["typing"], true, "{turn}");
+        }
+        let began = Instant::now();
+        alice.at(there.address).send(group, "sent at the other node").await;
+        for ear in &mut ears {
+            assert_eq!(ear.hear("typing").await["typing"], false, "{turn}");
+        }
+        assert!(began.elapsed() < AT_ONCE, "{turn}: {:?}", began.elapsed());
+        // It is told once a second at most.
+        sleep(Duration::from_millis(1_100)).await;
+    }
+    for ear in &mut ears {
+        ear.is_quiet().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn somebody_is_online_while_they_are_connected_to_any_node() {
+    let Some(Scene { here, there, alice, bob, .. }) = scene().await else { return };
+    let mut ears = [stomp(&alice, &["presence"]).await, stomp(&alice.at(there.address), &["presence"]).await];
+    let first = stomp(&bob.at(here.address), &[]).await;
+    for ear in &mut ears {
+        assert_eq!(told(ear, &bob, AT_ONCE).await.as_deref(), Some("ONLINE"));
+    }
+    let second = stomp(&bob, &[]).await;
+    drop(first);
+    for ear in &mut ears {
+        assert_eq!(told(ear, &bob, Duration::from_secs(4)).await, None, "one node is left");
+    }
+    sleep(Duration::from_secs(4)).await;
+    assert_eq!((status(&alice, &bob).await, status(&alice.at(there.address), &bob).await).0, "ONLINE");
+    bob.put("/presence/status", json!({ "status": "DND" })).await.ok();
+    for ear in &mut ears {
+        assert_eq!(told(ear, &bob, AT_ONCE).await.as_deref(), Some("DND"));
+    }
+    drop(second);
+    for ear in &mut ears {
+        assert_eq!(told(ear, &bob, Duration::from_secs(8)).await.as_deref(), Some("OFFLINE"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn to_come_and_go_at_several_nodes_ends_with_the_truth_at_each() {
+    let Some(Scene { here, there, alice, bob, .. }) = scene().await else { return };
+    let third = here.twin().await;
+    let nodes = [here.address, there.address, third.address];
+    let mut ears = Vec::new();
+    for node in nodes {
+        ears.push(stomp(&alice.at(node), &["presence"]).await);
+    }
+    for turn in 0..50 {
+        drop(stomp(&bob.at(nodes[turn % 3]), &[]).await);
+    }
+    let stays = stomp(&bob.at(nodes[1]), &[]).await;
+    sleep(Duration::from_secs(6)).await;
+    for (node, ear) in nodes.into_iter().zip(&mut ears) {
+        let mut heard = Vec::new();
+        while let Some(status) = told(ear, &bob, Duration::from_millis(200)).await {
+            heard.push(status);
+        }
+        assert!((1..=5).contains(&heard.len()), "{heard:?}");
+        assert_eq!(heard.last().map(String::as_str), Some("ONLINE"), "{heard:?}");
+        assert_eq!(status(&alice.at(node), &bob).await, "ONLINE");
+    }
+    drop(stays);
+    for ear in &mut ears {
+        assert_eq!(told(ear, &bob, Duration::from_secs(9)).await.as_deref(), Some("OFFLINE"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_whoever_moves_from_a_node_that_stops_to_another_nobody_is_told_and_the_others_are_gone() {
+    let Some(Scene { here, mut there, alice, bob, .. }) = scene().await else { return };
+    let carol = here.person("Carol").await;
+    alice.direct(&carol).await;
+    let mut ear = stomp(&alice, &["presence"]).await;
+    let (bobs, carols) = (stomp(&bob, &[]).await, stomp(&carol.at(there.address), &[]).await);
+    assert_eq!(told(&mut ear, &bob, AT_ONCE).await.as_deref(), Some("ONLINE"));
+    assert_eq!(told(&mut ear, &carol, AT_ONCE).await.as_deref(), Some("ONLINE"));
+    let stopped = Instant::now();
+    there.stop().await;
+    drop((bobs, carols));
+    let _back = stomp(&bob.at(here.address), &[]).await;
+    let gone = told(&mut ear, &carol, BURIED).await;
+    assert_eq!(gone.as_deref(), Some("OFFLINE"), "after {:?}", stopped.elapsed());
+    assert!(stopped.elapsed() > LEASE - Duration::from_secs(2), "after {:?}", stopped.elapsed());
+    assert_eq!(told(&mut ear, &bob, Duration::from_secs(6)).await, None, "they are here all the time");
+    assert_eq!((status(&alice, &bob).await, status(&alice, &carol).await), ("ONLINE".into(), "OFFLINE".into()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_name_is_known_at_the_other_node_at_once() {
+    let Some(Scene { here: _here, there: _there, alice, bob, group }) = scene().await else { return };
+    bob.get("/conversations").await.ok();
+    let path = format!("/conversations/{group}/messages");
+    let renamed = Person::new(bob.address, bob.id, "Robert", &token(json!({ "sub": bob.id, "name": "Robert" })));
+    let old_token_at_the_first = bob.at(alice.address);
+    assert_eq!(renamed.post(&path, json!({ "content": "Hi" })).await.ok()["senderName"], "Robert");
+    until("the new name is known", async || {
+        let me = alice.gql_ok("query($id: ID!) { user(id: $id) { name } }", json!({ "id": bob.id.to_string() })).await;
+        me["user"]["name"] == "Robert"
+    })
+    .await;
+    // A token with the old name is a new name again; the first node knows that it has to be written.
+    old_token_at_the_first.post(&path, json!({ "content": "Hi" })).await.ok();
+    assert_eq!(alice.get(&path).await.ok()[1]["senderName"], "Bob");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_of_one_user_count_over_all_nodes() {
+    let most = |config: &mut confab::config::Config| config.limits.connections_per_user = 3;
+    let Some(here) = Server::start_with_room_for_twins(most).await else { return };
+    let there = here.twin().await;
+    let alice = here.person("Alice").await;
+    let elsewhere = alice.at(there.address);
+    let mut sessions = Vec::new();
+    for person in [&alice, &elsewhere, &alice] {
+        sessions.push(stomp(person, &[]).await);
+        sleep(Duration::from_millis(200)).await;
+    }
+    for person in [&alice, &elsewhere] {
+        let refused = Stomp::connect(person.address, Some(&person.token)).await.err().expect("one too many");
+        assert!(refused.contains("At most 3 connections"), "{refused}");
+    }
+    sessions.pop();
+    until("there is room again", async || Stomp::connect(elsewhere.address, Some(&elsewhere.token)).await.is_ok())
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn frames_that_come_twice_late_forged_or_garbled_change_nothing() {
+    let Some(Scene { here, there: _there, alice, bob, group }) = scene().await else { return };
+    let mut listener = PgListener::connect(&here.database_url()).await.expect("the database answers");
+    listener.listen("confab").await.expect("anybody may listen");
+    let meddler = sqlx::PgPool::connect(&here.database_url()).await.expect("the database answers");
+    let mut ear = stomp(&bob, &["messages", "presence"]).await;
+    alice.send(group, "the first").await;
+    assert_eq!(ear.hear("messages").await["content"], "the first");
+    let meddling = tokio::spawn(async move {
+        let mut kept: Vec<String> = Vec::new();
+        while let Ok(heard) = listener.recv().await {
+            let frame = heard.payload().to_owned();
+            if frame.contains("meddled") || kept.contains(&frame) {
+                continue;
+            }
+            kept.push(frame.clone());
+            // As it is, changed, cut short, of another node, of a later version; and an old one again.
+            let old = kept[kept.len() / 2].clone();
+            let garbled = [
+                frame.clone(),
+                frame.replace("number", "meddled"),
+                frame.get(..frame.len() / 2).unwrap_or_default().to_owned(),
+                frame.replacen("1.", "9.", 1),
+                frame.replace("\"to\":", "\"to\":9"),
+                old,
+                "meddled".to_owned(),
+                String::new(),
+            ];
+            for text in garbled {
+                let told = sqlx::query("SELECT pg_notify('confab', $1)").bind(text).execute(&meddler).await;
+                told.expect("anybody may notify");
+            }
+        }
+    });
+    for number in 0..100 {
+        alice.send(group, &format!("number {number}")).await;
+    }
+    for number in 0..100 {
+        let heard = loop {
+            let (queue, body) = ear.next(SOON).await.expect("it is heard");
+            if queue == "messages" {
+                break body;
+            }
+        };
+        assert_eq!(heard["content"], format!("number {number}"));
+    }
+    assert!(!meddling.is_finished(), "the meddler goes on to the end");
+    while let Some((queue, body)) = ear.next(Duration::from_millis(300)).await {
+        assert_eq!(queue, "presence", "{body}");
+    }
+    assert_eq!(bob.get("/health").await.status, 404);
+}
+
+/// What a message costs PostgreSQL does not grow with the nodes that hear of it: the statements of all nodes together.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_message_costs_the_database_does_not_grow_with_the_nodes() {
+    let Some(Scene { here, there, alice, bob, group }) = scene().await else { return };
+    let third = here.twin().await;
+    let mut ears = Vec::new();
+    for node in [there.address, third.address] {
+        ears.push(stomp(&bob.at(node), &["messages"]).await);
+    }
+    alice.send(group, "the first").await;
+    for ear in &mut ears {
+        ear.hear("messages").await;
+    }
+    let others = || there.statements() + third.statements();
+    // Looks into the log, signs of life and leases fall into some of the counts.
+    let mut smallest = u64::MAX;
+    for round in 0..20 {
+        let before = others();
+        for number in 0..10 {
+            alice.send(group, &format!("{round} {number}")).await;
+        }
+        for ear in &mut ears {
+            for number in 0..10 {
+                assert_eq!(ear.hear("messages").await["content"], format!("{round} {number}"));
+            }
+        }
+        smallest = smallest.min(others() - before);
+    }
+    assert_eq!(smallest, 0, "the other nodes asked the database for what they were told");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_longer_than_a_frame_is_heard_all_the_same() {
+    let Some(Scene { here: _here, there: _there, alice, bob, group }) = scene().await else { return };
+    let mut ear = stomp(&bob, &["messages"]).await;
+    for length in [7_000, 7_600, 7_900, 9_999] {
+        let text = "é".repeat(length);
+        let began = Instant::now();
+        alice.send(group, &text).await;
+        assert_eq!(ear.hear("messages").await["content"], Json::from(text));
+        assert!(began.elapsed() < AT_ONCE, "{length}: {:?}", began.elapsed());
+    }
+}
