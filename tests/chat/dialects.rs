@@ -35,6 +35,10 @@ async fn string_literals_have_the_escapes_of_the_specification() {
         let sent = alice.gql_ok(&query, json!({})).await;
         assert_eq!(sent["sendMessage"]["content"], content, "{literal}");
     }
+    let block = "mutation($id: ID!) { sendMessage(input: { conversationId: $id, content: \"\"\"\n    say \\\"\"\"\n      \\u{41}\n\"\"\" }) \
+                 { content } }";
+    let sent = alice.gql_ok(block, json!({ "id": group })).await;
+    assert_eq!(sent["sendMessage"]["content"], "say \"\"\"\n  \\u{41}");
     for literal in [r"\ud83d", r"\ude00\ud83d", r"\u{d83d}", r"\u{110000}", r"\u{}"] {
         let query = format!(
             "mutation {{ sendMessage(input: {{ conversationId: {group}, content: \"{literal}\" }}) {{ id }} }}"

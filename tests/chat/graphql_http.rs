@@ -306,6 +306,7 @@ async fn a_request_that_is_refused_has_no_data_and_says_what_is_wrong_with_it() 
     for (query, variables, sentence) in [
         ("query($i: ID!) { user(id: $i) { id } }", json!({}), "The variable i needs a value"),
         ("query($i: ID!) { user(id: $i) { id } }", json!({ "i": null }), "The variable i needs a value"),
+        ("query($s: Boolean!) { me { id name @skip(if: $s) } }", json!({}), "The variable s needs a value"),
         (
             "query($n: Int) { conversations(first: $n) { nodes { id } } }",
             json!({ "n": 99_999_999_999_i64 }),

@@ -26,6 +26,7 @@ mod crowds;
 mod dialects;
 mod differential;
 mod doors;
+mod engine;
 mod faults;
 mod file_kinds;
 mod file_links;
@@ -61,6 +62,7 @@ mod tidy;
 mod times;
 mod traces;
 mod webhooks;
+mod whole_schema;
 mod work;
 
 mod command_line;

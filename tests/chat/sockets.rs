@@ -93,8 +93,13 @@ impl GraphqlSocket {
 
     /// The next message, which must be JSON and come soon.
     pub async fn hear(&mut self) -> Json {
+        serde_json::from_str(&self.hear_text().await).expect("JSON")
+    }
+
+    /// The next message as it came.
+    pub async fn hear_text(&mut self) -> String {
         match self.next(SOON).await {
-            Some(Message::Text(text)) => serde_json::from_str(&text).expect("JSON"),
+            Some(Message::Text(text)) => text.to_string(),
             other => panic!("a message was expected, not {other:?}"),
         }
     }

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use async_graphql::parser::types::{ExecutableDocument, OperationDefinition};
 use moka::sync::Cache;
 
+use super::asked_types::ask_types;
 use super::catalog::Catalog;
 use super::guard;
 use super::operation::definition;
@@ -59,7 +60,9 @@ impl Documents {
         }
         #[cfg(test)]
         self.parsed.fetch_add(1, Ordering::Relaxed);
-        let parsed = Arc::new(guard::parse(text, limits)?);
+        let mut parsed = guard::parse(text, limits)?;
+        ask_types(catalog, &mut parsed);
+        let parsed = Arc::new(parsed);
         let shape = |operation: &OperationDefinition| Arc::new(ResponseShape::of(catalog, &parsed, operation));
         let shapes =
             parsed.operations.iter().map(|(name, operation)| (name.map(ToString::to_string), shape(&operation.node)));

@@ -2,6 +2,7 @@
 //! socket loop. No rule of chat stands here, and no SQL.
 
 mod accept;
+mod asked_types;
 mod budget;
 mod catalog;
 mod conversation;

@@ -70,8 +70,7 @@ impl CheckedOperation {
     /// The request that runs it for a viewer, and the loads that have to run along with it.
     pub fn request(&self, catalog: &Catalog, cx: &Cx) -> (Request, PendingLoads) {
         let loads = PendingLoads::default();
-        let variables = self.operation.variables.clone().unwrap_or_default();
-        let variables = Variables::from_json(serde_json::Value::Object(variables));
+        let variables = self.variables();
         let request = Request::new(self.operation.query.clone()).variables(variables);
         let mut request = viewer::attach(loaders::attach(request, cx, &loads), cx);
         if let Some(name) = &self.operation.operation_name {
@@ -82,6 +81,20 @@ impl CheckedOperation {
         leave_out(catalog, &mut document, operation_name.as_deref(), variables.as_ref());
         request.set_parsed_query(document);
         (request, loads)
+    }
+
+    /// What is given for the variables, and where nothing is, their defaults: the engine looks for these where a variable is
+    /// an argument of a field, and not where it is one of `@skip` and `@include`.
+    fn variables(&self) -> Variables {
+        let given = self.operation.variables.clone().unwrap_or_default();
+        let mut variables = Variables::from_json(serde_json::Value::Object(given));
+        for definition in self.definition().iter().flat_map(|operation| &operation.variable_definitions) {
+            if let Some(default) = &definition.node.default_value {
+                let name = definition.node.name.node.clone();
+                variables.entry(name).or_insert_with(|| default.node.clone());
+            }
+        }
+        variables
     }
 
     /// A response of the engine as it goes out: with codes, nulls where fields failed, and fields as they were asked for.

@@ -2,20 +2,21 @@
 //! doors. Fields stand in the order in which they were asked for and not in the one in which they were ready, and null
 //! stands where a field has failed and not nothing at all.
 
+use std::collections::HashMap;
+
 use async_graphql::indexmap::IndexMap;
 use async_graphql::parser::types::{BaseType, ExecutableDocument, OperationDefinition, Selection, SelectionSet, Type};
 use async_graphql::{Name, PathSegment, Response, Value};
 
+use super::asked_types::TYPE_KEY;
 use super::catalog::{Catalog, base, root};
 
 /// The fields of an object by the names that they are answered under, fragments opened, each at its first place.
 #[derive(Debug, Default)]
 pub(crate) struct ResponseShape {
     fields: IndexMap<Name, ResponseShape>,
-    /// The type that a fragment here is for.
-    condition: Option<Name>,
-    /// Fragments for several types: which of them an object is cannot be told from here, so it stays as it is.
-    mixed: bool,
+    /// Of a union instead: the fields of an object of each of its types.
+    of_types: HashMap<Name, ResponseShape>,
     /// Whether null may stand here, and in the lists that stand here; an unknown place may be null.
     nullable: Vec<bool>,
 }
@@ -32,38 +33,51 @@ impl ResponseShape {
     fn add(&mut self, catalog: &Catalog, of: &str, document: &ExecutableDocument, set: &SelectionSet) {
         for item in &set.items {
             match &item.node {
+                Selection::Field(field) if field.node.response_key().node == TYPE_KEY => {}
                 Selection::Field(field) => {
                     let below = self.fields.entry(field.node.response_key().node.clone()).or_default();
                     let ty = catalog.field(of, &field.node.name.node).map(|field| &field.ty);
                     let name = ty.map_or("", |ty| base(ty).as_str());
                     below.nullable = ty.map(nullable).unwrap_or_default();
-                    below.add(catalog, name, document, &field.node.selection_set.node);
+                    let (members, set) = (catalog.members(name), &field.node.selection_set.node);
+                    if members.is_empty() {
+                        below.add(catalog, name, document, set);
+                    }
+                    for member in members {
+                        below.of_types.entry(member.clone()).or_default().add(catalog, member, document, set);
+                    }
                 }
                 Selection::InlineFragment(inline) => {
                     let condition = inline.node.type_condition.as_ref().map(|condition| &condition.node.on.node);
-                    condition.into_iter().for_each(|condition| self.narrow(condition));
-                    let of = condition.map_or(of, |condition| condition.as_str());
-                    self.add(catalog, of, document, &inline.node.selection_set.node);
+                    if condition.is_none_or(|condition| catalog.applies(condition, of)) {
+                        self.add(catalog, of, document, &inline.node.selection_set.node);
+                    }
                 }
                 Selection::FragmentSpread(spread) => {
-                    if let Some(fragment) = document.fragments.get(&spread.node.fragment_name.node) {
-                        let condition = &fragment.node.type_condition.node.on.node;
-                        self.narrow(condition);
-                        self.add(catalog, condition, document, &fragment.node.selection_set.node);
+                    if let Some(fragment) = document.fragments.get(&spread.node.fragment_name.node)
+                        && catalog.applies(&fragment.node.type_condition.node.on.node, of)
+                    {
+                        self.add(catalog, of, document, &fragment.node.selection_set.node);
                     }
                 }
             }
         }
     }
 
-    fn narrow(&mut self, to: &Name) {
-        let known = self.condition.get_or_insert_with(|| to.clone());
-        self.mixed |= known != to;
+    /// The shape of this object: of a union, by its type.
+    fn of_object(&self, object: &IndexMap<Name, Value>) -> &Self {
+        let Some(Value::String(name)) = object.get(TYPE_KEY) else { return self };
+        self.of_types.get(name.as_str()).unwrap_or(self)
     }
 
     /// Puts null where a field has failed, or where something around it that may be null. The engine leaves the field out.
+    /// Of an object of which nothing was asked for in the end the engine makes null; that is never so below the root, where
+    /// its type is asked for.
     pub fn fill_nulls(&self, response: &mut Response) {
         let Response { data, errors, .. } = response;
+        if errors.is_empty() && *data == Value::Null {
+            *data = Value::Object(IndexMap::new());
+        }
         for error in errors.iter().filter(|error| !error.path.is_empty()) {
             self.put_null(data, &error.path);
         }
@@ -80,12 +94,13 @@ impl ResponseShape {
                 items.get_mut(*place).into_iter().for_each(|item| self.put_null(item, path));
             }
             (PathSegment::Field(name), at @ (Value::Object(_) | Value::Null)) => {
-                let Some((name, below)) = self.fields.get_key_value(name.as_str()) else { return };
                 // Of an object in which every field has failed the engine makes null.
                 if *at == Value::Null {
                     *at = Value::Object(IndexMap::new());
                 }
-                if let Value::Object(object) = at {
+                if let Value::Object(object) = at
+                    && let Some((name, below)) = self.of_object(object).fields.get_key_value(name.as_str())
+                {
                     below.put_null(object.entry(name.clone()).or_insert(Value::Null), path);
                 }
             }
@@ -102,7 +117,7 @@ impl ResponseShape {
                 items.get_mut(*place).is_some_and(|item| self.spread_null(item, level + 1, path))
             }
             (Some((PathSegment::Field(name), path)), Value::Object(object)) => {
-                let below = self.fields.get(name.as_str()).zip(object.get_mut(name.as_str()));
+                let below = self.of_object(object).fields.get(name.as_str()).zip(object.get_mut(name.as_str()));
                 below.is_some_and(|(below, at)| below.spread_null(at, 0, path))
             }
             _ => false,
@@ -113,19 +128,21 @@ impl ResponseShape {
         broken && !self.nullable.get(level).copied().unwrap_or(true)
     }
 
-    /// Puts the fields of what was answered into this order.
+    /// Puts the fields of what was answered into this order, and takes the types away that only the server asked for.
     pub fn sort_fields(&self, answered: &mut Value) {
         match answered {
             Value::List(items) => items.iter_mut().for_each(|item| self.sort_fields(item)),
             // A leaf may be an object too: a scalar that holds JSON stays as it is.
-            Value::Object(object) if !self.fields.is_empty() => {
-                for (name, below) in &self.fields {
+            Value::Object(object) if !self.fields.is_empty() || !self.of_types.is_empty() => {
+                let Self { fields, .. } = self.of_object(object);
+                object.shift_remove(TYPE_KEY);
+                for (name, below) in fields {
                     if let Some(value) = object.get_mut(name) {
                         below.sort_fields(value);
                     }
                 }
-                if !self.mixed && !object.keys().map(|name| self.fields.get_index_of(name)).is_sorted() {
-                    object.sort_by_cached_key(|name, _| self.fields.get_index_of(name));
+                if !object.keys().map(|name| fields.get_index_of(name)).is_sorted() {
+                    object.sort_by_cached_key(|name, _| fields.get_index_of(name));
                 }
             }
             _ => {}
@@ -169,11 +186,18 @@ mod tests {
     }
 
     #[test]
-    fn an_object_of_one_of_several_types_stays_as_it_is_and_what_is_in_it_is_arranged() {
-        let query = "{ x { ... on A { b a { d c } } ... on B { a b } } }";
-        let answered = r#"{"x":{"a":{"c":1,"d":2},"b":3}}"#;
-        assert_eq!(sorted(query, answered), r#"{"x":{"a":{"d":2,"c":1},"b":3}}"#);
-        assert_eq!(sorted(query, "null"), "null");
+    fn an_object_of_one_of_several_types_has_the_fields_of_its_type_in_their_order() {
+        let schema_text =
+            "type Query { x: [X!] } union X = A | B type A { a: A b: Int c: Int } type B { a: Int b: Int }";
+        let query = "{ x { ... on A { b a { c b } } ...F ... on X { ... on B { b } } } } fragment F on B { a }";
+        let shape = shape(schema_text, query);
+        let mut value: Value = serde_json::from_str(
+            r#"{"x":[{"__object_type":"A","a":{"b":1,"c":2},"b":3},{"b":1,"__object_type":"B","a":2},{"__object_type":"C"},null]}"#,
+        )
+        .unwrap();
+        shape.sort_fields(&mut value);
+        let sorted = serde_json::to_string(&value).unwrap();
+        assert_eq!(sorted, r#"{"x":[{"b":3,"a":{"c":2,"b":1}},{"a":2,"b":1},{},null]}"#);
     }
 
     #[test]

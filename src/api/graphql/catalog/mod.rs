@@ -17,6 +17,7 @@ const DEFAULT_LENGTH: u64 = 100;
 /// The fields of every type of a schema, and those of every input.
 pub(crate) struct Catalog {
     fields: HashMap<Name, HashMap<Name, Field>>,
+    unions: HashMap<Name, Vec<Name>>,
     inputs: HashMap<Name, HashMap<Name, Input>>,
 }
 
@@ -67,12 +68,17 @@ impl Catalog {
             TypeSystemDefinition::Type(found) => Some(found.node),
             _ => None,
         });
-        let (mut composite, mut defined, mut inputs) = (HashSet::new(), Vec::new(), HashMap::new());
+        let (mut composite, mut defined) = (HashSet::new(), Vec::new());
+        let (mut inputs, mut unions) = (HashMap::new(), HashMap::new());
         for found in types {
             let fields = match found.kind {
                 TypeKind::Object(object) => object.fields,
                 TypeKind::Interface(interface) => interface.fields,
-                TypeKind::Union(_) => Vec::new(),
+                TypeKind::Union(union) => {
+                    let members = union.members.into_iter().map(|member| member.node).collect();
+                    unions.insert(found.name.node.clone(), members);
+                    Vec::new()
+                }
                 TypeKind::InputObject(input) => {
                     inputs.insert(found.name.node, read_inputs(input.fields));
                     continue;
@@ -101,12 +107,23 @@ impl Catalog {
             let fields = fields.into_iter().map(|field| (field.node.name.node.clone(), read(&of, field.node)));
             (of.clone(), fields.collect())
         });
-        Self { fields: fields.collect(), inputs }
+        Self { fields: fields.collect(), unions, inputs }
     }
 
     /// What the schema says of a field of a type; nothing where it has no such field.
     pub fn field(&self, of: &str, field: &str) -> Option<&Field> {
         self.fields.get(of)?.get(field)
+    }
+
+    /// The types that a union is of; none where this is no union.
+    pub fn members(&self, of: &str) -> &[Name] {
+        self.unions.get(of).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether a fragment for the type `condition` is for an object of the type `of`. A type that the schema does not have
+    /// is left to validation.
+    pub fn applies(&self, condition: &str, of: &str) -> bool {
+        condition == of || !self.fields.contains_key(of) || self.members(condition).iter().any(|member| member == of)
     }
 
     /// What the schema says of a field of an input; nothing where it has no such field.

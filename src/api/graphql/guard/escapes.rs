@@ -1,14 +1,17 @@
 //! Escapes in the strings of a document that the specification has and the engine's parser does not read: pairs of
-//! surrogates, and `\u{…}`.
+//! surrogates, `\u{…}`, and `\"""` in a block string.
 
 use std::borrow::Cow;
 
 use super::scan::{end_of_comment, end_of_string};
 
+/// What stands for three quotes in a block string.
+const ESCAPED_QUOTES: &str = "\\\"\"\"";
+
 /// The document with those escapes replaced by their characters. What is no character, such as a surrogate by itself,
 /// stays as it is, for the parser to refuse. A text that passed the scan keeps its lines; its columns may move.
 pub(super) fn resolve(text: &str) -> Cow<'_, str> {
-    if !text.contains("\\u") {
+    if !text.contains("\\u") && !text.contains(ESCAPED_QUOTES) {
         return Cow::Borrowed(text);
     }
     let bytes = text.as_bytes();
@@ -21,7 +24,13 @@ pub(super) fn resolve(text: &str) -> Cow<'_, str> {
             _ => text[start..].find(['#', '"']).map_or(bytes.len(), |length| start + length),
         };
         let part = &text[start..end];
-        if part.starts_with('"') && !part.starts_with("\"\"\"") {
+        if let Some(block) = part.strip_prefix("\"\"\"").and_then(|rest| rest.strip_suffix("\"\"\"")) {
+            if block.contains(ESCAPED_QUOTES) {
+                resolve_block(block, &mut resolved);
+            } else {
+                resolved.push_str(part);
+            }
+        } else if part.starts_with('"') {
             resolve_string(part, &mut resolved);
         } else {
             resolved.push_str(part);
@@ -50,6 +59,27 @@ fn resolve_string(mut rest: &str, into: &mut String) {
         rest = &escape[length..];
     }
     into.push_str(rest);
+}
+
+/// A block string as the string that it means, and behind it the ends of its lines. The specification takes away the
+/// indentation that all lines but the first have, and blank lines at the start and the end.
+fn resolve_block(block: &str, into: &mut String) {
+    let block = block.replace("\r\n", "\n").replace('\r', "\n");
+    let is_blank = |line: &&str| line.bytes().all(|byte| matches!(byte, b' ' | b'\t'));
+    let indentation = |line: &str| line.bytes().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+    let common = block.split('\n').skip(1).filter(|line| !is_blank(line)).map(indentation).min().unwrap_or(0);
+    let stripped = block.split('\n').enumerate().map(|(number, line)| match number {
+        0 => line,
+        _ => line.get(common..).unwrap_or_default(),
+    });
+    let lines: Vec<&str> = stripped.collect();
+    let first = lines.iter().position(|line| !is_blank(line)).unwrap_or(lines.len());
+    let last = lines.iter().rposition(|line| !is_blank(line)).map_or(first, |last| last + 1);
+    let text = lines[first..last].join("\n").replace(ESCAPED_QUOTES, "\"\"\"");
+    into.push('"');
+    text.chars().for_each(|character| push(character, into));
+    into.push('"');
+    into.extend(std::iter::repeat_n('\n', lines.len() - 1));
 }
 
 /// The character of an escape that the parser does not read, and how long the escape is.
@@ -113,6 +143,12 @@ mod tests {
             (r#""\"\u{41}\"""#, "\"A\""),
             (r#""é\u{e9}""#, "éé"),
             (r#""""\u{41} \ud83d\ude00""""#, r"\u{41} \ud83d\ude00"),
+            ("\"\"\"\\\"\"\"\"\"\"", "\"\"\""),
+            (
+                "\"\"\"\n\n    a\\n\r\n\t  \r      b \\\"\"\" \"c\"\n\n    é\n  \n\"\"\"",
+                "a\\n\n\n  b \"\"\" \"c\"\n\né",
+            ),
+            ("\"\"\"   x \\\"\"\"\n   y\"\"\"", "   x \"\"\"\ny"),
         ] {
             assert_eq!(read(literal).as_deref(), Some(text), "{literal}");
         }
@@ -142,5 +178,14 @@ mod tests {
         assert!(matches!(resolve("{ me { id } }"), Cow::Borrowed(_)));
         let comment = "# \"\\ud83d\\ude00\n{ f(a: \"x\", b: \"\") }";
         assert_eq!(resolve(comment), comment);
+        let block = "{ f(a: \"\"\"x \\u{41}\n\"y\"\"\"\", b: 1) }";
+        assert_eq!(resolve(block), block);
+    }
+
+    #[test]
+    fn what_stands_behind_a_block_string_keeps_its_line() {
+        let text = "{ f(a: \"\"\"\n\\\"\"\"\r\n b\r\"\"\")\n  g(b: nothing) h! }";
+        let lines = |text: &str| text.split("h!").next().unwrap().replace("\r\n", "\n").matches(['\n', '\r']).count();
+        assert_eq!(lines(&resolve(text)), lines(text));
     }
 }
