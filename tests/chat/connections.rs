@@ -80,7 +80,7 @@ async fn whoever_says_too_much_over_a_socket_hears_why_it_is_closed() {
 }
 
 /// A WebSocket of each door and framing: its path, and the headers of its handshake.
-fn websockets() -> [(String, &'static [(&'static str, &'static str)]); 3] {
+pub fn websockets() -> [(String, &'static [(&'static str, &'static str)]); 3] {
     [
         ("/graphql".to_owned(), &[("sec-websocket-protocol", "graphql-transport-ws")]),
         ("/ws/chat/websocket".to_owned(), &[]),
@@ -89,7 +89,7 @@ fn websockets() -> [(String, &'static [(&'static str, &'static str)]); 3] {
 }
 
 /// The code and the reason with which the server closes.
-async fn closed(socket: &mut WebSocketStream<TcpStream>) -> (u16, String) {
+pub async fn closed(socket: &mut WebSocketStream<TcpStream>) -> (u16, String) {
     let closed = async {
         loop {
             match socket.next().await {

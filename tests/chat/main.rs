@@ -62,6 +62,7 @@ mod tidy;
 mod times;
 mod traces;
 mod webhooks;
+mod websocket_frames;
 mod whole_schema;
 mod work;
 
