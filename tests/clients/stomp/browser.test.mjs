@@ -9,6 +9,7 @@ import { send } from '../curl.mjs';
 import { startServer } from '../server.mjs';
 import { Inbox, within } from '../wait.mjs';
 import { hear, program } from './chat-client.mjs';
+import { HALVES, HEARD_OF_HALVES, TEXTS } from './texts.mjs';
 
 const EVERYWHERE = ['websocket', 'xhr-streaming', 'xhr-polling', 'eventsource', 'iframe-eventsource', 'iframe-xhr-polling', 'iframe-htmlfile'];
 // The client itself offers `htmlfile` only where page and server have one origin.
@@ -76,11 +77,15 @@ for (const [kind, transports] of Object.entries(TRANSPORTS)) {
       const own = await hear(inbox, 'New message', (it) => it.content === 'Hello, everyone!');
       assert.equal(own.senderName, 'Alice');
 
-      // What a script, an HTML page or a JSON text might stumble over.
-      const content = 'To the page: 1 < 2 && "x" \\ \'y\' \u2028 \u0130 👍🏽\nend';
-      const sent = await send(server, 'Bob', 1, content);
-      const heard = await hear(inbox, 'New message', (it) => it.id === sent.id);
-      assert.equal(heard.content, content);
+      // What a script, an HTML page, a stream or a JSON text might stumble over, both ways.
+      for (const text of TEXTS) {
+        const sent = await send(server, 'Bob', 1, text);
+        assert.equal((await hear(inbox, 'New message', (it) => it.id === sent.id)).content, text);
+        await page.evaluate((it) => window.handle.chat.sendMessage(1, it), text);
+        await hear(inbox, 'New message', (it) => it.senderName === 'Alice' && it.content === text);
+      }
+      await page.evaluate((it) => window.handle.chat.stompClient.ws.send(it), HALVES);
+      await hear(inbox, 'New message', (it) => it.content === HEARD_OF_HALVES);
 
       await page.evaluate(() => window.handle.chat.disconnect());
       assert.deepEqual(strangers, []);

@@ -6,8 +6,9 @@ import { startServer } from '../server.mjs';
 import { wrongTokens } from '../tokens.mjs';
 import { within } from '../wait.mjs';
 import { chatClient } from './chat-client.mjs';
+import { HALVES, HEARD_OF_HALVES, TEXTS } from './texts.mjs';
 
-const TRANSPORTS = ['websocket', 'xhr-streaming', 'xhr-polling'];
+const TRANSPORTS = ['websocket', 'xhr-streaming', 'xhr-polling', 'eventsource'];
 const FIELDS = [
   ...['id', 'conversationId', 'messageType', 'content', 'senderId', 'senderName', 'parentMessageId'],
   ...['replyCount', 'isEdited', 'isDeleted', 'attachments', 'reactionSummary', 'createdAt'],
@@ -90,6 +91,19 @@ for (const transport of TRANSPORTS) {
         const heard = await bob.hear('New message', (it) => it.content.length > 1000);
         assert.ok(heard.content === content, `${content.length} units were sent, ${heard.content.length} arrived`);
       }
+    });
+
+    await t.test('every text arrives as it was sent', async () => {
+      for (const text of TEXTS) {
+        alice.chat.sendMessage(1, text);
+        await bob.hear('New message', (it) => it.content === text);
+        await alice.hear('New message', (it) => it.content === text);
+        const sent = await send(server, 'Bob', 1, text);
+        assert.equal((await alice.hear('New message', (it) => it.id === sent.id)).content, text);
+        await bob.hear('New message', (it) => it.id === sent.id);
+      }
+      alice.chat.stompClient.ws.send(HALVES);
+      await bob.hear('New message', (it) => it.content === HEARD_OF_HALVES);
     });
 
     assert.ok(![...alice.inbox.rest(), ...bob.inbox.rest()].some((it) => it.kind === 'error'));
