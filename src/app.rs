@@ -3,10 +3,12 @@
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use futures_util::FutureExt;
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -17,6 +19,7 @@ use crate::chat::{Foundation, event, files, log, messages, search};
 use crate::cluster::Cluster;
 use crate::cluster::nodes::Node;
 use crate::config::Config;
+use crate::connection::endings::Endings;
 use crate::entity::clock;
 use crate::error::Result;
 use crate::id::ConversationId;
@@ -32,8 +35,13 @@ pub struct App {
     pub webhook_endpoints: Arc<EnabledEndpoints>,
     pub hub: Arc<Hub>,
     pub tokens: Tokens,
-    /// Ends when the server is told to stop.
+    /// The live connections, and how they end.
+    pub endings: Arc<Endings>,
+    /// Ends when nobody is to connect any more.
+    pub closing: CancellationToken,
+    /// Ends when the server stops.
     pub stopping: CancellationToken,
+    draining: AtomicBool,
     store: Store,
     tasks: TaskTracker,
     writer: TaskTracker,
@@ -45,6 +53,8 @@ const TIDY_INTERVAL: Duration = Duration::from_secs(10);
 const SWEEP_INTERVAL: Duration = Duration::from_secs(5);
 /// How often the latest activity is carried to the lists of conversations.
 const CARRY_INTERVAL: Duration = Duration::from_secs(1);
+/// How long balancers have to notice that a server is not ready any more (protocol §14).
+const NOTICE_TIME: Duration = Duration::from_secs(5);
 /// The shortest pause between two portions of what is tidied up.
 const TIDY_PAUSE: Duration = Duration::from_millis(20);
 /// How long the last writing may take when the server stops.
@@ -107,7 +117,20 @@ impl App {
         if search::rewrite::look(&chat).await.context("The database cannot be read")? > 0 {
             tasks.spawn(rewrite_words(Arc::clone(&chat), stopping.clone()));
         }
-        Ok(Arc::new(Self { config, chat, webhook_endpoints, hub, tokens, stopping, store, tasks, writer: writer_task }))
+        Ok(Arc::new(Self {
+            config,
+            chat,
+            webhook_endpoints,
+            hub,
+            tokens,
+            endings: Endings::new(stopping.clone()),
+            closing: stopping.child_token(),
+            stopping,
+            draining: AtomicBool::new(false),
+            store,
+            tasks,
+            writer: writer_task,
+        }))
     }
 
     /// How many statements the database was asked so far.
@@ -165,6 +188,25 @@ impl App {
             started_at: clock::now(),
             seen_until: clock::now(),
         }
+    }
+
+    /// Whether the server is about to stop, and should be sent nothing more.
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Acquire) || self.stopping.is_cancelled()
+    }
+
+    /// Leaves the clients to the other nodes, if there are any: nobody new after a moment, in which balancers notice, and
+    /// those who are connected one after the other.
+    pub async fn drain(&self) {
+        self.draining.store(true, Ordering::Release);
+        let window = Duration::from_secs(self.config.server.drain_seconds);
+        if window.is_zero() || !self.chat.cluster.has_peers() {
+            return;
+        }
+        self.chat.cluster.drain();
+        sleep(NOTICE_TIME).await;
+        self.closing.cancel();
+        self.endings.spread(window).await;
     }
 
     /// Stops what runs beside the doors and closes the database, once the doors are shut.
@@ -257,7 +299,7 @@ async fn tidy_closed_groups(chat: Arc<Chat>, stopping: CancellationToken) {
     let mut pause = SWEEP_INTERVAL;
     loop {
         tokio::select! {
-            () = tokio::time::sleep(pause) => {}
+            () = sleep(pause) => {}
             () = stopping.cancelled() => return,
         }
         let started = Instant::now();
@@ -277,7 +319,7 @@ async fn carry_activity(chat: Arc<Chat>, stopping: CancellationToken) {
     let (mut pause, mut after) = (CARRY_INTERVAL, ConversationId::stored(0));
     loop {
         tokio::select! {
-            () = tokio::time::sleep(pause) => {}
+            () = sleep(pause) => {}
             () = stopping.cancelled() => return,
         }
         let started = Instant::now();
@@ -299,7 +341,7 @@ async fn rewrite_words(chat: Arc<Chat>, stopping: CancellationToken) {
     let mut pause = TIDY_PAUSE;
     loop {
         tokio::select! {
-            () = tokio::time::sleep(pause) => {}
+            () = sleep(pause) => {}
             () = stopping.cancelled() => return,
         }
         let started = Instant::now();

@@ -53,6 +53,7 @@ mod webhooks;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
+use tokio::sync::mpsc;
 
 pub use api::graphql::schema_text;
 pub use chat::doctor;
@@ -60,24 +61,29 @@ pub use chat::doctor;
 use app::App;
 use config::Config;
 
-/// Runs a server on a listener until `stop` resolves, and then lets it end gracefully.
+/// Runs a server on a listener until it is told to stop, or nobody can do that any more, and then lets it end gracefully.
+/// Told so again, it ends at once.
 ///
 /// # Errors
 /// What keeps it from starting; see [`App::open`].
-pub async fn serve(config: Config, listener: TcpListener, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
-    run(App::open(config).await?, listener, stop).await;
+pub async fn serve(config: Config, listener: TcpListener, told_to_stop: mpsc::Receiver<()>) -> anyhow::Result<()> {
+    run(App::open(config).await?, listener, told_to_stop).await;
     Ok(())
 }
 
 /// As [`serve`], upon an open [`App`].
-pub async fn run(app: Arc<App>, listener: TcpListener, stop: impl Future<Output = ()>) {
+pub async fn run(app: Arc<App>, listener: TcpListener, mut told_to_stop: mpsc::Receiver<()>) {
     app.join(listener.local_addr().ok()).await;
     let stopping = app.stopping.clone();
     let webhooks = webhooks::worker::run(Arc::clone(&app.chat), Arc::clone(&app.webhook_endpoints), stopping.clone());
     tokio::join!(server::serve(&app, listener), webhooks, async {
-        tokio::select! {
-            () = stop => stopping.cancel(),
-            () = stopping.cancelled() => {}
+        if stopping.run_until_cancelled(told_to_stop.recv()).await.is_some() {
+            tokio::select! {
+                () = app.drain() => {}
+                _ = told_to_stop.recv() => {}
+                () = stopping.cancelled() => {}
+            }
+            stopping.cancel();
         }
     });
     app.close().await;

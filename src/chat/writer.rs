@@ -19,7 +19,6 @@ use crate::chat::log::head::{LogHead, lock_log};
 use crate::chat::rate_limit::RateLimits;
 use crate::chat::readiness::Readiness;
 use crate::config::{Config, fault};
-use crate::entity::clock;
 use crate::error::{Error, Result};
 use crate::id::{ConversationId, MessageId, UserId};
 use crate::store::{self, Autocommit, Queue, Queued, Store, Transaction};
@@ -319,11 +318,11 @@ impl<I, O: Send + 'static> Writer<I, O> {
 
     async fn begin(&self, jobs: usize) -> Result<Batch, DbErr> {
         let tx = self.store.begin().await?;
-        let head = lock_log(&tx).await?;
+        let (head, now) = lock_log(&tx).await?;
         Ok(Batch {
             tx,
             tools: Arc::clone(&self.tools),
-            now: clock::now(),
+            now,
             head,
             position: head.position,
             message_id: head.message_id,
@@ -455,7 +454,7 @@ fn log_undone(callers: &[Span], cause: &str) {
 }
 
 /// How long the database may take for a batch. Then nobody knows whether it was committed; if it was, the log tells.
-const BATCH_TIMEOUT: Duration = Duration::from_secs(20);
+const BATCH_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Runs one job and tells whether it succeeded; what it wrote is undone where it did not. Alone, it needs no savepoint for
 /// that: there the whole transaction is undone.

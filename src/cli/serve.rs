@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use tokio::net::TcpListener;
+use tokio::sync::mpsc;
 
 use super::demo;
 use super::output::say;
@@ -16,8 +17,7 @@ use crate::server;
 /// # Errors
 /// An address that cannot be listened on, and what keeps the server from starting.
 pub async fn serve(config: Config, with_demo: bool) -> anyhow::Result<()> {
-    let stop = told_to_stop()?;
-    tokio::pin!(stop);
+    let mut told_to_stop = told_to_stop()?;
     let bind = config.server.bind;
     let listener =
         TcpListener::bind(bind).await.with_context(|| format!("server.bind: {bind} cannot be listened on"))?;
@@ -30,14 +30,14 @@ pub async fn serve(config: Config, with_demo: bool) -> anyhow::Result<()> {
     };
     let app = tokio::select! {
         app = opened => app?,
-        () = &mut stop => return Ok(()),
+        _ = told_to_stop.recv() => return Ok(()),
     };
     server::handles::raise(connections);
     match with_demo {
         true => print_welcome(&app, address)?,
         false => say(&format!("Listening on http://{address}\n"))?,
     }
-    crate::run(app, listener, stop).await;
+    crate::run(app, listener, told_to_stop).await;
     Ok(())
 }
 
@@ -83,20 +83,27 @@ curl -X POST http://{address}/api/chat/conversations/1/messages \
     ))
 }
 
-/// What resolves at SIGTERM or Ctrl-C; both are heard from now on.
-fn told_to_stop() -> anyhow::Result<impl Future<Output = ()>> {
+/// Says so at each SIGTERM or Ctrl-C; both are heard from now on.
+fn told_to_stop() -> anyhow::Result<mpsc::Receiver<()>> {
     #[cfg(unix)]
     let mut terminate = {
         use tokio::signal::unix::{SignalKind, signal};
         signal(SignalKind::terminate()).context("SIGTERM cannot be heard")?
     };
-    Ok(async move {
-        #[cfg(unix)]
-        tokio::select! {
-            _ = tokio::signal::ctrl_c() => {}
-            _ = terminate.recv() => {}
+    let (sender, receiver) = mpsc::channel(2);
+    tokio::spawn(async move {
+        loop {
+            #[cfg(unix)]
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminate.recv() => {}
+            }
+            #[cfg(not(unix))]
+            tokio::signal::ctrl_c().await.ok();
+            if sender.send(()).await.is_err() {
+                return;
+            }
         }
-        #[cfg(not(unix))]
-        tokio::signal::ctrl_c().await.ok();
-    })
+    });
+    Ok(receiver)
 }

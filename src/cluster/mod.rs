@@ -129,6 +129,11 @@ impl Cluster {
         }
     }
 
+    /// Whether it does.
+    pub fn is_draining(&self) -> bool {
+        self.joined.as_ref().is_some_and(|joined| joined.draining.load(Ordering::Relaxed))
+    }
+
     /// Whether there may be other nodes.
     pub fn has_peers(&self) -> bool {
         self.joined.as_ref().is_some_and(|joined| joined.peers.any())

@@ -71,6 +71,9 @@ pub struct Server {
     /// How long a connection may lie idle between two requests, 1 to 3,600 seconds: longer than the usual proxies in front
     /// keep theirs, so that none sends a request on one that is being closed (protocol §13).
     pub keep_alive_seconds: u64,
+    /// How long a node that stops takes to leave its clients to the others, 0 to 600 seconds. Alone it stops at once, and
+    /// with 0 in any case.
+    pub drain_seconds: u64,
     /// The address that clients know this server by, such as `https://chat.example.org`, with the path before its own if a
     /// proxy puts one there. Links to files begin with it. Unset: they begin with their path.
     pub public_url: Option<String>,
@@ -271,6 +274,7 @@ impl Default for Server {
             data_dir: PathBuf::from("data"),
             trusted_proxies: Vec::new(),
             keep_alive_seconds: 75,
+            drain_seconds: 20,
             public_url: None,
         }
     }

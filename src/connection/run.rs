@@ -5,8 +5,8 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use tokio::task::unconstrained;
 use tokio::time::{Instant, sleep_until, timeout};
-use tokio_util::sync::CancellationToken;
 
+use super::endings::Ending;
 use super::{Gone, Goodbye, Message, Protocol, Step, Wire};
 
 /// How long a goodbye may take: a slow client outlives the end of its token by that.
@@ -26,8 +26,8 @@ pub fn is_enough(out: &[Message]) -> bool {
     out.len() >= ENOUGH_MESSAGES || out.iter().map(Message::size).sum::<usize>() >= ENOUGH_BYTES
 }
 
-/// Runs a connection to its end, which comes with `stopping` at the latest.
-pub async fn run<W: Wire, P: Protocol>(mut wire: W, mut protocol: P, stopping: CancellationToken) {
+/// Runs a connection to its end, which comes when it is asked to at the latest.
+pub async fn run<W: Wire, P: Protocol>(mut wire: W, mut protocol: P, ending: Ending) {
     let mut out = Vec::new();
     let mut has_more = false;
     loop {
@@ -54,7 +54,7 @@ pub async fn run<W: Wire, P: Protocol>(mut wire: W, mut protocol: P, stopping: C
                     None => protocol.on_deadline(&mut out).await,
                 }
             }
-            () = stopping.cancelled() => Step::End(protocol.on_stop(&mut out)),
+            () = ending.asked() => Step::End(protocol.on_stop(&mut out)),
         };
         has_more |= matches!(turn, Step::More);
         if !out.is_empty() {
@@ -62,7 +62,7 @@ pub async fn run<W: Wire, P: Protocol>(mut wire: W, mut protocol: P, stopping: C
                 biased;
                 flushed = flush(&mut wire, &mut out) => flushed,
                 // A slow client may take minutes. It gets nothing more then but the goodbye.
-                () = stopping.cancelled() => {
+                () = ending.asked() => {
                     out.clear();
                     if !matches!(turn, Step::End(_)) {
                         turn = Step::End(protocol.on_stop(&mut out));

@@ -76,7 +76,7 @@ async fn no_such_method() -> Response {
 
 /// Whether the server should be sent requests: its database answers and it is not stopping.
 async fn ready(State(app): State<Arc<App>>) -> Response {
-    if app.stopping.is_cancelled() {
+    if app.is_draining() {
         return error_response(&Error::unavailable());
     }
     match app.chat.ready().await {

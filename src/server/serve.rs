@@ -60,26 +60,28 @@ pub async fn serve(app: &Arc<App>, listener: TcpListener) {
     let (router, slots, connections) = (router(app), Slots::new(&app.config), TaskTracker::new());
     let keep_alive = Duration::from_secs(app.config.server.keep_alive_seconds);
     let patience = Patience { stall: app.config.peer_timeouts.stall, keep_alive };
-    while let Some((stream, peer)) = accept(&listener, &app.stopping).await {
+    while let Some((stream, peer)) = accept(&listener, &app.closing).await {
         // Beyond the limit a connection is closed at once: a client that waits in vain is worse.
         let Some(slot) = slots.take(peer.ip()) else { continue };
         set_options(&stream, patience.stall);
-        connections.spawn(serve_connection(stream, slot, router.clone(), patience.clone(), app.stopping.clone()));
+        connections.spawn(serve_connection(stream, slot, router.clone(), patience.clone(), app.closing.clone()));
     }
     // Whoever comes now is refused, and goes to another node.
     drop(listener);
     connections.close();
+    // Live connections of a node that others take over from end one after the other; only then is there a last request.
+    app.stopping.cancelled().await;
     if timeout(LAST_REQUESTS_TIMEOUT, connections.wait()).await.is_err() {
         tracing::warn!("some requests did not finish in time");
     }
 }
 
 /// The next connection.
-async fn accept(listener: &TcpListener, stopping: &CancellationToken) -> Option<(TcpStream, SocketAddr)> {
+async fn accept(listener: &TcpListener, closing: &CancellationToken) -> Option<(TcpStream, SocketAddr)> {
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            () = stopping.cancelled() => return None,
+            () = closing.cancelled() => return None,
         };
         match accepted {
             Ok(accepted) => return Some(accepted),
@@ -111,7 +113,7 @@ async fn serve_connection(
     slot: ConnectionSlot,
     router: Router,
     patience: Patience,
-    stopping: CancellationToken,
+    closing: CancellationToken,
 ) {
     let (streams, owner, under_way) = (Arc::new(Streams::new(patience.stall)), slot.owner(), UnderWay::default());
     let requests = under_way.clone();
@@ -131,7 +133,7 @@ async fn serve_connection(
     let ended = loop {
         tokio::select! {
             ended = connection.as_mut() => break ended,
-            () = stopping.cancelled(), if !is_ending => {}
+            () = closing.cancelled(), if !is_ending => {}
             () = streams.idle_for(patience.keep_alive), if !is_ending => dropped_at = Some(Instant::now() + HEAD_TIMEOUT),
             () = async { sleep_until(dropped_at.unwrap_or_else(Instant::now)).await }, if dropped_at.is_some() => break Ok(()),
         }

@@ -168,7 +168,10 @@ async fn a_setting_that_makes_no_sense_stops_the_start_with_its_name() {
             "log.level must be error, warn, info, debug, trace, off or a filter such as info,confab=debug (from --set)",
         ),
         ("auth.jwt_secret=short", "auth.jwt_secret must be 32 bytes or longer (from --set)"),
-        ("broker.url=redis://localhost", "broker.url is set, but joining several nodes is not built yet (from --set)"),
+        (
+            "broker.url=kafka://localhost",
+            "broker.url must be a URL that begins with redis://, rediss://, amqp:// or amqps:// (from --set)",
+        ),
     ] {
         assert_eq!(refused(&home, &["--set", set]).await, sentence);
         assert_eq!(refused(&home, &["config", "--set", set]).await, sentence);

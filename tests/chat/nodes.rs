@@ -334,3 +334,46 @@ async fn what_is_longer_than_a_frame_is_heard_all_the_same() {
         assert!(began.elapsed() < AT_ONCE, "{length}: {:?}", began.elapsed());
     }
 }
+
+/// A node that others can take over from ends its connections one after the other, and nobody notices but by coming back.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_stops_leaves_its_clients_to_the_others_in_even_steps() {
+    let slowly = |config: &mut confab::config::Config| config.server.drain_seconds = 4;
+    let Some(here) = Server::start_with_room_for_twins(|_| {}).await else { return };
+    let mut there = here.twin_with(slowly).await;
+    let alice = here.person("Alice").await;
+    let mut sockets = Vec::new();
+    for _ in 0..40 {
+        sockets.push(alice.at(there.address).socket().await);
+    }
+    let (began, url) = (Instant::now(), there.url("/health/ready"));
+    let stopping = tokio::spawn(async move {
+        there.stop().await;
+        began.elapsed()
+    });
+    until("it is not ready", async || reqwest::get(&url).await.is_ok_and(|answer| answer.status() == 503)).await;
+    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+    let mut ended = Vec::new();
+    for mut socket in sockets {
+        ended.push(tokio::spawn(
+            async move { (socket.closed_within(Duration::from_secs(20)).await.0, began.elapsed()) },
+        ));
+    }
+    let mut times = Vec::new();
+    for ended in ended {
+        let (code, after) = ended.await.expect("it ends");
+        assert_eq!(code, 1001);
+        times.push(after);
+    }
+    times.sort_unstable();
+    let (first, last) = (times[0], times[39]);
+    assert!(first > Duration::from_secs(4), "balancers have a moment to notice: {first:?}");
+    assert!(last - first > Duration::from_secs(3), "they end from {first:?} to {last:?}");
+    let largest = times
+        .iter()
+        .map(|one| times.iter().filter(|other| **other >= *one && **other < *one + Duration::from_secs(1)).count());
+    assert!(largest.max().is_some_and(|largest| largest <= 14), "{times:?}");
+    let took = stopping.await.expect("it stops");
+    assert!(took < Duration::from_secs(20), "{took:?}");
+    assert!(reqwest::get(&url).await.is_err());
+}

@@ -12,7 +12,7 @@ use confab::config::Config;
 use sea_orm::{ConnectionTrait, Database, Statement};
 use serde_json::{Value as Json, json};
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use crate::person::Person;
@@ -26,7 +26,7 @@ pub struct Server {
     folder: PathBuf,
     /// The address of a PostgreSQL and the name of this server's database there.
     database: Option<(String, String)>,
-    running: Option<(oneshot::Sender<()>, JoinHandle<anyhow::Result<()>>)>,
+    running: Option<(mpsc::Sender<()>, JoinHandle<anyhow::Result<()>>)>,
     app: Weak<App>,
     config: Config,
     next_id: AtomicI64,
@@ -60,6 +60,7 @@ impl Server {
         let mut config = Config::default();
         config.server.data_dir = folder.clone();
         config.auth.jwt_secret = Some(SECRET.to_owned());
+        config.server.drain_seconds = 0;
         config.limits.messages_per_minute = 0;
         config.limits.uploads_per_minute = 0;
         config.limits.reactions_per_minute = 0;
@@ -142,7 +143,7 @@ impl Server {
     /// Stops the server gracefully and keeps its data.
     pub async fn stop(&mut self) {
         if let Some((stop, task)) = self.running.take() {
-            stop.send(()).ok();
+            stop.try_send(()).ok();
             task.await.expect("the server does not panic").expect("the server starts");
         }
     }
@@ -151,14 +152,11 @@ impl Server {
     pub async fn resume(&mut self) {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         self.address = listener.local_addr().expect("an address");
-        let (stop, stopped) = oneshot::channel();
+        let (stop, told_to_stop) = mpsc::channel(2);
         let app = App::open(self.config.clone()).await.expect("the server starts");
         self.app = Arc::downgrade(&app);
         let task = tokio::spawn(async move {
-            let stopped = async {
-                stopped.await.ok();
-            };
-            confab::run(app, listener, stopped).await;
+            confab::run(app, listener, told_to_stop).await;
             Ok(())
         });
         self.running = Some((stop, task));
@@ -212,7 +210,7 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         let task = self.running.take().map(|(stop, task)| {
-            stop.send(()).ok();
+            stop.try_send(()).ok();
             task
         });
         let (folder, database) = (self.folder.clone(), self.database.take());

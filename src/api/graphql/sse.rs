@@ -62,7 +62,7 @@ pub(super) async fn respond(door: &Arc<Door>, cx: Cx, checked: CheckedOperation,
                 // Before anything happens there is something to come back with. The channel is empty: it has room.
                 let _has_room = chunks.try_send(Ok(Bytes::from(format!("id: {cursor}\n\n"))));
             }
-            let stopping = door.app.stopping.clone();
+            let ending = door.app.endings.join();
             let (expires, next_comment) = (cx.viewer.deadline(), Instant::now());
             let stream = EventStream {
                 door: Arc::clone(door),
@@ -74,7 +74,7 @@ pub(super) async fn respond(door: &Arc<Door>, cx: Cx, checked: CheckedOperation,
                 has_expired: false,
                 next_comment,
             };
-            tokio::spawn(connection::run(Chunks(chunks), stream, stopping).in_current_span());
+            tokio::spawn(connection::run(Chunks(chunks), stream, ending).in_current_span());
             events(Body::from_stream(ReceiverStream::new(body)))
         }
     }

@@ -51,10 +51,10 @@ pub(super) fn accept(door: Arc<Door>, parts: &Parts, upgrade: WebSocketUpgrade) 
     let span = connection_span("graphql", &parts.extensions);
     websocket::accept(upgrade, move |socket| {
         let connection = async move {
-            let stopping = door.app.stopping.clone();
+            let ending = door.app.endings.join();
             match dialect {
                 Some(dialect) => {
-                    connection::run(socket, Socket::new(door, dialect, token, introduction), stopping).await;
+                    connection::run(socket, Socket::new(door, dialect, token, introduction), ending).await;
                 }
                 None => Wire::close(socket, Goodbye::new(4406, "Subprotocol not acceptable")).await,
             }

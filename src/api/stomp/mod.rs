@@ -42,10 +42,10 @@ pub fn router(app: &Arc<App>) -> Router {
         let app = Arc::clone(&shared);
         let span = connection_span("stomp", &opening.request.extensions);
         let connection = async move {
-            let (stopping, control) = (app.stopping.clone(), session.control());
+            let (ending, control) = (app.endings.join(), session.control());
             let (token, introduction) = (token(&opening.request), Introduction::of(&opening.request.extensions));
             let protocol = StompSession::new(app, opening.id, token, introduction, control);
-            connection::run(session, protocol, stopping).await;
+            connection::run(session, protocol, ending).await;
         };
         connection.instrument(span)
     });

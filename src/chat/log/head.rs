@@ -1,7 +1,9 @@
 //! The one row that positions and message ids come from: reading it, locking it, and moving it on. It knows no event.
 
-use sea_orm::{ConnectionTrait, DbErr, QueryResult, Statement};
+use chrono::{DateTime, SubsecRound, Utc};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, Statement};
 
+use crate::entity::clock;
 use crate::store;
 
 /// What the row holds.
@@ -25,12 +27,30 @@ impl LogHead {
     }
 }
 
-/// Locks the row until the transaction ends, and reads it.
-pub(crate) async fn lock_log(tx: &impl ConnectionTrait) -> Result<LogHead, DbErr> {
-    let lock = store::for_update(tx);
-    let sql = format!("SELECT position, message_id, webhook_revision FROM chat_log WHERE id = 1{lock}");
-    let row = tx.query_one_raw(Statement::from_string(tx.get_database_backend(), sql)).await?;
-    LogHead::of(&row.ok_or_else(|| DbErr::Custom("chat_log has lost its row".into()))?)
+/// The time of a statement that reads the row, as one of its columns, `now`: that of the database, so that times follow
+/// positions whichever node writes.
+pub(crate) fn now_column(backend: DbBackend) -> &'static str {
+    match backend {
+        DbBackend::Postgres => "clock_timestamp() AS now",
+        _ => "NULL AS now",
+    }
+}
+
+/// The time out of that column. On SQLite, whose server is alone, it is that of the machine.
+pub(crate) fn now_of(row: &QueryResult) -> Result<DateTime<Utc>, DbErr> {
+    let now: Option<DateTime<Utc>> = row.try_get("", "now")?;
+    Ok(now.map_or_else(clock::now, |now| now.trunc_subsecs(3)))
+}
+
+/// Locks the row until the transaction ends, and reads it, and the time.
+pub(crate) async fn lock_log(tx: &impl ConnectionTrait) -> Result<(LogHead, DateTime<Utc>), DbErr> {
+    let (backend, lock) = (tx.get_database_backend(), store::for_update(tx));
+    let now = now_column(backend);
+    // PostgreSQL reads the clock again where whoever held the row before has changed it.
+    let sql = format!("SELECT position, message_id, webhook_revision, {now} FROM chat_log WHERE id = 1{lock}");
+    let row = tx.query_one_raw(Statement::from_string(backend, sql)).await?;
+    let row = row.ok_or_else(|| DbErr::Custom("chat_log has lost its row".into()))?;
+    Ok((LogHead::of(&row)?, now_of(&row)?))
 }
 
 /// Moves the locked row on.

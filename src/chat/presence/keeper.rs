@@ -108,7 +108,7 @@ async fn sign(chat: &Chat, node: &Node) -> Result<bool> {
         return Ok(true);
     }
     let before = clock::machine();
-    let node = node.clone();
+    let node = Node { draining: chat.cluster.is_draining(), ..node.clone() };
     let (alive, now) = chat
         .note(async move |note: &mut Note<'_>| {
             let now = nodes::clock(note.tx).await?;

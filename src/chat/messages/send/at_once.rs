@@ -11,7 +11,6 @@ use super::rows;
 use crate::chat::event::{Event, EventType, Fact};
 use crate::chat::writer::{Applied, AtOnce};
 use crate::config::fault;
-use crate::entity::clock;
 use crate::id::MessageId;
 use crate::store::Outcome;
 
@@ -40,9 +39,8 @@ async fn send_at_once(at_once: &AtOnce<'_>, inputs: &[&Outgoing]) -> Result<Opti
             Outcome::Committed(rows) => rows,
             Outcome::Refused(cause) => return Ok(in_a_transaction(&cause)),
         };
-        let (head, preloaded) = (preloaded::head(&answer)?, Preloaded::of(&answer)?);
-        // Before it is written: the time of a batch that was committed in between cannot be later.
-        let now = clock::now();
+        // The time is that of reading: a batch that was committed in between could not be later, and lets nothing be written.
+        let ((head, now), preloaded) = (preloaded::head(&answer)?, Preloaded::of(&answer)?);
         let was_used = preloaded.known.iter().any(|known| known.holder.is_some());
         if was_used || at_once.is_told(head.outbox_revision, EventType::MessageSent) {
             return Ok(None);

@@ -11,7 +11,7 @@ use super::draft::Outgoing;
 use crate::chat::counts::Place;
 use crate::chat::files::stored::{self, Stored};
 use crate::chat::files::url_signer::UrlSigner;
-use crate::chat::log::head::LogHead;
+use crate::chat::log::head::{LogHead, now_column, now_of};
 use crate::chat::rows;
 use crate::chat::views::message::{self as view, Message};
 use crate::entity::{conversation, message};
@@ -75,7 +75,7 @@ struct Asked<'i> {
 const COLUMNS: &str = "
 SELECT l.position, l.message_id, l.webhook_revision, c.allow_replies, p.id AS participant,
     u.name AS sender_name, r.is_deleted AS parent_is_deleted, h.id AS holder, h.input_digest, h.created_at AS sent_at,
-    c.message_count, o.sender_number AS own";
+    c.message_count, o.sender_number AS own, ";
 
 /// Each look-up is one of an index: the planner, who does not know how many inputs there are, is left no choice.
 const FROM_POSTGRES: &str = "
@@ -118,7 +118,12 @@ pub(super) fn question(backend: DbBackend, inputs: &[&Outgoing]) -> Statement {
             [input.conversation.into(), input.sender.into(), input.draft.parent.into(), temp.into()]
         });
         let mut script = Script::default();
-        script.add_given(["conversation", "sender", "parent", "temp"], rows, &format!("{COLUMNS}{FROM_SQLITE}"), []);
+        script.add_given(
+            ["conversation", "sender", "parent", "temp"],
+            rows,
+            &format!("{COLUMNS}{}{FROM_SQLITE}", now_column(backend)),
+            [],
+        );
         return script.statement();
     }
     let asked = inputs.iter().enumerate().map(|(place, input)| Asked {
@@ -129,12 +134,14 @@ pub(super) fn question(backend: DbBackend, inputs: &[&Outgoing]) -> Statement {
         temp: input.draft.temp.as_ref().map(|temp| temp.id.as_str()),
     });
     let asked: Vec<Asked> = asked.collect();
-    Statement::from_sql_and_values(backend, format!("{COLUMNS}{FROM_POSTGRES}"), [store::json(&asked).into()])
+    let sql = format!("{COLUMNS}{}{FROM_POSTGRES}", now_column(backend));
+    Statement::from_sql_and_values(backend, sql, [store::json(&asked).into()])
 }
 
-/// The log's row, out of the answer to [`question`].
-pub(super) fn head(answer: &[QueryResult]) -> Result<LogHead, DbErr> {
-    LogHead::of(answer.first().ok_or_else(|| DbErr::Custom("chat_log has lost its row".into()))?)
+/// The log's row, and the time when it was read, out of the answer to [`question`].
+pub(super) fn head(answer: &[QueryResult]) -> Result<(LogHead, DateTime<Utc>), DbErr> {
+    let row = answer.first().ok_or_else(|| DbErr::Custom("chat_log has lost its row".into()))?;
+    Ok((LogHead::of(row)?, now_of(row)?))
 }
 
 impl Known {
