@@ -7,6 +7,8 @@ mod content;
 mod elements;
 mod emoji;
 mod fold;
+#[cfg(test)]
+mod judge;
 mod markup;
 mod names;
 mod snippet;

@@ -3,9 +3,9 @@
 
 use proptest::prelude::*;
 
-use super::dom::{assert_harmless, finds_nothing_but_text, read};
 use super::scraps::{LIMIT, kept, refusal, soup};
 use crate::chat::text::content::cleaned;
+use crate::chat::text::judge::{assert_harmless, finds_nothing_but_text, read};
 use crate::chat::text::markup::pieces;
 use crate::chat::text::{content, name};
 

@@ -1,7 +1,6 @@
 //! Corpora and laws of what people write.
 
 mod content;
-mod dom;
 mod scraps;
 
 use proptest::prelude::*;

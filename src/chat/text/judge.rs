@@ -4,7 +4,7 @@ use html5ever::tendril::TendrilSink;
 use html5ever::{ParseOpts, QualName, local_name, ns, parse_fragment};
 use markup5ever_rcdom::{Handle, NodeData, RcDom};
 
-use super::super::elements::{ALLOWED, is_among, is_attribute, is_element};
+use super::elements::{ALLOWED, is_among, is_attribute, is_element};
 
 /// The document, whose first child is the root of the fragment. A node that is dropped takes what is below it along.
 fn parse(html: &str) -> Handle {
