@@ -257,6 +257,15 @@ async fn however_a_file_is_cut_or_broken_it_is_something() {
     }
 }
 
+#[tokio::test]
+async fn a_length_beyond_all_numbers_ends_the_look_into_a_film() {
+    for length in [u64::MAX, u64::MAX - 30, u64::MAX - 60, 1 << 63] {
+        let object = [&[0; 16][..], &length.to_le_bytes()].concat();
+        let film = [&asf(&[])[..16], &u64::MAX.to_le_bytes(), &[0; 6], &object, &[0; 100]].concat();
+        assert_eq!(kind(&film).await, "video/x-ms-wmv");
+    }
+}
+
 /// Files in a folder of their own, of which a probe has the first bytes alone.
 struct Folder {
     path: std::path::PathBuf,

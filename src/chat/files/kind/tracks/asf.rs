@@ -22,7 +22,7 @@ pub(super) async fn tracks(probe: &mut Probe<'_>) -> Told<Tracks> {
     let (mut tracks, mut at) = (Tracks::default(), HEAD_BYTES + 6);
     let end = u64_le(&head, 16)?.min(probe.size());
     for _ in 0..MAX_OBJECTS {
-        if at + HEAD_BYTES + 16 > end {
+        if at.saturating_add(HEAD_BYTES + 16) > end {
             break;
         }
         let object: [u8; HEAD_BYTES as usize + 16] = probe.exactly(at).await?;
