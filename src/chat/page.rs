@@ -81,18 +81,23 @@ impl<T> Page<T> {
     }
 }
 
-/// Writes the parts of a cursor so that nobody is tempted to read them.
-pub fn encode_cursor(parts: &str) -> String {
-    URL_SAFE_NO_PAD.encode(parts)
+/// Writes the numbers of a cursor so that nobody is tempted to read them.
+pub fn encode_cursor(numbers: &[i64]) -> String {
+    let texts: Vec<String> = numbers.iter().map(i64::to_string).collect();
+    URL_SAFE_NO_PAD.encode(texts.join("."))
 }
 
-/// Reads what [`encode_cursor`] wrote.
+/// Reads what [`encode_cursor`] wrote, of which each place has one form.
 ///
 /// # Errors
 /// `BadRequest` for anything else.
-pub fn decode_cursor(cursor: &str) -> Result<String> {
-    let text = (cursor.len() <= 200).then(|| URL_SAFE_NO_PAD.decode(cursor).ok()).flatten();
-    text.and_then(|bytes| String::from_utf8(bytes).ok()).ok_or_else(bad_cursor)
+pub fn decode_cursor<const N: usize>(cursor: &str) -> Result<[i64; N]> {
+    let bytes = (cursor.len() <= 200).then(|| URL_SAFE_NO_PAD.decode(cursor).ok()).flatten();
+    let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok()).ok_or_else(bad_cursor)?;
+    let numbers = text.split('.').map(str::parse).collect::<std::result::Result<Vec<i64>, _>>();
+    let numbers = numbers.ok().and_then(|numbers| <[i64; N]>::try_from(numbers).ok()).ok_or_else(bad_cursor)?;
+    // The library reads `+7` and `007`, too.
+    if encode_cursor(&numbers) == cursor { Ok(numbers) } else { Err(bad_cursor()) }
 }
 
 /// What is said of a paging cursor that this server never gave out.
@@ -115,9 +120,18 @@ mod tests {
 
     #[test]
     fn a_cursor_comes_back_as_it_went_and_nothing_else_does() {
-        assert_eq!(decode_cursor(&encode_cursor("1.2.3")).as_deref(), Ok("1.2.3"));
-        for bad in ["*", "a", &"A".repeat(400), "\u{1F44D}"] {
-            assert!(decode_cursor(bad).is_err(), "{bad}");
+        assert_eq!(decode_cursor(&encode_cursor(&[1, -2, 3])), Ok([1, -2, 3]));
+        assert_eq!(decode_cursor::<2>(&encode_cursor(&[1, 2, 3])), Err(bad_cursor()));
+        for bad in ["", "*", "a", &"A".repeat(400), "\u{1F44D}"] {
+            assert!(decode_cursor::<1>(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_place_has_one_cursor() {
+        for other in ["+7", "007", "-0", " 7", "7.", ".7", "7\n", "9223372036854775808"] {
+            assert_eq!(decode_cursor::<1>(&URL_SAFE_NO_PAD.encode(other)), Err(bad_cursor()), "{other:?}");
+        }
+        assert_eq!(decode_cursor(&URL_SAFE_NO_PAD.encode("7")), Ok([7]));
     }
 }

@@ -101,10 +101,10 @@ fn cursor(given: &Option<String>) -> Result<Option<i64>> {
 }
 
 fn id_of(cursor: &str) -> Result<i64> {
-    page::decode_cursor(cursor)?.parse().map_err(|_| page::bad_cursor())
+    page::decode_cursor(cursor).map(|[id]| id)
 }
 
 /// The cursor of an entry in a list that grows with its ids.
 pub(crate) fn id_cursor(id: impl Into<i64>) -> String {
-    page::encode_cursor(&id.into().to_string())
+    page::encode_cursor(&[id.into()])
 }

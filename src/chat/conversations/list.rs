@@ -123,7 +123,7 @@ pub async fn unread(cx: &Cx) -> Result<Unread> {
 /// The cursor of a conversation in this list.
 pub fn cursor(conversation: &Conversation) -> String {
     let at = conversation.last_message_at.unwrap_or(conversation.created_at).get().timestamp_millis();
-    page::encode_cursor(&format!("{}.{at}.{}", u8::from(conversation.pinned), conversation.id))
+    page::encode_cursor(&[conversation.pinned.into(), at, conversation.id.into()])
 }
 
 fn in_order(rows: Select<participant::Entity>, backwards: bool) -> Select<participant::Entity> {
@@ -137,17 +137,12 @@ fn in_order(rows: Select<participant::Entity>, backwards: bool) -> Select<partic
 const END_OF_TIME_MS: i64 = 253_402_300_800_000;
 
 /// The place that a cursor stands for.
-fn place_of(cursor: &str) -> Result<Place> {
-    let text = page::decode_cursor(cursor)?;
-    let mut parts = text.split('.').map(|part| part.parse::<i64>().ok());
-    let (Some(Some(pinned)), Some(Some(at)), Some(Some(id)), None) =
-        (parts.next(), parts.next(), parts.next(), parts.next())
-    else {
-        return Err(page::bad_cursor());
-    };
+pub(crate) fn place_of(cursor: &str) -> Result<Place> {
+    let [pinned, at, id] = page::decode_cursor(cursor)?;
+    let pinned = [false, true].into_iter().find(|known| i64::from(*known) == pinned).ok_or_else(page::bad_cursor)?;
     // A forged time could lie beyond what the database can compare.
     let at = Some(at).filter(|at| (0..END_OF_TIME_MS).contains(at)).and_then(chrono::DateTime::from_timestamp_millis);
-    Ok(Place { pinned: pinned != 0, at: at.ok_or_else(page::bad_cursor)?, id })
+    Ok(Place { pinned, at: at.ok_or_else(page::bad_cursor)?, id })
 }
 
 /// What lies beyond a place in the order of the list.

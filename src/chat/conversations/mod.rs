@@ -4,7 +4,7 @@
 mod activity;
 mod announce;
 mod described;
-mod list;
+pub(crate) mod list;
 mod lookup;
 mod membership;
 mod participants;

@@ -48,12 +48,12 @@ pub async fn participants(
 type Row = (i64, Participant);
 
 fn listed(rows: Vec<Row>) -> Vec<Listed> {
-    let listed = |(place, participant): Row| Listed { participant, cursor: page::encode_cursor(&place.to_string()) };
+    let listed = |(place, participant): Row| Listed { participant, cursor: page::encode_cursor(&[place]) };
     rows.into_iter().map(listed).collect()
 }
 
 fn place_of(cursor: &str) -> Result<i64> {
-    page::decode_cursor(cursor)?.parse().map_err(|_| page::bad_cursor())
+    page::decode_cursor(cursor).map(|[place]| place)
 }
 
 async fn read(db: &impl ConnectionTrait, id: ConversationId, after: i64, limit: u64) -> Result<Vec<Row>> {

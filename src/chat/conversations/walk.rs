@@ -10,7 +10,7 @@ use crate::id::UserId;
 
 /// A place in the list: whether it is pinned, its latest activity, its id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Place {
+pub(crate) struct Place {
     pub pinned: bool,
     pub at: DateTime<Utc>,
     pub id: i64,

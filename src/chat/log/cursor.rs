@@ -43,9 +43,9 @@ impl Head {
     pub fn position_of(&self, cursor: &str) -> Result<i64> {
         let bad = || Error::bad_request("The cursor is not valid here");
         let (epoch, position) = (cursor.len() <= 64).then(|| cursor.split_once('.')).flatten().ok_or_else(bad)?;
-        let digits = !position.is_empty() && position.bytes().all(|byte| byte.is_ascii_digit());
-        let position = position.parse::<i64>().ok().filter(|_| digits).ok_or_else(bad)?;
-        if epoch != self.epoch || position > self.position {
+        // The library reads `+7` and `007`, too.
+        let position = position.parse().ok().filter(|known: &i64| known.to_string() == position).ok_or_else(bad)?;
+        if epoch != self.epoch || !(0..=self.position).contains(&position) {
             return Err(bad());
         }
         if position < self.pruned {
@@ -60,4 +60,19 @@ pub(super) async fn read_head(db: &impl ConnectionTrait) -> Result<Head> {
     let state = log_state::Entity::find_by_id(log_state::ONLY).one(db).await?;
     let state = state.ok_or_else(|| Error::internal_because("chat_log has lost its row"))?;
     Ok(Head { epoch: state.epoch, position: state.position, pruned: state.pruned_position })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_position_has_one_cursor() {
+        let head = Head { epoch: "e".to_owned(), position: 9, pruned: 0 };
+        assert_eq!(head.position_of("e.7"), Ok(7));
+        assert_eq!(head.position_of("e.0"), Ok(0));
+        for other in ["e.07", "e.+7", "e.-7", "e.-0", "e. 7", "e.7.", "e.", "e", "", ".7", "E.7", "e.10"] {
+            assert_eq!(head.position_of(other).map_err(|error| error.kind), Err(Kind::BadRequest), "{other:?}");
+        }
+    }
 }
