@@ -14,6 +14,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode};
 use serde_json::Map;
@@ -94,6 +96,9 @@ impl Tokens {
         }
         // Of the header, only `kid` is used. Extensions that must be understood (`crit`) are not.
         let header = decode_header(token).map_err(|_| Refusal::Malformed)?;
+        if !is_text(token) {
+            return Err(Refusal::Malformed);
+        }
         if header.crit.is_some() {
             return Err(Refusal::Malformed);
         }
@@ -144,6 +149,13 @@ impl Keys {
         ensure!(secret.len() >= MIN_SECRET_BYTES, "auth.jwt_secret must be {} bytes or longer", MIN_SECRET_BYTES);
         Ok(Keys::Secret { verifying: DecodingKey::from_secret(secret), signing: EncodingKey::from_secret(secret) })
     }
+}
+
+/// Whether the header and the claims are UTF-8, as JSON is: of fields that nobody reads, the reader does not look at the
+/// bytes.
+fn is_text(token: &str) -> bool {
+    let is_text = |part| URL_SAFE_NO_PAD.decode(part).is_ok_and(|bytes| std::str::from_utf8(&bytes).is_ok());
+    token.split('.').take(2).all(is_text)
 }
 
 /// What the library calls it. It looks at the claims once the signature is good, and not before.

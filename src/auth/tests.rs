@@ -7,8 +7,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::http::StatusCode;
 use axum::routing::get;
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::jwk::Jwk;
 use serde_json::{Value, json};
 
@@ -40,7 +38,7 @@ async fn with_secret() -> Tokens {
 }
 
 /// Three parts in base64, signed with the test secret whatever the header says.
-fn raw(header: &str, claims: &str) -> String {
+fn raw(header: impl AsRef<[u8]>, claims: impl AsRef<[u8]>) -> String {
     let message = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
     let key = EncodingKey::from_secret(SECRET.as_bytes());
     let signature = jsonwebtoken::crypto::sign(message.as_bytes(), &key, Algorithm::HS256).unwrap();
@@ -104,11 +102,23 @@ async fn issuer_and_audience_are_issued_and_required_once_configured() {
 }
 
 #[tokio::test]
+async fn a_token_is_utf_8_where_nobody_reads_it_too() {
+    let tokens = with_secret().await;
+    let header = r#"{"alg":"HS256","x":"?"}"#;
+    let claims = format!(r#"{{"sub":1,"exp":{},"x":"?"}}"#, now() + 60);
+    assert!(tokens.verify(&raw(header, &claims)).await.is_ok());
+    let broken = |text: &str| text.bytes().map(|byte| if byte == b'?' { 0xff } else { byte }).collect::<Vec<_>>();
+    for token in [raw(broken(header), &claims), raw(header, broken(&claims))] {
+        assert_eq!(refusal(&tokens, &token).await, Refusal::Malformed.sentence());
+    }
+}
+
+#[tokio::test]
 async fn the_algorithm_is_never_the_tokens_choice() {
     let tokens = with_secret().await;
     let claims = format!(r#"{{"sub":"1","exp":{}}}"#, now() + 60);
     for alg in ["none", "NoNe", "HS384", "HS512", "RS256", "ES256", "hs256", ""] {
-        let token = raw(&format!(r#"{{"alg":"{alg}"}}"#), &claims);
+        let token = raw(format!(r#"{{"alg":"{alg}"}}"#), &claims);
         let is_known = ["HS384", "HS512", "RS256", "ES256"].contains(&alg);
         let why = if is_known { Refusal::Algorithm } else { Refusal::Malformed };
         assert_eq!(refusal(&tokens, &token).await, why.sentence(), "{alg}");
@@ -416,7 +426,7 @@ async fn keys_that_are_not_for_signatures_are_left_out() {
         assert!(refusal_at_start.contains("holds none"), "{key}");
         let tokens = with_file(&[key, jwk(ED, "ed")]).await.unwrap();
         assert_eq!(refusal(&tokens, &signed(RSA, Some("k"))).await, "The token is not valid");
-        let symmetric = raw(r#"{"alg":"HS256","kid":"k"}"#, &format!(r#"{{"sub":"1","exp":{}}}"#, now() + 60));
+        let symmetric = raw(r#"{"alg":"HS256","kid":"k"}"#, format!(r#"{{"sub":"1","exp":{}}}"#, now() + 60));
         assert_eq!(refusal(&tokens, &symmetric).await, "The token is not valid");
     }
     for good in [with(jwk(RSA, "k"), "use", "sig".into()), with(jwk(RSA, "k"), "key_ops", json!(["verify"]))] {
