@@ -1,11 +1,13 @@
 //! The few words around a match, as a search result shows them.
 
+use std::ops::Range;
+
 use unicode_segmentation::UnicodeSegmentation;
 
 use super::content::{escape, readable};
 use super::fold::fold;
 use super::unspaced::is_unspaced;
-use super::words::{Term, has_word};
+use super::words::{Term, has_word, is_one_word};
 
 /// Characters of text in a snippet, and of those the ones before the first match.
 const MAX_SNIPPET_CHARS: usize = 160;
@@ -68,6 +70,8 @@ pub fn snippet(content: &str, terms: &[Term]) -> String {
 /// A word, a character of a script without blanks, or what stands between words.
 struct Piece<'t> {
     text: &'t str,
+    /// Where it ends in the text.
+    end: usize,
     /// The character as it is compared; none for others.
     unspaced: Option<String>,
 }
@@ -75,6 +79,11 @@ struct Piece<'t> {
 impl Piece<'_> {
     fn is_unspaced(&self) -> bool {
         self.unspaced.is_some()
+    }
+
+    /// Whether it is, or may be, a part of a word that ends where what follows begins.
+    fn is_word_before(&self, start: usize) -> bool {
+        self.end == start && !self.is_unspaced() && self.text != " "
     }
 }
 
@@ -110,19 +119,37 @@ fn run_length(pieces: &[Piece], run: &str) -> Option<usize> {
 /// The text in words and what stands between them, with one blank for each stretch of white space.
 fn pieces(text: &str) -> Vec<Piece<'_>> {
     let mut pieces: Vec<Piece> = Vec::new();
-    for word in text.trim().split_word_bounds() {
+    let text = text.trim();
+    for (start, word) in text.split_word_bound_indices() {
+        let end = start + word.len();
         if !word.is_ascii() && fold(word).contains(is_unspaced) {
-            pieces.extend(word.graphemes(true).map(|text| {
-                let folded = fold(text);
-                Piece { text, unspaced: folded.starts_with(is_unspaced).then_some(folded) }
-            }));
+            for (at, character) in word.grapheme_indices(true) {
+                let (from, to, folded) = (start + at, start + at + character.len(), fold(character));
+                if folded.starts_with(is_unspaced) {
+                    pieces.push(Piece { text: character, end: to, unspaced: Some(folded) });
+                } else {
+                    push_spaced(text, from..to, at > 0, &mut pieces);
+                }
+            }
         } else if !word.trim().is_empty() {
-            pieces.push(Piece { text: word, unspaced: None });
+            push_spaced(text, start..end, false, &mut pieces);
         } else if pieces.last().is_none_or(|last| last.text != " ") {
-            pieces.push(Piece { text: " ", unspaced: None });
+            pieces.push(Piece { text: " ", end, unspaced: None });
         }
     }
     pieces
+}
+
+/// Adds a part of the text, to the last piece where a word goes on in it: whether it does is said by its folded form, if it
+/// is not known.
+fn push_spaced<'t>(text: &'t str, at: Range<usize>, goes_on: bool, pieces: &mut Vec<Piece<'t>>) {
+    let part = &text[at.clone()];
+    match pieces.last_mut() {
+        Some(last) if last.is_word_before(at.start) && (goes_on || is_one_word(last.text, part)) => {
+            (last.text, last.end) = (&text[at.start - last.text.len()..at.end], at.end);
+        }
+        _ => pieces.push(Piece { text: part, end: at.end, unspaced: None }),
+    }
 }
 
 /// The first piece to show, so that the one at `first` has some text before it.

@@ -17,6 +17,8 @@ const MAX_QUERY_CHARS: usize = 200;
 const MAX_QUERY_TERMS: usize = 32;
 /// Characters kept of a word: longer ones are found by their beginning, and no full-text index takes words of any size.
 const MAX_WORD_CHARS: usize = 64;
+/// Characters that are looked at on either side of a place to tell whether a word goes on there.
+const MAX_MEETING_CHARS: usize = 8;
 /// Bytes of all words of a text: those of 10,000 Chinese characters have room.
 const MAX_INDEXED_BYTES: usize = 96 * 1024;
 
@@ -111,6 +113,17 @@ pub fn query_terms(query: &str) -> Result<Vec<Term>> {
 /// Whether one of the words of plain text begins with `asked`.
 pub(super) fn has_word(text: &str, asked: &str) -> bool {
     split(text).iter().any(|piece| matches!(piece, Piece::Word(word) if word.starts_with(asked)))
+}
+
+/// Whether a word goes on from one of two neighbours in plain text into the other, or may: `x²` is the word `x2`, and what has
+/// no shape ends no word. It looks at the characters around the place where they meet.
+pub(super) fn is_one_word(left: &str, right: &str) -> bool {
+    if left.is_ascii() && right.is_ascii() {
+        return false;
+    }
+    let tail = &left[left.char_indices().rev().nth(MAX_MEETING_CHARS - 1).map_or(0, |(at, _)| at)..];
+    let head = &right[..right.char_indices().nth(MAX_MEETING_CHARS).map_or(right.len(), |(at, _)| at)];
+    fold(head).is_empty() || split(&[tail, head].concat()).len() < split(tail).len() + split(head).len()
 }
 
 enum Piece {

@@ -223,6 +223,9 @@ fn a_snippet_shows_the_match_and_nothing_harmful() {
     assert_eq!(snippet("新iPhone手机", &asked("iphone手机")), "新<mark>iPhone</mark><mark>手机</mark>");
     assert_eq!(snippet("สวัสดีครับ", &asked("ดีค")), "สวัส<mark>ดีค</mark>รับ");
     assert_eq!(snippet("đi Đà Nẵng", &asked("da nang")), "đi <mark>Đà</mark> <mark>Nẵng</mark>");
+    assert_eq!(snippet("E = mc²", &asked("mc2")), "E = <mark>mc²</mark>");
+    assert_eq!(snippet("a so\u{200B}on b", &asked("soon")), "a <mark>so\u{200B}on</mark> b");
+    assert_eq!(snippet("a raw\u{103C}s, b_カタ", &asked("raw")), "a <mark>raw\u{103C}s</mark>, b_カタ");
     let long = format!("{} needle {}", "hay ".repeat(500), "straw ".repeat(500));
     let found = snippet(&long, &asked("need"));
     assert!(found.starts_with("…") && found.ends_with('…') && found.contains("<mark>needle</mark>"), "{found}");
