@@ -182,8 +182,8 @@ impl<'t> Tag<'t> {
         let is_plain = !self.has_values && !self.has_known;
         let is_inline = is_among(INLINE, self.name);
         let kind = if !self.ends {
-            // Whatever it is put into might end it.
-            match (is_allowed || is_unknown) && !self.has_known && !self.is_open {
+            // Whatever it is put into might end it. The attributes of a closing tag are nothing to anybody.
+            match (is_allowed || is_unknown) && (!self.has_known || is_closing) && !self.is_open {
                 true => Kind::Harmless,
                 false => Kind::Misread,
             }

@@ -77,6 +77,7 @@ const INNOCENT: &[&str] = &[
     "1 < 2 && \"x\"",
     "I <3 you",
     "you broke my </3",
+    "</sarcasm href=x <b && c",
     "we </3 it, and > all",
     "&lt;b&gt;",
     "&amp; & &nbsp; &#60;script&#62;",
