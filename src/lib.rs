@@ -8,7 +8,7 @@
 //!
 //! | floor | modules | what they are |
 //! | --- | --- | --- |
-//! | 8 | `main`, [`cli`] | the command line, a file for each command |
+//! | 8 | `main`, [`cli`], `fuzz` | the command line, a file for each command; what is promised of any bytes, for tests |
 //! | 7 | [`server`] | mounts the doors, accepts connections, health |
 //! | 6 | [`api`] | the three doors, GraphQL, REST and STOMP: no rule, no SQL, no filter |
 //! | 5 | [`app`] | wires the rooms, starts and stops their tasks |
@@ -41,6 +41,8 @@ pub mod config;
 mod connection;
 mod entity;
 pub mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzz;
 mod http;
 pub mod id;
 mod live;

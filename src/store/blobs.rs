@@ -78,6 +78,12 @@ impl Blobs {
         Ok(Self { store: Arc::<LocalFileSystem>::clone(&folder), folder: Some(folder), part_bytes: FOLDER_PART_BYTES })
     }
 
+    /// A place in memory, which is gone with the last who knows it.
+    #[cfg(any(test, feature = "fuzzing"))]
+    pub(crate) fn in_memory() -> Self {
+        Self { store: Arc::new(object_store::memory::InMemory::new()), folder: None, part_bytes: FOLDER_PART_BYTES }
+    }
+
     fn s3(config: &Config, bucket_and_prefix: &str) -> anyhow::Result<Self> {
         let (bucket, prefix) = bucket_and_prefix.split_once('/').unwrap_or((bucket_and_prefix, ""));
         let endpoint = config.storage.endpoint.as_deref();

@@ -16,7 +16,7 @@ const FLOORS: [&[&str]; 9] = [
     &["app"],
     &["api"],
     &["server"],
-    &["cli", "lib", "main"],
+    &["cli", "fuzz", "lib", "main"],
 ];
 /// Files that use one another since they are one idea in two parts.
 const ONE_IDEA: &[&[&str]] = &[];

@@ -8,6 +8,8 @@
 mod cookie;
 mod endpoint;
 mod frame;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzz;
 mod http_session;
 mod liveness;
 mod message;

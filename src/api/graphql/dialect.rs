@@ -13,7 +13,7 @@ use crate::error::Error;
 
 /// The two protocols. The older one has other names for the same messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Dialect {
+pub(crate) enum Dialect {
     Transport,
     Legacy,
 }

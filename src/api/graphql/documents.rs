@@ -25,14 +25,14 @@ const MIN_BYTES: usize = 16 << 10;
 const MAX_TEXT_BYTES: usize = 16 << 10;
 
 /// The documents of late.
-pub(super) struct Documents {
+pub(crate) struct Documents {
     kept: Cache<Arc<str>, Arc<Document>>,
     #[cfg(test)]
     parsed: AtomicU64,
 }
 
 /// A document that keeps within the limits, and what its operations answer with.
-pub(super) struct Document {
+pub(crate) struct Document {
     pub parsed: Arc<ExecutableDocument>,
     /// By the names of the operations, of which the only one may have none.
     shapes: Vec<(Option<String>, Arc<ResponseShape>)>,

@@ -64,7 +64,7 @@ pub(super) fn accept(door: Arc<Door>, parts: &Parts, upgrade: WebSocketUpgrade) 
 }
 
 /// One connection and its subscriptions.
-struct Socket {
+pub(crate) struct Socket {
     door: Arc<Door>,
     /// What the client speaks: what was agreed upon, until it says otherwise.
     dialect: Dialect,
@@ -79,7 +79,7 @@ struct Socket {
 }
 
 impl Socket {
-    fn new(door: Arc<Door>, dialect: Dialect, token: Option<String>, introduction: Introduction) -> Self {
+    pub(crate) fn new(door: Arc<Door>, dialect: Dialect, token: Option<String>, introduction: Introduction) -> Self {
         let deadline = Instant::now() + INIT_TIMEOUT;
         Self {
             door,

@@ -20,7 +20,7 @@ const NOT_PLAIN: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'~');
 
 /// `inline` or `attachment` with the name in ASCII for old clients and in full for all others.
-pub(super) fn disposition(shown: bool, name: &str) -> HeaderValue {
+pub(crate) fn disposition(shown: bool, name: &str) -> HeaderValue {
     let plain = |c: char| c.is_ascii_alphanumeric() || " !#$&'()+,-.;=@[]^_`{}~".contains(c);
     let fallback: String = name.chars().map(|c| if plain(c) { c } else { '_' }).collect();
     let kind = if shown { "inline" } else { "attachment" };

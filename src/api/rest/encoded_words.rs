@@ -38,7 +38,7 @@ impl Charset {
 
 /// The text with its encoded words read. Blanks between two of them are part of neither, and a character may begin in one
 /// and end in the next.
-pub(super) fn decode(text: &str) -> String {
+pub(crate) fn decode(text: &str) -> String {
     let mut decoded = String::with_capacity(text.len());
     let mut run = Run::default();
     let mut rest = text;

@@ -33,7 +33,7 @@ const MAX_UNCLAIMED_BYTES: usize = 512 * 1024;
 const MIN_BYTES_PER_SECOND: u64 = 8 * 1024;
 
 /// A form that is being read.
-pub(super) struct Form {
+pub(crate) struct Form {
     parts: Multipart,
     state: Arc<FormState>,
     seen: usize,
@@ -106,7 +106,7 @@ impl Form {
 }
 
 /// A part of a form.
-pub(super) struct Part<'f> {
+pub(crate) struct Part<'f> {
     name: PartName,
     field: Field<'f>,
     state: &'f FormState,

@@ -2,17 +2,17 @@
 //! No rule of chat stands here, and no SQL.
 
 mod conversations;
-mod disposition;
+pub(crate) mod disposition;
 mod download;
-mod encoded_words;
+pub(crate) mod encoded_words;
 mod envelope;
 mod events;
 mod files;
-mod form;
+pub(crate) mod form;
 mod input;
 mod messages;
 mod parameters;
-mod part_name;
+pub(crate) mod part_name;
 mod presence;
 mod reactions;
 

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 
 /// The two names of a part.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct PartName {
+pub(crate) struct PartName {
     /// Empty where there is none.
     pub name: String,
     pub file_name: Option<String>,

@@ -1,7 +1,7 @@
 //! Files: what is uploaded and attached, and what a conversation takes. How bytes are kept, and how they travel, is
 //! not known here.
 
-mod kind;
+pub(crate) mod kind;
 pub mod limits;
 mod read;
 pub mod stored;

@@ -163,7 +163,7 @@ impl Upload {
         let head = self.head.split().freeze();
         let more = (head.len() as u64) < self.size;
         let stored = more.then_some(Stored { blobs: &self.cx.chat.blobs, key });
-        let content_type = kind.settle(&self.text, Probe::new(head, self.size, stored)).await?;
+        let content_type = kind.settle(&self.text, &mut Probe::new(head, self.size, stored)).await?;
         self.limits.must_take(content_type)?;
         Ok(content_type)
     }

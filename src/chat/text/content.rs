@@ -184,7 +184,7 @@ fn escape_text(raw: &str) -> String {
 
 /// Gives another name to tags that the cleaner knows from SVG and MathML only. Outside of `svg` and `math` a parser takes
 /// `<path>` or `<list>` for an unknown tag like any other, whose text stays; the cleaner would drop the text with it.
-fn rename_foreign(text: &str) -> String {
+pub(super) fn rename_foreign(text: &str) -> String {
     let names: Vec<(usize, &str)> = text
         .match_indices('<')
         .map(|(at, _)| at + 1 + usize::from(text[at + 1..].starts_with('/')))

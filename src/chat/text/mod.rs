@@ -7,8 +7,8 @@ mod content;
 mod elements;
 mod emoji;
 mod fold;
-#[cfg(test)]
-mod judge;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod judge;
 mod markup;
 mod names;
 mod snippet;

@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 use limits::TOO_DEEP;
 
 pub use cost::Cost;
-pub(super) use cost::cost;
+pub(crate) use cost::cost;
 pub use limits::QueryLimits;
 pub use variables::{Variables, variables};
 

@@ -268,6 +268,17 @@ impl Decoder {
         !matches!(self.state, State::Between | State::Broken(_)) || !self.buffer.is_empty()
     }
 
+    /// Bytes that it holds.
+    #[cfg(any(test, feature = "fuzzing"))]
+    pub(crate) fn held_bytes(&self) -> usize {
+        let text = |(name, value): &(String, String)| name.len() + value.len();
+        let head = match &self.state {
+            State::Headers(frame) | State::Body(frame, _) => frame.headers.iter().map(text).sum(),
+            _ => 0,
+        };
+        head + self.buffer.len()
+    }
+
     /// The next frame or heart-beat; `None` until more bytes are pushed.
     ///
     /// Errors: the bytes are no frame, or one over a limit. Nothing behind it is read; every later call answers the

@@ -10,6 +10,8 @@ mod samples;
 #[cfg(test)]
 mod tests;
 mod text;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod told;
 mod tracks;
 
 use crate::error::Result;
@@ -79,12 +81,12 @@ impl Kind {
     ///
     /// # Errors
     /// Those of reading what is stored.
-    pub async fn settle(self, text: &Text, mut probe: Probe<'_>) -> Result<&'static str> {
+    pub async fn settle(self, text: &Text, probe: &mut Probe<'_>) -> Result<&'static str> {
         Ok(match self {
             Kind::Sniffed(name) => name,
             Kind::SniffedOrText(_) if text.is_whole() => PLAIN_TEXT,
             Kind::SniffedOrText(name) => name,
-            Kind::Container(container, name) => container.judge(&mut probe).await?.unwrap_or(name),
+            Kind::Container(container, name) => container.judge(probe).await?.unwrap_or(name),
             Kind::Text if text.is_whole() => PLAIN_TEXT,
             Kind::Text | Kind::Unknown => OCTET_STREAM,
         })

@@ -52,6 +52,12 @@ impl<'s> Probe<'s> {
         Self { head, stored, size, windows: VecDeque::new(), reads_left: MAX_READS, bytes_left: MAX_READ_BYTES }
     }
 
+    /// How often something was read from the storage, and how many bytes.
+    #[cfg(any(test, feature = "fuzzing"))]
+    pub(super) fn read(&self) -> (u32, u64) {
+        (MAX_READS - self.reads_left, MAX_READ_BYTES - self.bytes_left)
+    }
+
     pub(super) fn size(&self) -> u64 {
         self.size
     }

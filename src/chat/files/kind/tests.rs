@@ -3,19 +3,14 @@
 use bytes::Bytes;
 
 use super::samples::*;
+use super::told::told;
 use super::*;
 use crate::config::Config;
 use crate::store::blobs::Blobs;
 
 /// The type of a file of which all bytes are at hand.
 async fn kind_as(bytes: &[u8], declared: Option<&str>) -> &'static str {
-    let mut text = Text::default();
-    text.take(bytes);
-    let probe = Probe::new(Bytes::copy_from_slice(bytes), bytes.len() as u64, None);
-    let kind = Kind::of(&bytes[..bytes.len().min(SNIFFED_BYTES)], declared);
-    let settled = kind.settle(&text, probe).await.unwrap();
-    assert!(kind.candidates().contains(&settled), "{settled} is none of {:?}", kind.candidates());
-    settled
+    told(bytes, bytes.len(), declared).await.kind
 }
 
 async fn kind(bytes: &[u8]) -> &'static str {
@@ -288,7 +283,8 @@ impl Folder {
 
     async fn settle(&self, head: Bytes, size: u64) -> Result<&'static str> {
         let kind = Kind::of(&head, None);
-        kind.settle(&Text::default(), Probe::new(head, size, Some(Stored { blobs: &self.blobs, key: "a" }))).await
+        let mut probe = Probe::new(head, size, Some(Stored { blobs: &self.blobs, key: "a" }));
+        kind.settle(&Text::default(), &mut probe).await
     }
 }
 

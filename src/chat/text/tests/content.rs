@@ -4,8 +4,7 @@
 use proptest::prelude::*;
 
 use super::scraps::{LIMIT, kept, refusal, soup};
-use crate::chat::text::content::cleaned;
-use crate::chat::text::judge::{assert_harmless, finds_nothing_but_text, read};
+use crate::chat::text::judge::{assert_harmless, assert_kept_well};
 use crate::chat::text::markup::pieces;
 use crate::chat::text::{content, name};
 
@@ -295,25 +294,12 @@ fn intricate_markup_is_shown_as_text_on_a_small_stack() {
 proptest! {
     #[test]
     fn cleaning_is_harmless_and_idempotent(raw in prop_oneof![soup(), any::<String>(), "[<>/!?a-c \"'=&;-]{0,60}"]) {
-        if let Ok(Some(once)) = content(&raw, LIMIT, false) {
-            assert_harmless(&once);
-            prop_assert_eq!(content(&once, 8 * LIMIT, false), Ok(Some(once)));
-        }
-    }
-
-    #[test]
-    fn what_is_kept_reads_as_the_cleaner_reads_it(raw in soup()) {
-        if let Ok(Some(once)) = content(&raw, LIMIT, false) {
-            let cleaned = cleaned(&once);
-            prop_assert_eq!(read(&once), read(&cleaned), "{:?}", once);
-        }
+        assert_kept_well(&raw, LIMIT);
     }
 
     #[test]
     fn text_without_a_tag_is_kept_byte_for_byte(raw in prop_oneof!["\\PC{0,80}", "[<>/3?T@=&; -]{0,60}", "[<>a-z, .&]{0,60}"]) {
-        if let (true, Ok(Some(once))) = (finds_nothing_but_text(&raw), content(&raw, LIMIT, false)) {
-            prop_assert_eq!(once, raw);
-        }
+        assert_kept_well(&raw, LIMIT);
     }
 
     #[test]
