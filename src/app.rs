@@ -13,10 +13,12 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::auth::{Tokens, make_private};
+use crate::chat::duty::{self, Duty};
 use crate::chat::files::url_signer::UrlSigner;
 use crate::chat::{Chat, Cx, Loops, conversations, presence, typing, users};
-use crate::chat::{Foundation, event, files, log, messages, search};
+use crate::chat::{Foundation, event, files, limit, log, messages, search};
 use crate::cluster::Cluster;
+use crate::cluster::agreement::Settings;
 use crate::cluster::nodes::Node;
 use crate::config::Config;
 use crate::connection::endings::Endings;
@@ -161,8 +163,16 @@ impl App {
     }
 
     /// Becomes a node of this database, before the doors open at `address`.
-    pub async fn join(&self, address: Option<SocketAddr>) {
-        let node = self.node(address);
+    ///
+    /// # Errors
+    /// Another node that is alive, with other keys or another storage of files.
+    pub async fn join(&self, address: Option<SocketAddr>) -> anyhow::Result<()> {
+        let settings = Settings::of(&self.config, self.tokens.fingerprint(), self.chat.blobs.identity().await);
+        let others = presence::other_nodes(&self.chat).await;
+        for other in others.context("The nodes of this database cannot be read")? {
+            settings.must_agree_with(&other).map_err(anyhow::Error::msg)?;
+        }
+        let node = self.node(address, &settings);
         if let Err(error) = presence::register(&self.chat, node.clone()).await {
             tracing::warn!(%error, "that this node is there is written down soon");
         }
@@ -170,10 +180,11 @@ impl App {
         self.tasks.spawn(presence::keep(Arc::clone(&self.chat), self.stopping.clone()));
         let live = presence::live(Arc::clone(&self.chat), node, self.stopping.clone());
         self.tasks.spawn(stop_on_panic(live, self.stopping.clone()));
+        Ok(())
     }
 
     /// This node, as the others see it.
-    fn node(&self, address: Option<SocketAddr>) -> Node {
+    fn node(&self, address: Option<SocketAddr>, settings: &Settings) -> Node {
         let host = std::env::var("HOSTNAME").ok().filter(|host| !host.is_empty());
         let host = host.unwrap_or_else(|| "localhost".to_owned());
         let name = self.config.cluster.name.clone();
@@ -183,7 +194,7 @@ impl App {
             name: name.unwrap_or_else(named),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             address: None,
-            settings: "{}".to_owned(),
+            settings: settings.to_text(),
             draining: false,
             started_at: clock::now(),
             seen_until: clock::now(),
@@ -268,8 +279,8 @@ async fn maintain(chat: Arc<Chat>, stopping: CancellationToken) {
             _ = tick.tick() => {}
             () = stopping.cancelled() => return,
         }
-        chat.forget_idle_limits();
-        if pruned.is_none_or(|at: Instant| at.elapsed() > PRUNE_INTERVAL) {
+        limit::forget_idle(&chat).await;
+        if pruned.is_none_or(|at: Instant| at.elapsed() > PRUNE_INTERVAL) && duty::is_mine(&chat, Duty::Prune).await {
             if let Err(error) = log::prune(&chat).await {
                 tracing::debug!(%error, "the log is pruned later");
             }
@@ -287,6 +298,9 @@ async fn sweep_files(chat: Arc<Chat>, stopping: CancellationToken) {
             _ = tick.tick() => {}
             () = stopping.cancelled() => return,
         }
+        if !duty::is_mine(&chat, Duty::Sweep).await {
+            continue;
+        }
         match files::sweep::sweep(&chat, judged).await {
             Ok(until) => judged = Some(until),
             Err(error) => tracing::debug!(%error, "files are swept again soon"),
@@ -301,6 +315,10 @@ async fn tidy_closed_groups(chat: Arc<Chat>, stopping: CancellationToken) {
         tokio::select! {
             () = sleep(pause) => {}
             () = stopping.cancelled() => return,
+        }
+        if !duty::is_mine(&chat, Duty::Tidy).await {
+            pause = SWEEP_INTERVAL;
+            continue;
         }
         let started = Instant::now();
         pause = match conversations::tidy(&chat).await {
@@ -321,6 +339,10 @@ async fn carry_activity(chat: Arc<Chat>, stopping: CancellationToken) {
         tokio::select! {
             () = sleep(pause) => {}
             () = stopping.cancelled() => return,
+        }
+        if !duty::is_mine(&chat, Duty::Carry).await {
+            pause = CARRY_INTERVAL;
+            continue;
         }
         let started = Instant::now();
         pause = match conversations::carry(&chat, after).await {

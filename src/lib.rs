@@ -69,13 +69,18 @@ use config::Config;
 /// # Errors
 /// What keeps it from starting; see [`App::open`].
 pub async fn serve(config: Config, listener: TcpListener, told_to_stop: mpsc::Receiver<()>) -> anyhow::Result<()> {
-    run(App::open(config).await?, listener, told_to_stop).await;
-    Ok(())
+    run(App::open(config).await?, listener, told_to_stop).await
 }
 
 /// As [`serve`], upon an open [`App`].
-pub async fn run(app: Arc<App>, listener: TcpListener, mut told_to_stop: mpsc::Receiver<()>) {
-    app.join(listener.local_addr().ok()).await;
+///
+/// # Errors
+/// Another node of this database with which it does not go together; see [`App::join`].
+pub async fn run(app: Arc<App>, listener: TcpListener, mut told_to_stop: mpsc::Receiver<()>) -> anyhow::Result<()> {
+    if let Err(cause) = app.join(listener.local_addr().ok()).await {
+        app.close().await;
+        return Err(cause);
+    }
     let stopping = app.stopping.clone();
     let webhooks = webhooks::worker::run(Arc::clone(&app.chat), Arc::clone(&app.webhook_endpoints), stopping.clone());
     tokio::join!(server::serve(&app, listener), webhooks, async {
@@ -89,4 +94,5 @@ pub async fn run(app: Arc<App>, listener: TcpListener, mut told_to_stop: mpsc::R
         }
     });
     app.close().await;
+    Ok(())
 }

@@ -19,23 +19,50 @@ mod m20261128_000014_events;
 mod m20261128_000015_postgres;
 mod m20261128_000016_nodes;
 mod numbering;
+mod schema;
 
 pub use numbering::number;
 
+use std::time::Duration;
+
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::{
-    DatabaseConnection, DbBackend, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
+    DatabaseConnection, DbBackend, SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
 
 /// Names the lock that migrating processes take on PostgreSQL: `confab` in ASCII. It is one for each database.
 const TURN: i64 = 0x636f_6e66_6162;
 
-/// Brings the tables of any database, empty or older, to the newest state; all of it or nothing. Processes that do so
-/// at the same moment take turns: on SQLite a process waits as long as its connection's `busy_timeout`.
+/// The fewest migrations that a program has to know to serve a database with all of these: what a migration takes away, an
+/// older program would miss. They only add, since the sixteenth.
+const OLDEST: usize = 16;
+/// How long a migration may wait for a table that others read or write, and how often it is begun anew: whoever waits
+/// keeps all waiting that come after it.
+const LOCK_TIMEOUT: &str = "2s";
+const MAX_TRIES: usize = 30;
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Brings the tables of any database, empty or older, to the newest state; all of it or nothing. One that a newer program
+/// has brought further is left alone, as long as this one can serve it. Processes that do so at the same moment take turns:
+/// on SQLite a process waits as long as its connection's `busy_timeout`.
 ///
 /// # Errors
-/// Whatever the database says, and that it was made by a newer program than this one.
+/// Whatever the database says, and that it was made by a newer program than this one can go with.
 pub async fn migrate(db: &DatabaseConnection) -> Result<(), DbErr> {
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        match try_to_migrate(db).await {
+            Err(cause) if tries < MAX_TRIES && is_lock_timeout(&cause) => {
+                tracing::info!("a migration waits for a table that is in use");
+                tokio::time::sleep(PAUSE).await;
+            }
+            migrated => return migrated,
+        }
+    }
+}
+
+async fn try_to_migrate(db: &DatabaseConnection) -> Result<(), DbErr> {
     // The library takes no lock of its own, and a deferred transaction of SQLite fails at once, without waiting, when
     // another one wrote between its first read and its first write.
     let options = TransactionOptions {
@@ -44,21 +71,32 @@ pub async fn migrate(db: &DatabaseConnection) -> Result<(), DbErr> {
     };
     let tx = db.begin_with_options(options).await?;
     if tx.get_database_backend() == DbBackend::Postgres {
-        // What a request may not take, an index over many rows may.
+        // What a request may not take, an index over many rows may; and the turn of another process is waited for.
         tx.execute_unprepared("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0").await?;
         tx.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({TURN})")).await?;
+        tx.execute_unprepared(&format!("SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")).await?;
     }
-    Migrator::up(&tx, None).await?;
+    if !schema::is_ahead(&tx, Migrator::migrations().iter().map(|known| known.name().to_owned())).await? {
+        Migrator::up(&tx, None).await?;
+        schema::write(&tx, Migrator::migrations().len(), OLDEST).await?;
+    }
     tx.commit().await
 }
 
-/// Whether a database is in the newest state, its messages numbered. Nothing is changed.
+fn is_lock_timeout(cause: &DbErr) -> bool {
+    // 55P03, by PostgreSQL's own words: the driver's error is of a library that is not named here.
+    cause.to_string().contains("canceling statement due to lock timeout")
+}
+
+/// Whether a database is in a state that this program serves: the newest one, or that of a newer program which still lets
+/// it; its messages numbered. Nothing is changed.
 pub async fn is_current(db: &DatabaseConnection) -> bool {
-    let sql = "SELECT count(*) FROM seaql_migrations";
-    let row = db.query_one_raw(Statement::from_string(db.get_database_backend(), sql)).await;
-    let applied = row.ok().flatten().and_then(|row| row.try_get_by_index::<i64>(0).ok());
-    applied.and_then(|applied| usize::try_from(applied).ok()) == Some(Migrator::migrations().len())
-        && numbering::is_done(db).await.unwrap_or(false)
+    let known = || Migrator::migrations().iter().map(|known| known.name().to_owned()).collect::<Vec<_>>();
+    let is_served = match schema::applied(db).await {
+        Ok(applied) => known().iter().all(|one| applied.contains(one)) && schema::is_ahead(db, known()).await.is_ok(),
+        Err(_) => false,
+    };
+    is_served && numbering::is_done(db).await.unwrap_or(false)
 }
 
 struct Migrator;
@@ -88,8 +126,8 @@ impl MigratorTrait for Migrator {
 }
 
 #[cfg(test)]
-mod tests {
-    use sea_orm_migration::sea_orm::{ConnectOptions, Database};
+pub(crate) mod tests {
+    use sea_orm_migration::sea_orm::{ConnectOptions, Database, Statement};
 
     use super::*;
 

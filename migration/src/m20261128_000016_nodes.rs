@@ -11,7 +11,8 @@ pub struct Migration;
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        dialect::run(manager, STATEMENTS).await
+        dialect::run(manager, STATEMENTS).await?;
+        dialect::choose(manager, POSTGRES, &[]).await
     }
 }
 
@@ -43,13 +44,24 @@ CREATE UNLOGGED TABLE chat_leases (
     node_id text NOT NULL,
     until timestamptz NOT NULL
 )",
+    // Of two announcements about somebody the one with the higher version is the later one, whichever node it is of.
+    "ALTER TABLE chat_user_presence ADD COLUMN version bigint NOT NULL DEFAULT 0",
+    // Which programs can serve this database: those that know as many migrations as `oldest`.
     "
+CREATE TABLE chat_schema (
+    id bigint PRIMARY KEY,
+    level bigint NOT NULL,
+    oldest bigint NOT NULL,
+    CONSTRAINT there_is_one_schema CHECK (id = 1)
+)",
+    "INSERT INTO chat_schema (id, level, oldest) VALUES (1, 0, 0)",
+];
+
+/// What each user did in the last minute, where several nodes count it together. Only PostgreSQL has several.
+const POSTGRES: &[&str] = &["
 CREATE UNLOGGED TABLE chat_limits (
     user_id bigint NOT NULL,
     what text NOT NULL,
-    free_at timestamptz NOT NULL,
+    taken timestamptz[] NOT NULL,
     PRIMARY KEY (user_id, what)
-)",
-    // Of two announcements about somebody the one with the higher version is the later one, whichever node it is of.
-    "ALTER TABLE chat_user_presence ADD COLUMN version bigint NOT NULL DEFAULT 0",
-];
+)"];

@@ -16,9 +16,11 @@ use std::time::Duration;
 use anyhow::{Context, bail, ensure};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::{Hmac, KeyInit, Mac};
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode};
 use serde_json::Map;
+use sha2::Sha256;
 
 use crate::config::Auth;
 use crate::entity::clock;
@@ -46,7 +48,7 @@ pub struct Tokens {
 }
 
 enum Keys {
-    Secret { verifying: DecodingKey, signing: EncodingKey },
+    Secret { verifying: DecodingKey, signing: EncodingKey, fingerprint: String },
     Jwks(Jwks),
 }
 
@@ -112,6 +114,15 @@ impl Tokens {
         }
     }
 
+    /// What tells these keys from others, and nothing of them: nodes of one database have to check tokens alike.
+    pub fn fingerprint(&self) -> String {
+        match &self.keys {
+            Keys::Secret { fingerprint, .. } => fingerprint.clone(),
+            // The provider may change its keys at any time.
+            Keys::Jwks(_) => "jwks".to_owned(),
+        }
+    }
+
     /// A token for `user` that ends after `ttl`, signed with the server's own secret.
     ///
     /// # Errors
@@ -147,7 +158,11 @@ impl Tokens {
 impl Keys {
     fn secret(secret: &[u8]) -> anyhow::Result<Keys> {
         ensure!(secret.len() >= MIN_SECRET_BYTES, "auth.jwt_secret must be {} bytes or longer", MIN_SECRET_BYTES);
-        Ok(Keys::Secret { verifying: DecodingKey::from_secret(secret), signing: EncodingKey::from_secret(secret) })
+        let mut mac = Hmac::<Sha256>::new_from_slice(secret).context("The secret cannot be used")?;
+        mac.update(b"which key nodes check tokens with");
+        let fingerprint = hex::encode(&mac.finalize().into_bytes()[..8]);
+        let (verifying, signing) = (DecodingKey::from_secret(secret), EncodingKey::from_secret(secret));
+        Ok(Keys::Secret { verifying, signing, fingerprint })
     }
 }
 

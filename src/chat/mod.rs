@@ -5,8 +5,10 @@ pub mod access;
 pub mod conversations;
 mod counts;
 pub mod doctor;
+pub mod duty;
 pub mod event;
 pub mod files;
+pub mod limit;
 pub mod log;
 pub mod messages;
 pub mod notes;
@@ -34,6 +36,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cluster::Cluster;
 use crate::cluster::connections::ConnectionRegistry;
+use crate::cluster::leases::Leases;
 use crate::cluster::typists::Typists;
 use crate::config::Config;
 use crate::error::{Error, Result};
@@ -70,6 +73,8 @@ pub struct Chat {
     users: Cache<UserId, User>,
     typists: Typists,
     connections: ConnectionRegistry,
+    /// Of the work that this node does for all.
+    leases: Leases,
     views: SharedViews,
     old_words: OldWords,
     /// Ends when the server stops; whatever runs in the background listens to it.
@@ -181,6 +186,7 @@ impl Chat {
             users: Cache::builder().max_capacity(MAX_USERS).time_to_live(USER_LIFETIME).build(),
             typists: Typists::default(),
             connections: ConnectionRegistry::default(),
+            leases: Leases::default(),
             views: SharedViews::default(),
             old_words: OldWords::default(),
             stopping,
@@ -239,10 +245,5 @@ impl Chat {
             Ok(())
         });
         self.readiness.prove(trial).await
-    }
-
-    /// What has to be done now and then: forgetting idle rate limits.
-    pub fn forget_idle_limits(&self) {
-        self.limits.forget_idle();
     }
 }

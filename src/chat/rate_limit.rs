@@ -1,5 +1,5 @@
-//! How often somebody may do something: one place for all doors, counted for each user (protocol §10, §13).
-//! It knows no door and keeps nothing beyond a restart.
+//! How often somebody may do something: one place for all doors, counted for each user in the memory of a server that is
+//! alone (protocol §10, §13). It knows no door and keeps nothing beyond a restart.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Instant;
@@ -20,6 +20,19 @@ pub enum Limited {
     /// Creating a group, opening a direct conversation, adding people: a call is one, however many it names.
     Creations,
     Searches,
+}
+
+impl Limited {
+    /// As the nodes count it together.
+    pub fn name(self) -> &'static str {
+        match self {
+            Limited::Messages => "messages",
+            Limited::Uploads => "uploads",
+            Limited::Reactions => "reactions",
+            Limited::Creations => "creations",
+            Limited::Searches => "searches",
+        }
+    }
 }
 
 /// A limit of n lets n through in whatever 60 seconds, at once or spread. 0 is no limit.
@@ -63,6 +76,11 @@ impl RateLimits {
         ];
         let allowances = a_minute.map(|most| (most > 0).then(|| Allowance { most, users: Mutex::default() }));
         Self { allowances, started: Instant::now() }
+    }
+
+    /// How much of it a user may do in a minute; none for no limit.
+    pub fn most(&self, what: Limited) -> Option<u32> {
+        self.allowances[what as usize].as_ref().map(|allowance| allowance.most)
     }
 
     /// Takes one of what the user may do in a minute.

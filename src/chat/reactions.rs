@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::chat::Cx;
 use crate::chat::event::{EventType, Fact};
+use crate::chat::limit;
 use crate::chat::messages::{find, find_many, must_not_be_deleted};
 use crate::chat::rate_limit::Limited;
 use crate::chat::text;
@@ -55,7 +56,7 @@ const MAX_EMOJIS: usize = 50;
 /// off, `Conflict` on a deleted message or for a 51st emoji, `RateLimited`.
 pub async fn react(cx: &Cx, id: MessageId, emoji: &str, how: React) -> Result<ReactionResult> {
     let emoji = text::emoji(emoji)?;
-    cx.chat.limits.take(cx.me(), Limited::Reactions)?;
+    limit::take(cx, Limited::Reactions).await?;
     let db = &cx.reader();
     let (me, name) = (cx.me(), cx.viewer.name.clone());
     let (_, mine) = reactable(db, id, me, &emoji).await?;

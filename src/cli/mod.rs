@@ -3,6 +3,7 @@
 pub mod demo;
 mod doctor;
 mod migrate;
+mod nodes;
 mod output;
 mod serve;
 mod token;
@@ -53,6 +54,8 @@ enum Command {
     Config,
     /// Checks a database against what must always hold; exits with 1 where something does not
     Doctor,
+    /// Lists the servers that run on the database
+    Nodes,
     /// Works on users
     User {
         #[command(subcommand)]
@@ -95,6 +98,7 @@ async fn run(command: Command, config: Config) -> anyhow::Result<()> {
         Command::Token(arguments) => token::token(&config, arguments).await,
         Command::Migrate => migrate::migrate(&config).await,
         Command::Doctor => doctor::doctor(&config).await,
+        Command::Nodes => nodes::nodes(&config).await,
         Command::User { command } => user::user(config, command).await,
         Command::Schema | Command::Config => bail!("This command needs no server"),
     }

@@ -37,8 +37,7 @@ pub async fn serve(config: Config, with_demo: bool) -> anyhow::Result<()> {
         true => print_welcome(&app, address)?,
         false => say(&format!("Listening on http://{address}\n"))?,
     }
-    crate::run(app, listener, told_to_stop).await;
-    Ok(())
+    crate::run(app, listener, told_to_stop).await
 }
 
 /// Makes the demo data under the rules as they come: stricter ones of the operator would refuse half of it.

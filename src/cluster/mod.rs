@@ -1,10 +1,13 @@
 //! What nodes share: that they are there, what they tell each other, who is connected, and who types. A server on SQLite is
 //! alone and keeps all of it in memory. It knows no rule of chat; nothing of it is durable.
 
+pub mod agreement;
 pub mod backplane;
 pub mod connections;
+pub mod counts;
 pub mod frame;
 pub mod hearing;
+pub mod leases;
 pub mod nodes;
 mod outgoing;
 mod peers;
@@ -165,9 +168,8 @@ impl Cluster {
     }
 
     /// These of the other nodes are alive by the database.
-    pub fn know(&self, mut alive: Vec<NodeId>) {
+    pub fn know(&self, alive: Vec<NodeId>) {
         if let Some(joined) = &self.joined {
-            alive.retain(|node| *node != self.me);
             joined.peers.know(&alive);
         }
     }

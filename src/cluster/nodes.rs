@@ -33,6 +33,15 @@ impl Node {
     pub fn is_alive(&self, now: DateTime<Utc>) -> bool {
         self.seen_until > now
     }
+
+    /// How it is, in a word.
+    pub fn state(&self, now: DateTime<Utc>) -> &'static str {
+        match (self.is_alive(now), self.draining) {
+            (true, false) => "alive",
+            (true, true) => "draining",
+            (false, _) => "ended",
+        }
+    }
 }
 
 /// Writes a node down as alive. On SQLite every other one has ended, and its people have a few seconds to be back.

@@ -4,6 +4,7 @@
 mod connection;
 pub mod handles;
 mod heads;
+mod health;
 mod holding;
 mod linger;
 mod pages;
@@ -17,11 +18,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::extract::{MatchedPath, Request, State};
-use axum::http::header::CONTENT_TYPE;
+use axum::extract::{MatchedPath, Request};
 use axum::middleware::{self, Next};
-use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::response::Response;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::trace::TraceLayer;
 use tracing::Span;
@@ -47,18 +46,10 @@ pub fn router(app: &Arc<App>) -> Router {
         .layer(middleware::from_fn(pages::add_headers))
         .layer(pages::compression())
         .layer(pages::cors(&app.config.cors));
-    let health = Router::new()
-        .route("/health/live", get(|| async { "ok" }))
-        .route("/health/ready", get(ready))
-        .route(
-            "/metrics",
-            get(|| async { ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], telemetry::render()) }),
-        )
-        .with_state(Arc::clone(app));
     Router::new()
         .merge(doors)
         .merge(stomp::router(app))
-        .merge(health)
+        .merge(health::router(app))
         .method_not_allowed_fallback(no_such_method)
         .layer(CatchPanicLayer::custom(on_panic))
         .layer(middleware::from_fn_with_state(Refusals::new(app), pages::log_refused_origin))
@@ -72,17 +63,6 @@ async fn no_such_route() -> Response {
 
 async fn no_such_method() -> Response {
     error_response(&Error::new(Kind::MethodNotAllowed, "This address does not take this method"))
-}
-
-/// Whether the server should be sent requests: its database answers and it is not stopping.
-async fn ready(State(app): State<Arc<App>>) -> Response {
-    if app.is_draining() {
-        return error_response(&Error::unavailable());
-    }
-    match app.chat.ready().await {
-        Ok(()) => "ok".into_response(),
-        Err(error) => error_response(&error),
-    }
 }
 
 /// A fault that nobody foresaw: the node stays up, the caller gets the fixed sentence.

@@ -13,7 +13,9 @@ use object_store::aws::AmazonS3Builder;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::prefix::PrefixStore;
-use object_store::{ClientOptions, GetOptions, MultipartUpload, ObjectStore, ObjectStoreExt, RetryConfig};
+use object_store::{
+    ClientOptions, GetOptions, MultipartUpload, ObjectStore, ObjectStoreExt, PutMode, PutOptions, RetryConfig,
+};
 
 use crate::config::Config;
 use crate::error::{Error, Result};
@@ -26,6 +28,9 @@ const S3_PART_BYTES: usize = 5 * 1024 * 1024;
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
 /// For how long a request that failed is made again.
 const RETRY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Where the place says which one it is.
+const IDENTITY_KEY: &str = "confab-storage-id";
 
 /// The bytes of a file as they come.
 pub type ByteStream = BoxStream<'static, Result<Bytes>>;
@@ -116,6 +121,17 @@ impl Blobs {
     /// `Unavailable`.
     pub async fn put(&self, key: &str, bytes: Bytes) -> Result<()> {
         self.store.put(&Path::from(key), bytes.into()).await.map(drop).map_err(storage_error)
+    }
+
+    /// What tells this place from others: a text that lies in it, made by whoever comes first. None while it cannot be read.
+    pub async fn identity(&self) -> Option<String> {
+        let key = Path::from(IDENTITY_KEY);
+        let made = uuid::Uuid::new_v4().simple().to_string();
+        // Where somebody else was first, this is refused.
+        let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
+        let _there_already = self.store.put_opts(&key, made.into_bytes().into(), options).await;
+        let found = self.store.get(&key).await.ok()?.bytes().await.ok()?;
+        String::from_utf8(found.to_vec()).ok().filter(|text| !text.is_empty() && text.len() <= 64)
     }
 
     /// The bytes of a range, as they come.

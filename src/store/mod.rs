@@ -56,6 +56,8 @@ pub struct Store {
     autocommit: Option<Arc<Autocommit>>,
     /// On PostgreSQL, connections for what is written beside the log.
     aside: Option<DatabaseConnection>,
+    /// On PostgreSQL, the connection for what nodes count together.
+    shared_counts: Option<Arc<Autocommit>>,
     statements: Arc<AtomicU64>,
     written: Arc<AtomicU64>,
     work: WorkCount,
@@ -176,6 +178,9 @@ impl Store {
         });
         store.aside = Some(aside);
         let options = autocommit_postgres(url, timeouts).map_err(connection_error)?;
+        let counts =
+            Counts { statements: Arc::clone(&store.statements), written: Arc::default(), work: WorkCount::default() };
+        store.shared_counts = Some(Arc::new(Autocommit::postgres(options.clone(), counts)));
         Ok(store.with_autocommit(|counts| Autocommit::postgres(options, counts)))
     }
 
@@ -203,7 +208,7 @@ impl Store {
             all.fetch_add(1, Ordering::Relaxed);
             by_writer.fetch_add(1, Ordering::Relaxed);
         });
-        Self { readers, writer, monitor, autocommit: None, aside: None, statements, written, work }
+        Self { readers, writer, monitor, autocommit: None, aside: None, shared_counts: None, statements, written, work }
     }
 
     /// How many statements were run so far: what a list costs must not grow with the list.
@@ -264,6 +269,11 @@ impl Store {
         }
     }
 
+    /// The connection for what nodes count together; none on SQLite, where a server is alone.
+    pub fn shared_counts(&self) -> Option<&Autocommit> {
+        self.shared_counts.as_deref()
+    }
+
     /// Whether there is a way to write beside the writer: SQLite has one writer.
     pub fn has_aside(&self) -> bool {
         self.aside.is_some()
@@ -301,8 +311,8 @@ impl Store {
     /// Closes every connection; what is committed stays.
     pub async fn close(self) {
         self.readers.close().await;
-        if let Some(autocommit) = &self.autocommit {
-            autocommit.close().await;
+        for connection in self.autocommit.iter().chain(&self.shared_counts) {
+            connection.close().await;
         }
         for connections in self.aside.into_iter().chain([self.writer]) {
             if let Err(cause) = connections.close().await {

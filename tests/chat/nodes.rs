@@ -7,6 +7,7 @@ use serde_json::{Value as Json, json};
 use sqlx::postgres::PgListener;
 use tokio::time::{Instant, sleep};
 
+use crate::bulk;
 use crate::matrix::stomp::Stomp;
 use crate::person::Person;
 use crate::server::{Server, token};
@@ -376,4 +377,112 @@ async fn a_node_that_stops_leaves_its_clients_to_the_others_in_even_steps() {
     let took = stopping.await.expect("it stops");
     assert!(took < Duration::from_secs(20), "{took:?}");
     assert!(reqwest::get(&url).await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn limits_count_over_all_nodes_and_a_repeat_takes_nothing() {
+    let thirty = |config: &mut confab::config::Config| config.limits.messages_per_minute = 30;
+    let Some(here) = Server::start_with_room_for_twins(thirty).await else { return };
+    let nodes = [here.twin().await, here.twin().await];
+    let alice = here.person("Alice").await;
+    let places = [alice.clone(), alice.at(nodes[0].address), alice.at(nodes[1].address)];
+    let group = alice.group("Team", &[]).await;
+    let path = format!("/conversations/{group}/messages");
+    let first = json!({ "content": "once", "tempId": "t1" });
+    assert_eq!(alice.post(&path, first.clone()).await.status, 201);
+    let sends = (0..60).map(|number| {
+        let (place, path) = (places[number % 3].clone(), path.clone());
+        tokio::spawn(async move {
+            // Half of them with a tempId, which is asked for ahead.
+            let mut input = json!({ "content": format!("number {number}") });
+            if number % 2 == 0 {
+                input["tempId"] = format!("n{number}").into();
+            }
+            place.post(&path, input).await
+        })
+    });
+    let mut statuses = Vec::new();
+    for send in sends.collect::<Vec<_>>() {
+        let answer = send.await.expect("it is answered");
+        if answer.status == 429 {
+            let wait: u64 = answer.header("retry-after").and_then(|wait| wait.parse().ok()).expect("how long to wait");
+            assert!((1..=60).contains(&wait), "{wait}");
+        }
+        statuses.push(answer.status);
+    }
+    let passed = statuses.iter().filter(|status| **status == 201).count();
+    assert_eq!(passed, 29, "with the first one, exactly thirty: {statuses:?}");
+    assert!(statuses.iter().all(|status| [201, 429].contains(status)), "{statuses:?}");
+    for place in &places {
+        assert_eq!(place.post(&path, first.clone()).await.status, 200, "a repeat is answered whatever the limit");
+        assert_eq!(place.post(&path, json!({ "content": "one more" })).await.status, 429);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_node_does_for_all_is_done_by_another_when_it_ends() {
+    let Some(here) = Server::start_with_room_for_twins(|_| {}).await else { return };
+    let mut there = here.twin().await;
+    let holders = async || {
+        let sql = "SELECT count(DISTINCT l.node_id) FROM chat_leases l JOIN chat_nodes n ON n.id = l.node_id \
+            WHERE l.until > now() AND n.seen_until > now()";
+        (bulk::number(&here, sql).await, bulk::number(&here, "SELECT count(*) FROM chat_leases").await)
+    };
+    until("each job has a lease", async || holders().await.1 == 5).await;
+    let before = bulk::number(&here, "SELECT count(*) FROM chat_leases WHERE until <= now()").await;
+    assert_eq!(before, 0);
+    there.stop().await;
+    let alone = "SELECT count(*) FROM chat_leases l JOIN chat_nodes n ON n.id = l.node_id WHERE NOT n.draining";
+    let end = Instant::now() + Duration::from_secs(60);
+    while bulk::number(&here, alone).await < 5 {
+        assert!(Instant::now() < end, "the node that is left takes over");
+        sleep(Duration::from_millis(500)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_with_other_keys_or_another_storage_does_not_start() {
+    let Some(here) = Server::start_with_room_for_twins(|config| config.cluster.name = Some("chat-1".to_owned())).await
+    else {
+        return;
+    };
+    let other_key = here.refused_twin(|config| config.auth.jwt_secret = Some("x".repeat(40))).await;
+    assert!(other_key.starts_with("The node chat-1 of this database checks tokens with another key"), "{other_key}");
+    let elsewhere = |config: &mut confab::config::Config| config.storage.url = None;
+    let other_place = here.refused_twin(elsewhere).await;
+    assert!(other_place.starts_with("The node chat-1 of this database keeps files somewhere else"), "{other_place}");
+    // Other differences are no reason.
+    let _twin = here.twin_with(|config| config.limits.messages_per_minute = 7).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_administrator_sees_the_nodes_and_how_they_hear_each_other() {
+    let Some(here) = Server::start_with_room_for_twins(|config| config.cluster.name = Some("chat-1".to_owned())).await
+    else {
+        return;
+    };
+    let mut there = here.twin_with(|config| config.cluster.name = Some("chat-2".to_owned())).await;
+    let (admin, alice) = (here.administrator("Admin").await, here.person("Alice").await);
+    let look = async |token: &str| {
+        let client = reqwest::Client::new();
+        let asked = client.get(here.url("/health/cluster")).header("Authorization", format!("Bearer {token}"));
+        let answer = asked.send().await.expect("it is answered");
+        (answer.status().as_u16(), answer.json::<Json>().await.expect("JSON"))
+    };
+    assert_eq!(look(&alice.token).await.0, 403);
+    assert_eq!(look("").await.0, 401);
+    let (status, body) = look(&admin.token).await;
+    assert_eq!(status, 200);
+    assert_eq!((&body["node"], &body["ways"]), (&json!("chat-1"), &json!([{ "kind": "postgresql", "up": true }])));
+    let named = |body: &Json| -> Vec<(Json, Json)> {
+        let nodes = body["nodes"].as_array().expect("a list").iter();
+        nodes.map(|node| (node["name"].clone(), node["state"].clone())).collect()
+    };
+    let both = vec![(json!("chat-1"), json!("alive")), (json!("chat-2"), json!("alive"))];
+    assert_eq!(named(&body), both);
+    let metrics = reqwest::get(here.url("/metrics")).await.expect("it answers").text().await.expect("text");
+    assert!(metrics.contains("confab_nodes 2") && metrics.contains("confab_backplane_up{kind=\"postgresql\"} 1"));
+    there.stop().await;
+    let (_, body) = look(&admin.token).await;
+    assert_eq!(named(&body)[1].1, "draining");
 }

@@ -131,6 +131,7 @@ impl Server {
     pub async fn twin_with(&self, change: impl FnOnce(&mut Config)) -> Self {
         let folder = std::env::temp_dir().join(format!("confab_test_{}", uuid::Uuid::new_v4().simple()));
         let mut config = self.config.clone();
+        config.storage.url.get_or_insert_with(|| format!("file:{}", self.folder.join("files").display()));
         config.server.data_dir = folder.clone();
         change(&mut config);
         let next_id = AtomicI64::new(1_000);
@@ -138,6 +139,20 @@ impl Server {
         let mut twin = Self { address, folder, database: None, running: None, app, config, next_id };
         twin.resume().await;
         twin
+    }
+
+    /// Why a second server with such settings does not start.
+    pub async fn refused_twin(&self, change: impl FnOnce(&mut Config)) -> String {
+        let mut config = self.config.clone();
+        let folder = std::env::temp_dir().join(format!("confab_test_{}", uuid::Uuid::new_v4().simple()));
+        config.storage.url.get_or_insert_with(|| format!("file:{}", self.folder.join("files").display()));
+        config.server.data_dir = folder.clone();
+        change(&mut config);
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let (_stop, told_to_stop) = mpsc::channel(2);
+        let refused = confab::serve(config, listener, told_to_stop).await.expect_err("it is refused");
+        std::fs::remove_dir_all(folder).ok();
+        refused.to_string()
     }
 
     /// Stops the server gracefully and keeps its data.
@@ -155,10 +170,7 @@ impl Server {
         let (stop, told_to_stop) = mpsc::channel(2);
         let app = App::open(self.config.clone()).await.expect("the server starts");
         self.app = Arc::downgrade(&app);
-        let task = tokio::spawn(async move {
-            confab::run(app, listener, told_to_stop).await;
-            Ok(())
-        });
+        let task = tokio::spawn(async move { confab::run(app, listener, told_to_stop).await });
         self.running = Some((stop, task));
         self.wait_until_ready().await;
     }

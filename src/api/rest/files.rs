@@ -22,7 +22,7 @@ use crate::id::{FileId, NOT_AN_ID};
 const MAX_ID_BYTES: usize = 32;
 
 pub(super) async fn upload(Caller(cx): Caller, request: Request) -> ApiResult<File> {
-    files::may_upload(&cx)?;
+    files::may_upload(&cx).await?;
     let config = &cx.chat.config;
     let mut form = Form::open(request, config.chat.max_file_bytes(), config.peer_timeouts.upload).await?;
     created(receive(&cx, &mut form).await?, true)

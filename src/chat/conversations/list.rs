@@ -10,6 +10,7 @@ use super::walk::{Place, Stretch};
 use crate::chat::Cx;
 use crate::chat::access::{self, Member};
 use crate::chat::counts::unread_in;
+use crate::chat::limit;
 use crate::chat::page::{self, Page};
 use crate::chat::rate_limit::Limited;
 use crate::chat::views::conversation::{Conversation, load};
@@ -82,7 +83,7 @@ async fn found(cx: &Cx, search: &str, listing: &Listing, from: Option<Place>, li
     if search.is_empty() || search.chars().count() > 200 {
         return Err(Error::bad_request("query must have 1 to 200 characters"));
     }
-    cx.chat.limits.take(cx.me(), Limited::Searches)?;
+    limit::take(cx, Limited::Searches).await?;
     let db = &cx.reader();
     let groups = access::memberships(cx.me())
         .select_only()

@@ -12,6 +12,7 @@ use crate::chat::Cx;
 use crate::chat::access::{self, Action, Member};
 use crate::chat::counts::own_messages;
 use crate::chat::event::{EventType, Fact};
+use crate::chat::limit;
 use crate::chat::rate_limit::Limited;
 use crate::chat::rows;
 use crate::chat::users;
@@ -36,7 +37,7 @@ pub async fn add_participants(cx: &Cx, id: ConversationId, users: Vec<UserId>) -
         return Err(Error::bad_request("Name at least one user to add"));
     }
     let (db, me) = (&cx.reader(), cx.me());
-    cx.chat.limits.take(me, Limited::Creations)?;
+    limit::take(cx, Limited::Creations).await?;
     let users = rows::distinct(users);
     let member = may_add(db, me, id).await?;
     // Nobody who was seen is ever forgotten, so they need not be looked for again.

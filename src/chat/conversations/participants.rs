@@ -2,6 +2,7 @@
 
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
+use crate::chat::limit;
 use crate::chat::page::{self, Page};
 use crate::chat::rate_limit::Limited;
 use crate::chat::views::participant::Participant;
@@ -73,7 +74,7 @@ async fn found(cx: &Cx, id: ConversationId, after: i64, search: &str, limit: u64
     if wanted.is_empty() || search.trim().chars().count() > 200 {
         return Err(Error::bad_request("search must have 1 to 200 characters"));
     }
-    cx.chat.limits.take(cx.me(), Limited::Searches)?;
+    limit::take(cx, Limited::Searches).await?;
     let cx = &cx.heavy().await?;
     let most = usize::try_from(limit).unwrap_or(usize::MAX);
     let (mut after, mut looked, mut found) = (after, 0, Vec::new());

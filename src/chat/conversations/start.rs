@@ -7,6 +7,7 @@ use super::described::Described;
 use super::lookup::get;
 use crate::chat::Cx;
 use crate::chat::event::{EventType, Fact};
+use crate::chat::limit;
 use crate::chat::rate_limit::Limited;
 use crate::chat::users;
 use crate::chat::views::conversation::Conversation;
@@ -51,7 +52,7 @@ pub struct CreateGroup {
 /// `BadRequest` for what is out of form, `NotFound` for a user that nobody has seen, `RateLimited`.
 pub async fn create_group(cx: &Cx, input: CreateGroup) -> Result<Conversation> {
     let group = Group::check(cx, input)?;
-    cx.chat.limits.take(cx.me(), Limited::Creations)?;
+    limit::take(cx, Limited::Creations).await?;
     user::must_exist(&cx.reader(), &group.others).await?;
     let id = cx.chat.write(async move |batch: &mut Batch| group.create(batch).await).await?;
     get(cx, id).await
@@ -145,7 +146,7 @@ pub async fn open_direct(cx: &Cx, other: UserId) -> Result<Opened> {
     if other == me {
         return Err(Error::bad_request("You cannot open a direct conversation with yourself"));
     }
-    cx.chat.limits.take(me, Limited::Creations)?;
+    limit::take(cx, Limited::Creations).await?;
     let db = &cx.reader();
     if let Some(id) = existing(db, me, other).await? {
         return Ok(Opened { conversation: get(cx, id).await?, created: false });

@@ -11,6 +11,7 @@ use super::limits::FileLimits;
 use super::thumbnail;
 use crate::chat::Cx;
 use crate::chat::access;
+use crate::chat::limit;
 use crate::chat::rate_limit::Limited;
 use crate::chat::text;
 use crate::chat::views::file::File;
@@ -26,9 +27,9 @@ const MAX_UPLOAD_TIME: TimeDelta = TimeDelta::hours(6);
 /// Counts an upload, whatever becomes of it.
 ///
 /// # Errors
-/// `RateLimited`.
-pub fn may_upload(cx: &Cx) -> Result<()> {
-    cx.chat.limits.take(cx.me(), Limited::Uploads)
+/// `RateLimited`, `Unavailable` without the database.
+pub async fn may_upload(cx: &Cx) -> Result<()> {
+    limit::take(cx, Limited::Uploads).await
 }
 
 /// A conversation that takes files from the caller.

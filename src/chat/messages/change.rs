@@ -9,6 +9,7 @@ use crate::chat::counts::record_deletion;
 use crate::chat::event::{EventType, Fact};
 use crate::chat::files::sweep::release;
 use crate::chat::files::url_signer::UrlSigner;
+use crate::chat::limit;
 use crate::chat::rate_limit::Limited;
 use crate::chat::text;
 use crate::chat::views::message::{Message, load};
@@ -27,7 +28,7 @@ pub async fn edit(cx: &Cx, id: MessageId, content: String) -> Result<Message> {
     let (me, longest) = (cx.me(), cx.chat.config.chat.max_message_length);
     // Whether it may be empty depends on its attachments; the length does not, and is checked before the queue.
     text::content(&content, longest, true)?;
-    cx.chat.limits.take(me, Limited::Messages)?;
+    limit::take(cx, Limited::Messages).await?;
     let edited = cx.chat.write(async move |batch: &mut Batch| {
         let (row, _) = find(&batch.tx, me, id).await?;
         must_be_mine(&row, me, "Only its sender can edit a message")?;

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::attendance::{self, MAX_TOGETHER};
 use super::leases;
 use crate::chat::Chat;
+use crate::chat::duty::{self, Duty};
 use crate::chat::notes::Note;
 use crate::cluster::connections::Attendance;
 use crate::cluster::nodes::{self, LEASE, Node, SIGN_INTERVAL};
@@ -88,8 +89,12 @@ pub(crate) async fn live(chat: Arc<Chat>, node: Node, stopping: CancellationToke
         }
         let looks = async {
             meet(&chat).await?;
-            bury_ended(&chat).await?;
-            looked = leases::tell_of_ended(&chat, looked).await?;
+            if duty::is_mine(&chat, Duty::Bury).await {
+                bury_ended(&chat).await?;
+                looked = leases::tell_of_ended(&chat, looked).await?;
+            } else {
+                looked = clock::now();
+            }
             if lost_from.is_some_and(|from| from <= Instant::now()) {
                 bury_lost(&chat).await?;
                 lost_from = None;
@@ -123,12 +128,33 @@ async fn sign(chat: &Chat, node: &Node) -> Result<bool> {
     Ok(alive)
 }
 
-/// Learns which nodes are alive.
-async fn meet(chat: &Chat) -> Result<()> {
+/// All nodes that are written down, and how each is.
+///
+/// # Errors
+/// `Unavailable` without the database.
+pub(crate) async fn all_nodes(chat: &Chat) -> Result<Vec<(Node, &'static str)>> {
     let now = clock::now();
     let all = nodes::all(&chat.store.reader()).await?;
-    let alive: Vec<String> = all.into_iter().filter(|node| node.is_alive(now)).map(|node| node.id).collect();
-    telemetry::nodes(alive.len().max(1));
+    Ok(all.into_iter().map(|node| (node.clone(), node.state(now))).collect())
+}
+
+/// The other nodes of this database that are alive. A server on SQLite has none.
+///
+/// # Errors
+/// `Unavailable` without the database.
+pub(crate) async fn other_nodes(chat: &Chat) -> Result<Vec<Node>> {
+    if !chat.store.has_aside() {
+        return Ok(Vec::new());
+    }
+    let (now, me) = (clock::now(), chat.cluster.me());
+    let all = nodes::all(&chat.store.reader()).await?;
+    Ok(all.into_iter().filter(|node| node.is_alive(now) && node.id != *me).collect())
+}
+
+/// Learns which nodes are alive.
+async fn meet(chat: &Chat) -> Result<()> {
+    let alive: Vec<String> = other_nodes(chat).await?.into_iter().map(|node| node.id).collect();
+    telemetry::nodes(alive.len() + 1);
     let was_alone = !chat.cluster.has_peers();
     chat.cluster.know(alive);
     if was_alone && chat.cluster.has_peers() {

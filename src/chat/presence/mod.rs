@@ -10,7 +10,7 @@ mod set;
 mod visibility;
 
 pub use announce::for_listeners;
-pub(crate) use keeper::{keep, leave, live, register};
+pub(crate) use keeper::{all_nodes, keep, leave, live, other_nodes, register};
 pub(crate) use leases::too_many_connections;
 pub use leases::{PresenceLease, connect, heartbeat};
 pub use online::online;

@@ -11,6 +11,7 @@ use sea_orm::{ConnectionTrait, Statement};
 
 use crate::chat::Cx;
 use crate::chat::access;
+use crate::chat::limit;
 use crate::chat::messages::Message;
 use crate::chat::page::{Page, Window};
 use crate::chat::rate_limit::Limited;
@@ -46,7 +47,7 @@ pub struct Found {
 /// `RateLimited`.
 pub async fn messages(cx: &Cx, search: Search, window: Window, limit: u64) -> Result<Page<Found>> {
     let terms = text::query_terms(&search.query)?;
-    cx.chat.limits.take(cx.me(), Limited::Searches)?;
+    limit::take(cx, Limited::Searches).await?;
     let cx = &cx.heavy().await?;
     let db = &cx.reader();
     let places = match search.conversation {

@@ -43,6 +43,8 @@ pub struct Outgoing {
     pub conversation: ConversationId,
     pub sender: UserId,
     pub draft: Draft,
+    /// What came of asking all nodes for the rate limit, where they count together.
+    pub allowed: Option<Result<()>>,
     /// Whether the rate limit was charged: the writer may have to try more than once.
     pub charged: Cell<bool>,
 }

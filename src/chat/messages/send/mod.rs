@@ -17,7 +17,7 @@ use crate::chat::event::{EventType, Fact};
 use crate::chat::rate_limit::Limited;
 use crate::chat::views::file;
 use crate::chat::writer::{Batch, Input, Job};
-use crate::chat::{Cx, typing};
+use crate::chat::{Cx, limit, typing};
 use crate::entity::{attachment, message};
 use crate::error::Result;
 use crate::id::{ConversationId, MessageId};
@@ -36,16 +36,17 @@ use preloaded::Preloaded;
 pub async fn send(cx: &Cx, conversation: ConversationId, input: SendMessage) -> Result<Sent> {
     let draft = Draft::check(input, cx.chat.config.chat.max_message_length)?;
     if draft.temp.is_none() {
-        cx.chat.limits.take(cx.me(), Limited::Messages)?;
+        limit::take(cx, Limited::Messages).await?;
     }
     let sender = cx.me();
-    let sent = cx
-        .chat
-        .queue
-        .run(|answer| {
-            Job::Together(Input { input: Outgoing { conversation, sender, draft, charged: Cell::new(false) }, answer })
-        })
-        .await?;
+    let allowed = if draft.temp.is_some() { limit::take_ahead(cx, Limited::Messages).await } else { None };
+    let taken_ahead = allowed.as_ref().is_some_and(Result::is_ok);
+    let input = Outgoing { conversation, sender, draft, allowed, charged: Cell::new(false) };
+    let sent = cx.chat.queue.run(|answer| Job::Together(Input { input, answer })).await;
+    if taken_ahead && sent.as_ref().map_or(true, |sent| sent.repeated) {
+        limit::give_back(cx, Limited::Messages).await;
+    }
+    let sent = sent?;
     if !sent.repeated {
         typing::end(&cx.chat, conversation, sender).await;
     }

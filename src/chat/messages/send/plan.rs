@@ -135,7 +135,10 @@ fn judge(preloaded: &Preloaded, known: &Known, tools: &Tools, input: &Outgoing) 
     let files = files(preloaded, tools, input)?;
     if input.draft.temp.is_some() && !fault::is_on("limit-passed-by-temp-id") && !input.charged.get() {
         // Only now is it known to be no repeat, which would cost nothing.
-        tools.limits.take(input.sender, Limited::Messages)?;
+        match &input.allowed {
+            Some(allowed) => allowed.clone()?,
+            None => tools.limits.take(input.sender, Limited::Messages)?,
+        }
         input.charged.set(true);
     }
     let sender_name = known.sender_name.clone().unwrap_or_else(|| format!("User {}", input.sender));
