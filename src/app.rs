@@ -77,8 +77,8 @@ impl App {
         make_private(folder).with_context(|| format!("The data folder {} cannot be made", folder.display()))?;
         let tokens = Tokens::open(&config.auth, folder).await?;
         let url = config.database_url();
-        let store =
-            if config.database.count_work { Store::open_counting_work(&url).await } else { Store::open(&url).await };
+        let (readers, count_work) = (usize::from(config.database.connections), config.database.count_work);
+        let store = Store::open_to_serve(&url, readers, count_work).await;
         let store = store.map_err(|cause| config.no_database("opened", &cause))?;
         let stopping = CancellationToken::new();
         let (tasks, writer_task) = (TaskTracker::new(), TaskTracker::new());

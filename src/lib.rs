@@ -25,6 +25,8 @@
 //! * What anybody is told passes [`chat::event::sees`]; who may do what stands in one table in [`chat::access`].
 //! * Every queue is bounded. A slow connection turns to the log and loses nothing.
 //! * `chat` does not know that anybody listens, nor what a door speaks.
+//! * Nothing waits for a backplane ([`cluster`]): every node hears itself or knows that it is deaf. Who is here is a lease of
+//!   their node. Time is the database's.
 //!
 //! To follow a message: [`chat::messages::send`](fn@chat::messages::send) → `chat::writer` → [`live`] → a door.
 

@@ -25,6 +25,7 @@ impl Config {
     fn check_numbers(&self) -> Result<(), ConfigError> {
         let ranges = [
             ("server.keep_alive_seconds", self.server.keep_alive_seconds, 1, 3_600),
+            ("database.connections", self.database.connections.into(), 2, 200),
             ("server.drain_seconds", self.server.drain_seconds, 0, 600),
             ("chat.max_message_length", self.chat.max_message_length as u64, 1, 10_000),
             ("chat.max_file_size_mb", self.chat.max_file_size_mb, 1, 10_240),

@@ -80,7 +80,7 @@ pub struct Server {
 }
 
 /// Where rows are kept.
-#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Database {
     /// `sqlite:…` or `postgres://…`. Unset: SQLite in the data folder, see [`Config::database_url`].
@@ -88,6 +88,9 @@ pub struct Database {
     /// A direct `postgres://…` address of the same database for what nodes tell each other, where `database.url` is that of
     /// a pooler, which does not pass it on. Unset: `database.url`.
     pub notify_url: Option<String>,
+    /// Connections to PostgreSQL that read, 2 to 200. A node has eight more for writing, for what is beside the log, for what
+    /// nodes count together, and for what they tell each other.
+    pub connections: u16,
     /// For tests alone, and so in no file: what the database has to do is counted, step by step.
     #[serde(skip)]
     pub count_work: bool,
@@ -277,6 +280,12 @@ impl Default for Server {
             drain_seconds: 20,
             public_url: None,
         }
+    }
+}
+
+impl Default for Database {
+    fn default() -> Self {
+        Self { url: None, notify_url: None, connections: 8, count_work: false }
     }
 }
 

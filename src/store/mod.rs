@@ -85,21 +85,19 @@ impl Store {
     /// # Errors
     /// Whatever the driver says: an unreachable server, a file that is no database, a failed migration.
     pub async fn open(url: &str) -> Result<Self, DbErr> {
-        Self::open_current(url, WorkCount::default()).await
+        Self::open_to_serve(url, POSTGRES_READERS, false).await
     }
 
-    /// The same, for tests: what the database has to do is counted ([`Store::steps`]).
+    /// The same, with so many connections that read from PostgreSQL; for tests, what the database has to do may be counted
+    /// ([`Store::steps`]).
     ///
     /// # Errors
     /// Those of [`Store::open`].
-    pub async fn open_counting_work(url: &str) -> Result<Self, DbErr> {
-        Self::open_current(url, WorkCount::on()).await
-    }
-
-    async fn open_current(url: &str, work: WorkCount) -> Result<Self, DbErr> {
+    pub async fn open_to_serve(url: &str, readers: usize, count_work: bool) -> Result<Self, DbErr> {
+        let work = if count_work { WorkCount::on() } else { WorkCount::default() };
         let store = match url.starts_with("sqlite:") {
             true => Self::sqlite(url, Some(STATEMENT_TIMEOUT), work).await?,
-            false => Self::postgres(url, &POSTGRES_TIMEOUTS, Some(STATEMENT_TIMEOUT), work).await?,
+            false => Self::postgres(url, readers, &POSTGRES_TIMEOUTS, Some(STATEMENT_TIMEOUT), work).await?,
         };
         migration::migrate(&store.writer).await?;
         let tell = |what: &str, done, total| tracing::info!("Numbering {what}: {done} of {total}");
@@ -123,7 +121,7 @@ impl Store {
         // An operator who only looks may look for long.
         let store = match url.starts_with("sqlite:") {
             true => Self::sqlite(url, None, WorkCount::default()).await?,
-            false => Self::postgres(url, &[], None, WorkCount::default()).await?,
+            false => Self::postgres(url, POSTGRES_READERS, &[], None, WorkCount::default()).await?,
         };
         if !migration::is_current(&store.writer).await {
             return Err(DbErr::Custom("it is not in the newest state: confab migrate brings it there".to_owned()));
@@ -160,6 +158,7 @@ impl Store {
 
     async fn postgres(
         url: &str,
+        readers: usize,
         timeouts: &'static [(&'static str, &'static str)],
         statement_timeout: Option<Duration>,
         work: WorkCount,
@@ -170,7 +169,7 @@ impl Store {
         let aside = Database::connect(postgres_aside(url, timeouts)).await?;
         let source = Source::postgres(url, timeouts, work.clone()).map_err(connection_error)?;
         let statements = Arc::new(AtomicU64::new(0));
-        let readers = ReadPools::open(source, POSTGRES_READERS, statement_timeout, Arc::clone(&statements)).await?;
+        let readers = ReadPools::open(source, readers, statement_timeout, Arc::clone(&statements)).await?;
         let mut store = Self::counting(readers, writer, None, statements, work);
         let (all, mut aside) = (Arc::clone(&store.statements), aside);
         aside.set_metric_callback(move |_| {
