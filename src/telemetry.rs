@@ -27,7 +27,10 @@ const BACKPLANE_UP: &str = "confab_backplane_up";
 const FRAMES: &str = "confab_backplane_frames_total";
 const FRAMES_IGNORED: &str = "confab_backplane_ignored_total";
 const FRAMES_DROPPED: &str = "confab_backplane_dropped_total";
+const FRAME_DELAY: &str = "confab_frame_delay_seconds";
 const HOLES: &str = "confab_holes_filled_total";
+const HUB_LAG_EVENTS: &str = "confab_hub_lag_events";
+const HUB_LAG_SECONDS: &str = "confab_hub_lag_seconds";
 
 /// Upper bounds of times in seconds and of batches in changes.
 const SECONDS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
@@ -54,7 +57,10 @@ pub fn install() {
         describe_counter!(FRAMES, "Frames that nodes told each other, by kind of way and direction");
         describe_counter!(FRAMES_IGNORED, "Frames that were passed over, by reason");
         describe_counter!(FRAMES_DROPPED, "Frames that waited too long and were given up, by kind of way");
-        describe_counter!(HOLES, "Times that missing events were read from the log");
+        describe_histogram!(FRAME_DELAY, Unit::Seconds, "How long what another node told was on its way");
+        describe_counter!(HOLES, "Times that missing events were read from the log, by why they were missed");
+        describe_gauge!(HUB_LAG_EVENTS, "Events that are known to be there and were not told yet");
+        describe_gauge!(HUB_LAG_SECONDS, Unit::Seconds, "For how long some have been");
         describe_histogram!(REQUESTS, Unit::Seconds, "How long requests took, by route, method and status");
         handle.inspect_err(|cause| tracing::warn!(%cause, "nothing is counted")).ok()
     });
@@ -145,9 +151,20 @@ pub fn frames_dropped(kind: &'static str, frames: usize) {
     counter!(FRAMES_DROPPED, "kind" => kind).increment(frames as u64);
 }
 
+/// What another node told was so long on its way, by clocks that differ a little.
+pub fn frame_took(milliseconds: i64) {
+    histogram!(FRAME_DELAY).record(milliseconds.max(0) as f64 / 1_000.0);
+}
+
 /// Events were missing and have been read from the log.
-pub fn hole_filled() {
-    counter!(HOLES).increment(1);
+pub fn hole_filled(why: &'static str) {
+    counter!(HOLES, "why" => why).increment(1);
+}
+
+/// So many events are known to be there and were not told yet, and for how long some have been.
+pub fn hub_lag(events: i64, time: Duration) {
+    gauge!(HUB_LAG_EVENTS).set(events as f64);
+    gauge!(HUB_LAG_SECONDS).set(time.as_secs_f64());
 }
 
 /// Libraries that at the level TRACE tell every byte of a connection, tokens and all.

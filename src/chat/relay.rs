@@ -24,13 +24,12 @@ struct Told {
     fact: Fact,
 }
 
-/// Events as one JSON text.
-pub fn write<'e>(events: impl IntoIterator<Item = &'e Event>) -> Option<Box<RawValue>> {
-    let told: Vec<Told> = events.into_iter().map(Told::of).collect();
-    serde_json::value::to_raw_value(&told).ok()
+/// An event as JSON.
+pub fn write(event: &Event) -> Option<Box<RawValue>> {
+    serde_json::value::to_raw_value(&Told::of(event)).ok()
 }
 
-/// The events of a text; none where it is of a version that tells them otherwise. An event of a type that this version does
+/// The events of a list in JSON; none where it is of a version that tells them otherwise. An event of a type that this version does
 /// not know is left out.
 pub fn read(text: &RawValue) -> Option<Vec<Event>> {
     let told: Vec<&RawValue> = serde_json::from_str(text.get()).ok()?;

@@ -34,6 +34,8 @@ pub struct Frame {
     pub node: NodeId,
     /// Counts what this node told.
     pub number: u64,
+    /// When it was told, in milliseconds since 1970 by the database's clock; 0 where that is not said.
+    pub at: i64,
     pub news: News,
 }
 
@@ -94,6 +96,8 @@ struct Body<'b> {
     users: Option<Vec<UserId>>,
     #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
     told: Option<&'b RawValue>,
+    #[serde(default)]
+    at: i64,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
@@ -117,7 +121,7 @@ impl Seal {
 
     /// The text of a frame.
     pub fn close(&self, frame: &Frame) -> String {
-        let body = frame.news.body();
+        let body = Body { at: frame.at, ..frame.news.body() };
         let json = serde_json::to_string(&body).expect("numbers, texts and JSON are JSON");
         let head = format!("{VERSION}.{}.{}.{}", self.epoch, frame.node, frame.number);
         format!("{head}.{}.{json}", URL_SAFE_NO_PAD.encode(&self.mac(&head, &json)[..MAC_BYTES]))
@@ -149,7 +153,7 @@ impl Seal {
         expected.verify_truncated_left(&given).map_err(|_| Ignored::Forged)?;
         let number = number.parse().map_err(|_| Ignored::Malformed)?;
         let body: Body = serde_json::from_str(json).map_err(|_| Ignored::Malformed)?;
-        Ok(Frame { node: node.to_owned(), number, news: body.news()? })
+        Ok(Frame { node: node.to_owned(), number, at: body.at, news: body.news()? })
     }
 
     fn mac(&self, head: &str, json: &str) -> Vec<u8> {
@@ -181,7 +185,7 @@ impl News {
 
     fn body(&self) -> Body<'_> {
         let kind = Cow::Borrowed(self.kind());
-        let nothing = Body { kind, from: None, to: None, head: None, draining: false, users: None, told: None };
+        let nothing = Body { kind, from: None, to: None, head: None, draining: false, users: None, told: None, at: 0 };
         match self {
             News::Events { from, to, events } => {
                 Body { from: Some(*from), to: Some(*to), told: events.as_deref(), ..nothing }
@@ -218,7 +222,7 @@ mod tests {
     }
 
     fn frame(news: News) -> Frame {
-        Frame { node: "n1".to_owned(), number: 7, news }
+        Frame { node: "n1".to_owned(), number: 7, at: 1_795_892_262_827, news }
     }
 
     fn raw(json: &str) -> Box<RawValue> {

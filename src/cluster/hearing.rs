@@ -7,6 +7,8 @@ use tokio::sync::mpsc;
 use super::backplane::way::Heard;
 use super::frame::News;
 use super::peers::Peers;
+use crate::entity::clock;
+use crate::telemetry;
 
 /// The end at which comes out what other nodes told.
 pub struct Hearing {
@@ -26,6 +28,9 @@ impl Hearing {
         match self.frames.recv().await {
             Some(Heard::Frame(frame)) => {
                 self.peers.heard(&frame.node);
+                if frame.at > 0 {
+                    telemetry::frame_took(clock::now().timestamp_millis() - frame.at);
+                }
                 Some(frame.news)
             }
             Some(Heard::Gap) => None,

@@ -19,12 +19,14 @@ use std::time::Duration;
 
 use anyhow::Context;
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
+use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
+use crate::entity::clock;
 use crate::store::Store;
 use backplane::Backplane;
 use backplane::amqp::Amqp;
@@ -39,6 +41,8 @@ use peers::Peers;
 const BEAT_INTERVAL: Duration = Duration::from_secs(1);
 /// How long it is waited for others who ought to be there.
 const GREETING_TIMEOUT: Duration = Duration::from_secs(2);
+/// Bytes of a frame around what it tells, at most.
+const MAX_ENVELOPE_BYTES: usize = 400;
 /// Frames that were heard and wait to be looked at.
 const MAX_HEARD: usize = 4096;
 
@@ -110,11 +114,59 @@ impl Cluster {
 
     /// Tells the other nodes, if there are any. It waits for nothing: what gets lost the database has.
     pub fn tell(&self, news: News) {
-        let Some(joined) = self.joined.as_ref().filter(|joined| joined.peers.any()) else { return };
-        let way = joined.ways.iter().find(|way| way.is_up()).or(joined.ways.last());
-        if let Some(way) = way {
+        if let Some((joined, way)) = self.way() {
             joined.push(&self.me, way, news);
         }
+    }
+
+    /// Tells the events of these positions, which follow one another, in as many frames as they need. Of one that has no
+    /// room in any, or cannot be told, only the position is.
+    pub fn tell_events(&self, events: Vec<(i64, Option<Box<RawValue>>)>) {
+        let Some((joined, way)) = self.way() else { return };
+        let room = way.max_frame_bytes - MAX_ENVELOPE_BYTES;
+        let Some(mut from) = events.first().map(|(position, _)| position - 1) else { return };
+        let (mut to, mut packed) = (from, Packed::default());
+        for (position, event) in events {
+            let size = event.as_ref().map_or(usize::MAX, |event| event.get().len() + 1);
+            if size > room - packed.bytes || position != to + 1 {
+                joined.tell_packed(&self.me, way, (from, to), std::mem::take(&mut packed));
+                from = position - 1;
+            }
+            to = position;
+            match event.filter(|_| size <= room) {
+                Some(event) => packed.add(event),
+                None => {
+                    joined.push(&self.me, way, News::Events { from, to, events: None });
+                    from = to;
+                }
+            }
+        }
+        joined.tell_packed(&self.me, way, (from, to), packed);
+    }
+
+    /// Tells what passes, in as many frames as it needs.
+    pub fn tell_signals(&self, signals: Vec<Box<RawValue>>) {
+        let Some((joined, way)) = self.way() else { return };
+        let room = way.max_frame_bytes - MAX_ENVELOPE_BYTES;
+        let mut packed = Packed::default();
+        for signal in signals.into_iter().filter(|signal| signal.get().len() < room) {
+            if packed.bytes + signal.get().len() + 1 > room
+                && let Some(signals) = std::mem::take(&mut packed).list()
+            {
+                joined.push(&self.me, way, News::Signals(signals));
+            }
+            packed.add(signal);
+        }
+        if let Some(signals) = packed.list() {
+            joined.push(&self.me, way, News::Signals(signals));
+        }
+    }
+
+    /// The way by which the others are told; none where there are none.
+    fn way(&self) -> Option<(&Joined, &Way)> {
+        let joined = self.joined.as_ref().filter(|joined| joined.peers.any())?;
+        let way = joined.ways.iter().find(|way| way.is_up()).or(joined.ways.last())?;
+        Some((joined, way))
     }
 
     /// The log was routed up to here: whoever hears a later position knows that something is missing.
@@ -183,10 +235,36 @@ impl Cluster {
     }
 }
 
+/// JSON that goes into one frame as a list.
+#[derive(Default)]
+struct Packed {
+    values: Vec<Box<RawValue>>,
+    bytes: usize,
+}
+
+impl Packed {
+    fn add(&mut self, value: Box<RawValue>) {
+        self.bytes += value.get().len() + 1;
+        self.values.push(value);
+    }
+
+    /// The list; none where there is nothing in it.
+    fn list(self) -> Option<Box<RawValue>> {
+        (!self.values.is_empty()).then(|| serde_json::value::to_raw_value(&self.values).ok()).flatten()
+    }
+}
+
 impl Joined {
+    /// Tells the events after the first of these positions up to the second, if there are any.
+    fn tell_packed(&self, me: &NodeId, way: &Way, (from, to): (i64, i64), packed: Packed) {
+        if from < to {
+            self.push(me, way, News::Events { from, to, events: packed.list() });
+        }
+    }
+
     fn push(&self, me: &NodeId, way: &Way, news: News) {
         let number = self.number.fetch_add(1, Ordering::Relaxed);
-        let mut frame = Frame { node: me.clone(), number, news };
+        let mut frame = Frame { node: me.clone(), number, at: clock::now().timestamp_millis(), news };
         let mut text = self.seal.close(&frame);
         if text.len() > way.max_frame_bytes
             && let Some(shorter) = frame.news.without_events()

@@ -8,6 +8,7 @@ use sea_orm::{ConnectionTrait, DbBackend, DbErr, FromQueryResult, Statement, Val
 
 use super::frame::NodeId;
 use crate::entity::clock;
+use crate::store;
 
 /// How long a node lives after its last sign, and how often it gives one (protocol §14).
 pub const LEASE: TimeDelta = TimeDelta::seconds(15);
@@ -113,12 +114,25 @@ pub async fn clock(db: &impl ConnectionTrait) -> Result<DateTime<Utc>, DbErr> {
     row.ok_or_else(|| DbErr::Custom("the database has no clock".into()))?.try_get("", "now")
 }
 
+/// Whether a node has ended, or is not known; until the transaction ends it does not come back.
+///
+/// # Errors
+/// What the database says.
+pub async fn has_ended(db: &impl ConnectionTrait, id: &NodeId) -> Result<bool, DbErr> {
+    let sql = format!("SELECT seen_until FROM chat_nodes WHERE id = $1{}", store::for_update(db));
+    let statement = Statement::from_sql_and_values(db.get_database_backend(), sql, [id.clone().into()]);
+    let row = db.query_one_raw(statement).await?;
+    let until: Option<DateTime<Utc>> = row.map(|row| row.try_get("", "seen_until")).transpose()?;
+    Ok(until.is_none_or(|until| until <= clock::now()))
+}
+
 /// Removes a node that has ended, once nobody counts as connected to it.
 ///
 /// # Errors
 /// What the database says.
 pub async fn remove(db: &impl ConnectionTrait, id: &NodeId) -> Result<(), DbErr> {
-    run(db, "DELETE FROM chat_nodes WHERE id = $1", [id.clone().into()]).await.map(drop)
+    let sql = "DELETE FROM chat_nodes WHERE id = $1 AND seen_until <= $2";
+    run(db, sql, [id.clone().into(), clock::now().into()]).await.map(drop)
 }
 
 /// Nobody else can tell whether a server on SQLite is alive: it is, until the next one starts.

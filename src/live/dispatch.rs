@@ -48,6 +48,7 @@ pub async fn dispatch(chat: Arc<Chat>, hub: Arc<Hub>, drain: Drain, hearing: Hea
         early: Early::default(),
         latest: Latest::default(),
         hole_since: None,
+        behind_since: None,
         swept: Instant::now(),
     };
     tokio::join!(dispatcher.run(drain, hearing, stopping), telling);
@@ -73,6 +74,8 @@ struct Dispatcher {
     latest: Latest,
     /// Since when something is missing before what was heard of.
     hole_since: Option<Instant>,
+    /// Since when events are known to be there that were not told yet.
+    behind_since: Option<Instant>,
     /// When the log was looked at last.
     swept: Instant,
 }
@@ -183,6 +186,19 @@ impl Dispatcher {
             (None, Some(_)) => self.hole_since = None,
             _ => {}
         }
+        match (self.early.lag(routed), self.behind_since) {
+            (0, None) => {}
+            (0, Some(_)) => {
+                self.behind_since = None;
+                telemetry::hub_lag(0, Duration::ZERO);
+                self.hub.behind_since(None);
+            }
+            (lag, since) => {
+                let since = *self.behind_since.insert(since.unwrap_or_else(Instant::now));
+                telemetry::hub_lag(lag, since.elapsed());
+                self.hub.behind_since(Some(since));
+            }
+        }
     }
 
     /// When the log has to be looked at next, if nothing happens until then.
@@ -196,7 +212,7 @@ impl Dispatcher {
         if self.hole_since.is_some_and(|since| since + HOLE_WINDOW <= Instant::now())
             && let Some(until) = self.early.missing(self.hub.position())
         {
-            telemetry::hole_filled();
+            telemetry::hole_filled(if self.chat.cluster.is_deaf() { "deaf" } else { "late" });
             self.fill(until).await;
         } else {
             self.sweep().await;
@@ -229,16 +245,9 @@ impl Dispatcher {
 fn tell_others(chat: &Chat, events: &[Arc<Event>]) {
     let (durable, passing): (Vec<&Event>, Vec<&Event>) =
         events.iter().map(Arc::as_ref).partition(|event| event.position.is_some());
-    if let (Some(first), Some(last)) = (durable.first(), durable.last())
-        && let (Some(first), Some(last)) = (first.position, last.position)
-    {
-        chat.cluster.tell(News::Events { from: first - 1, to: last, events: relay::write(durable) });
-    }
-    if !passing.is_empty()
-        && let Some(signals) = relay::write(passing)
-    {
-        chat.cluster.tell(News::Signals(signals));
-    }
+    let durable = durable.into_iter().filter_map(|event| Some((event.position?, relay::write(event))));
+    chat.cluster.tell_events(durable.collect());
+    chat.cluster.tell_signals(passing.into_iter().filter_map(relay::write).collect());
 }
 
 /// Delivers what the log has beyond the hub's position, up to `last` at least.

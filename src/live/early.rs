@@ -48,6 +48,11 @@ impl Early {
         self.known = self.events.last_key_value().map_or(routed, |(last, _)| routed.max(*last));
     }
 
+    /// How many events are known to be there after `routed`.
+    pub fn lag(&self, routed: i64) -> i64 {
+        (self.known - routed).max(0)
+    }
+
     /// Up to where something is missing after `routed`: before the first event that came too early, or up to the end that
     /// is known. None where nothing is.
     pub fn missing(&self, routed: i64) -> Option<i64> {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Semaphore;
+use tokio::time::{Duration, Instant};
 
 use super::feed::Feed;
 use crate::chat::event::{self, Event, EventType, Fact, Topic};
@@ -22,6 +23,10 @@ const ROOMS_PER_LOCK: usize = 64;
 /// Rooms of this node in each of which somebody is looked up who is not connected. Where there are more, the conversations
 /// of that user are read.
 const MAX_ROOMS_ASKED: usize = 256;
+/// Connections that may read their memberships at the same time.
+const MAX_ARRIVALS: usize = 64;
+/// A node that is so long behind the log should be sent nothing more (protocol §14).
+const MAX_LAG: Duration = Duration::from_secs(15);
 /// Connections of one user that may read the log at the same time.
 const MAX_LOG_READERS: usize = 1;
 
@@ -29,6 +34,10 @@ const MAX_LOG_READERS: usize = 1;
 pub struct Hub {
     pub(super) chat: Arc<Chat>,
     state: Mutex<State>,
+    /// Since when there are events that were not routed yet.
+    behind_since: Mutex<Option<Instant>>,
+    /// Turns to read who is in which conversation, and what was missed: however many connect at once, others are served.
+    pub(super) arrivals: Semaphore,
 }
 
 #[derive(Default)]
@@ -74,7 +83,8 @@ impl Hub {
     /// A hub that has routed everything up to `position`.
     pub fn new(chat: Arc<Chat>, position: i64) -> Arc<Self> {
         let state = Mutex::new(State { position, ..State::default() });
-        Arc::new(Self { chat, state })
+        let arrivals = Semaphore::new(MAX_ARRIVALS);
+        Arc::new(Self { chat, state, behind_since: Mutex::new(None), arrivals })
     }
 
     /// Adds a connection; see [`State::join`].
@@ -134,6 +144,16 @@ impl Hub {
             heard.extend(rooms.iter().copied().filter(|room| state.hears_of(*room, actor)));
         }
         Some(heard)
+    }
+
+    /// Since when there are events in the log that were not routed yet, if there are any.
+    pub(super) fn behind_since(&self, since: Option<Instant>) {
+        *self.behind_since.lock() = since;
+    }
+
+    /// Whether what happens is told much later than it should be.
+    pub fn is_behind(&self) -> bool {
+        self.behind_since.lock().is_some_and(|since| since.elapsed() > MAX_LAG)
     }
 
     /// Passes over everything up to `position` that was not routed: rows of the log of which no event can be made.

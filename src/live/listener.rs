@@ -46,6 +46,7 @@ impl Hub {
             if let Some(joined) = self.join(cx.me(), None)? {
                 break joined;
             }
+            let _turn = self.arrivals.acquire().await.map_err(Error::unavailable_because)?;
             // The head is read first: whatever changes in between is applied again, which does no harm.
             let head = log::head(cx).await?;
             let memberships = conversations::ids_of(cx).await?;

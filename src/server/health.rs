@@ -30,9 +30,10 @@ pub fn router(app: &Arc<App>) -> Router {
         .with_state(Arc::clone(app))
 }
 
-/// Whether the server should be sent requests: its database answers and it is not stopping.
+/// Whether the server should be sent requests: its database answers, it tells what happens, and it is not stopping. No
+/// broker has a say in it.
 async fn ready(State(app): State<Arc<App>>) -> Response {
-    if app.is_draining() {
+    if app.is_draining() || app.hub.is_behind() {
         return error_response(&Error::unavailable());
     }
     match app.chat.ready().await {

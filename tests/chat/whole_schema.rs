@@ -73,6 +73,18 @@ impl Tour {
 
     /// A root field with all that it has, as deep as the server takes it: its data, which is held against the schema.
     async fn ask(&mut self, person: &Person, root: &str, field: &str, arguments: &str) {
+        // What the server does by itself, such as delivering, may fall between two questions.
+        for _ in 0..20 {
+            if self.answers_alike(person, root, field, arguments).await {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        }
+        panic!("{field}: what is absent changes something");
+    }
+
+    /// Whether it is answered alike whether optional arguments are left out or absent variables.
+    async fn answers_alike(&mut self, person: &Person, root: &str, field: &str, arguments: &str) -> bool {
         let mut data = Vec::new();
         for optional in [Optional::Unsaid, Optional::Absent] {
             let (text, depth) = self.largest(person, root, field, arguments, optional).await;
@@ -83,10 +95,7 @@ impl Tour {
             data.push((depth, response["data"].clone()));
         }
         let same = data[0].0 == data[1].0 && root == "Query";
-        assert!(
-            !same || without_links(&data[0].1) == without_links(&data[1].1),
-            "{field}: what is absent changes something"
-        );
+        !same || without_links(&data[0].1) == without_links(&data[1].1)
     }
 
     async fn largest(

@@ -12,10 +12,10 @@ use super::thumbnail;
 use crate::chat::Cx;
 use crate::chat::access;
 use crate::chat::limit;
+use crate::chat::notes::Note;
 use crate::chat::rate_limit::Limited;
 use crate::chat::text;
 use crate::chat::views::file::File;
-use crate::chat::writer::Batch;
 use crate::entity::{conversation, file};
 use crate::error::{Error, Result};
 use crate::id::ConversationId;
@@ -147,14 +147,14 @@ impl Upload {
         row.height = Set(picture.as_ref().map(|made| made.height));
         row.deleted_at = Set(None);
         let links = self.cx.chat.signer.clone();
-        let kept = self.cx.chat.write(async move |batch: &mut Batch| {
-            row.created_at = Set(batch.now);
+        let kept = self.cx.chat.note(async move |note: &mut Note<'_>| {
+            row.created_at = Set(note.now);
             // A row that was swept meanwhile is not there to be updated.
-            let row = row.update(&batch.tx).await.map_err(|cause| match cause {
+            let row = row.update(note.tx).await.map_err(|cause| match cause {
                 sea_orm::DbErr::RecordNotUpdated => Error::unavailable_because("the row of the file was swept"),
                 cause => cause.into(),
             })?;
-            Ok(File::of(row, &links, batch.now))
+            Ok(File::of(row, &links, note.now))
         });
         kept.await
     }
@@ -192,7 +192,7 @@ impl Upload {
         let begun = self
             .cx
             .chat
-            .write(async move |batch: &mut Batch| Ok(file::Entity::insert(row).exec_with_returning(&batch.tx).await?));
+            .note(async move |note: &mut Note<'_>| Ok(file::Entity::insert(row).exec_with_returning(note.tx).await?));
         let row = begun.await?;
         let mut writing = self.cx.chat.blobs.write(&key);
         writing.write(&self.head).await?;

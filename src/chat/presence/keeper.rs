@@ -181,6 +181,10 @@ async fn bury_ended(chat: &Chat) -> Result<()> {
 async fn bury_some(chat: &Chat, node: &str) -> Result<bool> {
     let node = node.to_owned();
     chat.note(async move |note: &mut Note<'_>| {
+        // It may have come back meanwhile.
+        if !nodes::has_ended(note.tx, &node).await? {
+            return Ok(false);
+        }
         let people = attendance::of_node(note.tx, &node, MAX_TOGETHER).await?;
         attendance::bury(note, &node, &people).await?;
         Ok(!people.is_empty())

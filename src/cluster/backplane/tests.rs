@@ -128,7 +128,7 @@ impl OnWay {
             while ended.run_until_cancelled(sleep(Duration::from_millis(200))).await.is_some() {
                 if beats.load(Ordering::Relaxed) {
                     let news = News::Beat { head: 0, draining: false };
-                    to.push(frames.close(&Frame { node: name.to_owned(), number: 0, news }));
+                    to.push(frames.close(&Frame { node: name.to_owned(), number: 0, at: 0, news }));
                 }
             }
         });
@@ -152,7 +152,7 @@ impl OnWay {
     fn tell(&mut self, text: &str) {
         self.number += 1;
         let news = News::Signals(RawValue::from_string(format!("{text:?}")).unwrap());
-        self.way.push(self.seal.close(&Frame { node: self.name.to_owned(), number: self.number, news }));
+        self.way.push(self.seal.close(&Frame { node: self.name.to_owned(), number: self.number, at: 0, news }));
     }
 
     /// What the others signal next, and whether a gap was told before.
@@ -199,6 +199,7 @@ async fn conforms<B: Backplane>(make: impl Fn() -> B, state: &watch::Sender<Stat
     let envelope = seal.close(&Frame {
         node: "alice".to_owned(),
         number: 501,
+        at: 0,
         news: News::Signals(RawValue::from_string("\"\"".to_owned()).unwrap()),
     });
     let long = "x".repeat(B::MAX_FRAME_BYTES - envelope.len());
