@@ -17,14 +17,18 @@ const ENV_PREFIX: &str = "CONFAB_";
 /// The one setting that is a list of tables.
 const ENDPOINTS: &str = "webhooks.endpoints";
 /// Variables of the tests and scripts of this project, which mean nothing to the server.
-const OTHER_VARIABLES: [&str; 7] = [
+const OTHER_VARIABLES: [&str; 11] = [
     "CONFAB_BIN",
     "CONFAB_CHROMIUM",
     "CONFAB_FAULT",
     "CONFAB_FAULTS",
     "CONFAB_POSTGRES",
     "CONFAB_PYTHON",
+    "CONFAB_RABBITMQ",
+    "CONFAB_REDIS",
     "CONFAB_TEST_DATABASE",
+    "CONFAB_TEST_RABBITMQ",
+    "CONFAB_TEST_REDIS",
 ];
 
 /// One assignment of a layer.
