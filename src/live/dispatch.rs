@@ -94,7 +94,12 @@ impl Dispatcher {
                     }
                 }
                 news = hearing.next() => self.hear(news),
-                () = sleep_until(self.due()) => self.look().await,
+                () = sleep_until(self.due().min(Instant::now() + DEAF_SWEEP_INTERVAL)) => {
+                    // That others are not heard any more wakes nobody: it is asked each second.
+                    if self.due() <= Instant::now() {
+                        self.look().await;
+                    }
+                }
                 () = stopping.cancelled() => return,
             }
             self.note_holes();
