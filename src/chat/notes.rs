@@ -46,7 +46,9 @@ impl<'t> Note<'t> {
 }
 
 /// A note that waits for its turn. It is made and polled on a thread of its own, so that its future need not be `Send`.
-pub struct NoteJob(Box<dyn for<'t> FnOnce(&'t mut Note<'_>) -> LocalBoxFuture<'t, Reply> + Send>);
+pub struct NoteJob(Box<NoteWork>);
+
+type NoteWork = dyn for<'t> FnOnce(&'t mut Note<'_>) -> LocalBoxFuture<'t, Reply> + Send;
 
 /// Answers the caller: with the error of the transaction, or, without one, with the outcome. The first says whether the
 /// transaction is to be committed.
