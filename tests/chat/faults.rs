@@ -2,19 +2,22 @@
 //! the middle. Whatever breaks, the checker compares what clients were told with what is stored and heard (protocol
 //! §8). Each scenario has a short form, which runs with all other tests, and with `CONFAB_FAULTS=long` a long one.
 
+pub mod addresses;
 mod disk;
-mod ledger;
+pub mod ledger;
 mod listeners;
 mod postgres;
-mod proxy;
+pub mod proxy;
 mod senders;
+pub mod service;
 mod signals;
+pub mod stopwatch;
 mod table;
-mod town;
-mod wire;
+pub mod town;
+pub mod wire;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
@@ -26,33 +29,43 @@ use tokio_util::sync::CancellationToken;
 use crate::person::Person;
 use crate::process::{Home, Process, signal};
 use crate::server::{SECRET, token};
+use addresses::Addresses;
 use ledger::{Ledger, Report, Told};
 use listeners::{LISTENERS, listen_on, position};
 use senders::send_on;
-use town::{Citizen, Dice, Town};
+use stopwatch::Stopwatch;
+use town::{Citizen, Dice, Talk, Town};
 
 /// How long a server may take to come to itself again on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(90);
-const SENDERS: usize = 16;
+/// Talk as fast as it goes, with clients of whom only every second one is careful.
+const BUSY: Talk = Talk {
+    senders: 16,
+    at: None,
+    listeners: &LISTENERS,
+    pause: Duration::ZERO,
+    answer: Duration::from_secs(25),
+    insists: false,
+};
 
 /// Whether this is the long form; `rounds(short, long)` are as many as it has.
-fn rounds(short: usize, long: usize) -> usize {
+pub fn rounds(short: usize, long: usize) -> usize {
     if std::env::var("CONFAB_FAULTS").is_ok_and(|form| form == "long") { long } else { short }
 }
 
 /// How the server of a scenario is started.
-struct Start {
-    home: Home,
+pub struct Start {
+    pub home: Arc<Home>,
     /// What the shell does to itself before it becomes the server.
-    shell: String,
-    variables: Vec<(&'static str, String)>,
-    settings: Vec<String>,
-    padding: usize,
+    pub shell: String,
+    pub variables: Vec<(&'static str, String)>,
+    pub settings: Vec<String>,
+    pub padding: usize,
 }
 
 impl Start {
-    fn at(home: Home) -> Self {
-        Self { home, shell: String::new(), variables: Vec::new(), settings: Vec::new(), padding: 100 }
+    pub fn at(home: impl Into<Arc<Home>>) -> Self {
+        Self { home: home.into(), shell: String::new(), variables: Vec::new(), settings: Vec::new(), padding: 100 }
     }
 
     fn arguments<'a>(&'a self, words: &[&'a str]) -> Vec<&'a str> {
@@ -77,13 +90,113 @@ impl Start {
     }
 }
 
-/// A scenario under way.
-struct Scene {
+/// A server of a scenario: there are several where they share a database.
+pub struct Node {
+    pub start: Start,
+    /// None while it is down.
+    process: Option<Process>,
+}
+
+/// A scenario before anybody talks: the servers, three people, and three conversations of all of them.
+pub struct Stage {
     name: &'static str,
-    start: Start,
-    process: Process,
-    town: Arc<Town>,
-    dice: Dice,
+    pub nodes: Vec<Node>,
+    pub addresses: Addresses,
+    pub people: Vec<Person>,
+    conversations: Vec<i64>,
+    pub dice: Dice,
+}
+
+impl Stage {
+    pub async fn open(name: &'static str, starts: Vec<Start>) -> Self {
+        let dice = Dice::new();
+        println!("{name}: seed {}", dice.seed());
+        let mut nodes = Vec::new();
+        for start in starts {
+            let process = Some(start.start().await);
+            nodes.push(Node { start, process });
+        }
+        let addresses = Addresses::new(nodes.iter().map(|node| node.process().address).collect());
+        let mut stage = Self { name, nodes, addresses, people: Vec::new(), conversations: Vec::new(), dice };
+        for (name, id) in ["Alice", "Bob", "Carol"].into_iter().zip(1..) {
+            let person = stage.person(id, name).await;
+            stage.people.push(person);
+        }
+        for topic in ["one", "two", "three"] {
+            let group = stage.people[0].group(topic, &[&stage.people[1], &stage.people[2]]).await;
+            stage.conversations.push(group);
+        }
+        stage
+    }
+
+    /// Somebody whom the first server has seen.
+    pub async fn person(&self, id: i64, name: &str) -> Person {
+        let token = token(json!({ "sub": id, "name": name }));
+        let person = Person::new(self.addresses.at(0), id, name, &token);
+        assert_eq!(person.get("/conversations/unread").await.status, 200);
+        person
+    }
+
+    /// Begins to talk.
+    pub async fn begin(self, talk: Talk) -> Scene {
+        let Self { name, nodes, addresses, people, conversations, mut dice } = self;
+        let start_of_log = people[0].get("/events").await.body["page"]["next"].as_str().expect("a cursor").to_owned();
+        let town = Arc::new(Town {
+            people: people.iter().map(|person| Citizen { token: person.token.clone() }).collect(),
+            conversations,
+            start: start_of_log,
+            padding: nodes[0].start.padding,
+            talk,
+            ledger: Ledger::default(),
+            watch: Stopwatch::default(),
+            sending: CancellationToken::new(),
+            listening: CancellationToken::new(),
+            nodes: addresses,
+        });
+        let senders = (0..talk.senders).map(|place| tokio::spawn(send_on(Arc::clone(&town), place))).collect();
+        let listeners = (0..talk.listeners.len())
+            .map(|place| {
+                dice.below(2);
+                tokio::spawn(listen_on(Arc::clone(&town), place, dice.clone()))
+            })
+            .collect();
+        let scene = Scene { name, nodes, town, dice, senders, listeners };
+        scene.more_are_acknowledged(50).await;
+        scene
+    }
+
+    /// Ends without a word.
+    pub async fn end(self) {
+        end(self.name, self.nodes).await;
+    }
+}
+
+impl Node {
+    pub fn process(&self) -> &Process {
+        self.process.as_ref().expect("it runs")
+    }
+}
+
+/// Ends the servers one after the other: each by itself, and with nothing to complain about in the database.
+async fn end(name: &str, nodes: Vec<Node>) {
+    let mut starts = Vec::new();
+    for node in nodes {
+        if let Some(process) = node.process {
+            let ended = process.terminate().await;
+            assert_eq!(ended.code, Some(0), "{name}: {}", tail(&ended.err));
+        }
+        starts.push(node.start);
+    }
+    let doctor = starts[0].home.run(&starts[0].arguments(&["doctor"])).await;
+    assert_eq!(doctor.code, Some(0), "{name}: {} {}", doctor.out, doctor.err);
+}
+
+/// A scenario under way.
+pub struct Scene {
+    pub name: &'static str,
+    pub nodes: Vec<Node>,
+    pub town: Arc<Town>,
+    pub dice: Dice,
     senders: Vec<JoinHandle<()>>,
     listeners: Vec<JoinHandle<()>>,
 }
@@ -91,89 +204,78 @@ struct Scene {
 impl Scene {
     /// Starts the server, the people, three conversations of all of them, and the talk.
     async fn begin(name: &'static str, start: Start) -> Self {
-        let process = start.start().await;
-        let mut dice = Dice::new();
-        println!("{name}: seed {}", dice.seed());
-        let people: Vec<Person> = ["Alice", "Bob", "Carol"]
-            .into_iter()
-            .zip(1..)
-            .map(|(name, id)| process.somebody(id, &token(json!({ "sub": id, "name": name })), name))
-            .collect();
-        for person in &people {
-            assert_eq!(person.get("/conversations/unread").await.status, 200);
-        }
-        let mut conversations = Vec::new();
-        for topic in ["one", "two", "three"] {
-            conversations.push(people[0].group(topic, &[&people[1], &people[2]]).await);
-        }
-        let start_of_log = people[0].get("/events").await.body["page"]["next"].as_str().expect("a cursor").to_owned();
-        let town = Arc::new(Town {
-            people: people.iter().map(|person| Citizen { token: person.token.clone() }).collect(),
-            conversations,
-            start: start_of_log,
-            padding: start.padding,
-            ledger: Ledger::default(),
-            sending: CancellationToken::new(),
-            listening: CancellationToken::new(),
-            address: Mutex::new(process.address),
-        });
-        let senders = (0..SENDERS).map(|place| tokio::spawn(send_on(Arc::clone(&town), place))).collect();
-        let listeners = (0..LISTENERS.len())
-            .map(|place| {
-                dice.below(2);
-                tokio::spawn(listen_on(Arc::clone(&town), place, dice.clone()))
-            })
-            .collect();
-        let scene = Self { name, start, process, town, dice, senders, listeners };
-        scene.more_are_acknowledged(50).await;
-        scene
+        Stage::open(name, vec![start]).await.begin(BUSY).await
+    }
+
+    pub fn process(&self, place: usize) -> &Process {
+        self.nodes[place].process()
     }
 
     /// Waits until so many more sends were acknowledged.
-    async fn more_are_acknowledged(&self, more: usize) {
+    pub async fn more_are_acknowledged(&self, more: usize) {
         let wanted = self.town.ledger.acknowledged() + more;
         self.until("sends are acknowledged", async || self.town.ledger.acknowledged() >= wanted).await;
     }
 
-    async fn until(&self, what: &str, is_so: impl AsyncFn() -> bool) {
+    pub async fn until(&self, what: &str, is_so: impl AsyncFn() -> bool) {
         self.found(what, async || is_so().await.then_some(())).await;
     }
 
     /// What can be had after a while.
-    async fn found<T>(&self, what: &str, look: impl AsyncFn() -> Option<T>) -> T {
+    pub async fn found<T>(&self, what: &str, look: impl AsyncFn() -> Option<T>) -> T {
         let end = Instant::now() + PATIENCE;
         loop {
             if let Some(found) = look().await {
                 return found;
             }
-            assert!(Instant::now() < end, "{}: not yet: {what}\n{}", self.name, tail(&self.process.logged()));
+            assert!(Instant::now() < end, "{}: not yet: {what}\n{}", self.name, self.logs());
             sleep(Duration::from_millis(20)).await;
         }
     }
 
-    async fn ready(&self) -> Option<u16> {
-        let url = format!("http://{}/health/ready", self.town.address());
+    /// The ends of all logs.
+    fn logs(&self) -> String {
+        let logs = self.nodes.iter().filter_map(|node| node.process.as_ref()).map(|process| tail(&process.logged()));
+        logs.collect::<Vec<_>>().join("\n--\n")
+    }
+
+    pub async fn ready(&self, place: usize) -> Option<u16> {
+        let url = format!("http://{}/health/ready", self.town.nodes.at(place));
         reqwest::get(url).await.ok().map(|answer| answer.status().as_u16())
     }
 
-    /// Kills the server and starts it again upon the same data.
-    async fn killed_and_started(&mut self) {
-        signal(self.process.id(), "KILL").await;
-        self.process = self.start.start().await;
-        self.town.moved_to(self.process.address);
+    /// Kills a server on the spot.
+    pub async fn kill(&mut self, place: usize) {
+        let process = self.nodes[place].process.take().expect("it runs");
+        signal(process.id(), "KILL").await;
+        process.kill().await;
+    }
+
+    /// Asks a server to end, and waits for that.
+    pub async fn terminate(&mut self, place: usize) {
+        let ended = self.nodes[place].process.take().expect("it runs").terminate().await;
+        assert_eq!(ended.code, Some(0), "{}: {}", self.name, tail(&ended.err));
+    }
+
+    /// Starts a server again that is down.
+    pub async fn start(&mut self, place: usize) {
+        let process = self.nodes[place].start.start().await;
+        self.town.nodes.moved(place, process.address);
+        self.nodes[place].process = Some(process);
     }
 
     /// Ends the talk, lets everybody hear the rest, and compares. Whatever is broken fails the test.
-    async fn end(mut self) -> Report {
+    pub async fn end(mut self) -> Report {
         self.town.sending.cancel();
         for sender in self.senders.drain(..) {
             sender.await.expect("a sender does not panic");
         }
         let log = self.log().await;
         let last = log.last().map_or(0, |told| told.position);
-        let heard_all = || LISTENERS.iter().all(|name| self.town.ledger.position_of(name) >= last);
-        let end = Instant::now() + PATIENCE;
-        while !heard_all() && Instant::now() < end {
+        let names = self.town.talk.listeners;
+        let heard_all = || names.iter().all(|name| self.town.ledger.position_of(name) >= last);
+        let end_of_patience = Instant::now() + PATIENCE;
+        while !heard_all() && Instant::now() < end_of_patience {
             sleep(Duration::from_millis(20)).await;
         }
         let stored = self.stored().await;
@@ -181,23 +283,18 @@ impl Scene {
         for listener in self.listeners.drain(..) {
             listener.await.expect("a listener does not panic");
         }
-        let report = self.town.ledger.check(position(&self.town.start), &log, &stored, &LISTENERS);
-        let database = if self.start.home.postgres().is_some() || !self.start.settings.is_empty() {
-            "PostgreSQL"
-        } else {
-            "SQLite"
-        };
+        let report = self.town.ledger.check(position(&self.town.start), &log, &stored, names);
+        let start = &self.nodes[0].start;
+        let database =
+            if start.home.postgres().is_some() || !start.settings.is_empty() { "PostgreSQL" } else { "SQLite" };
         println!("{} on {database}: {}", self.name, report.figures());
-        let ended = self.process.terminate().await;
-        assert_eq!(report.broken(), Vec::<String>::new(), "{}: {}\n{}", self.name, report.figures(), tail(&ended.err));
-        assert_eq!(ended.code, Some(0), "{}: {}", self.name, tail(&ended.err));
-        let doctor = self.start.home.run(&self.start.arguments(&["doctor"])).await;
-        assert_eq!(doctor.code, Some(0), "{}: {} {}", self.name, doctor.out, doctor.err);
+        assert_eq!(report.broken(), Vec::<String>::new(), "{}: {}\n{}", self.name, report.figures(), self.logs());
+        end(self.name, self.nodes).await;
         report
     }
 
-    fn reader(&self) -> Person {
-        Person::new(self.process.address, 1, "Alice", &self.town.people[0].token)
+    pub fn reader(&self) -> Person {
+        Person::new(self.town.nodes.at(0), 1, "Alice", &self.town.people[0].token)
     }
 
     /// The messages of the log, in its order.

@@ -21,6 +21,7 @@ mod budget;
 mod bulk;
 mod canary;
 mod catchup;
+mod cluster;
 mod connections;
 mod crowds;
 mod dialects;

@@ -46,10 +46,10 @@ async fn is_full_and_has_room_again(scene: &Scene, fill: impl AsyncFn(), make_ro
     fill().await;
     let refused = scene.town.ledger.refusals();
     scene.until("sends are refused", async || scene.town.ledger.refusals() >= refused + 50).await;
-    scene.until("it is not ready", async || scene.ready().await == Some(503)).await;
+    scene.until("it is not ready", async || scene.ready(0).await == Some(503)).await;
     make_room().await;
     scene.more_are_acknowledged(100).await;
-    scene.until("it is ready again", async || scene.ready().await == Some(200)).await;
+    scene.until("it is ready again", async || scene.ready(0).await == Some(200)).await;
 }
 
 /// The size that files may have is the room that there is. SQLite hears EFBIG, as of a failing disk.
@@ -71,7 +71,7 @@ async fn files_that_may_not_grow_lose_and_double_nothing_and_growing_again_they_
 }
 
 async fn limit_files(scene: &Scene, bytes: &str) {
-    let process = format!("--pid={}", scene.process.id());
+    let process = format!("--pid={}", scene.process(0).id());
     let limited = Command::new("prlimit").args([&process, &format!("--fsize={bytes}:")]).status().await;
     assert!(limited.expect("util-linux").success());
 }

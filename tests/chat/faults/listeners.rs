@@ -1,6 +1,7 @@
 //! Listeners at all doors, each of which comes back with its last cursor whenever its connection ends, and ends it
 //! itself now and then. They note what they heard, and refusals that nothing excuses.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ const SILENCE: Duration = Duration::from_secs(5);
 const EVENTS: &str = "subscription($after: String) { events(after: $after) { \
     ... on MessageEvent { cursor type message { id content } } } }";
 
+/// One at each door, in the order in which they take turns.
 pub const LISTENERS: [&str; 3] = ["STOMP", "GraphQL", "REST"];
 
 struct Listener {
@@ -23,6 +25,8 @@ struct Listener {
     name: &'static str,
     me: Citizen,
     cursor: String,
+    /// The place of the node that it goes to.
+    node: usize,
     http: reqwest::Client,
 }
 
@@ -31,11 +35,12 @@ pub async fn listen_on(town: Arc<Town>, place: usize, mut dice: Dice) {
     let me = town.people[place % town.people.len()].clone();
     let cursor = town.start.clone();
     let http = reqwest::Client::builder().timeout(SILENCE).build().expect("a client");
-    let mut listener = Listener { name: LISTENERS[place], me, cursor, http, town: Arc::clone(&town) };
+    let (name, node) = (town.talk.listeners[place], place + place / LISTENERS.len());
+    let mut listener = Listener { name, me, cursor, node, http, town: Arc::clone(&town) };
     while !town.listening.is_cancelled() {
         let enough = 20 + dice.below(80);
         let session = async {
-            match place {
+            match place % LISTENERS.len() {
                 0 => listener.by_stomp(enough).await,
                 1 => listener.by_graphql(enough).await,
                 _ => listener.by_rest().await,
@@ -45,6 +50,7 @@ pub async fn listen_on(town: Arc<Town>, place: usize, mut dice: Dice) {
             _ended = session => {}
             () = town.listening.cancelled() => return,
         }
+        listener.node += usize::from(town.nodes.len() > 1);
         sleep(Duration::from_millis(20)).await;
     }
 }
@@ -54,6 +60,7 @@ impl Listener {
         let id = message["id"].as_i64().or_else(|| message["id"].as_str()?.parse().ok()).unwrap_or(0);
         let temp = message["content"].as_str().and_then(|content| content.split(' ').next()).unwrap_or_default();
         let position = position(cursor);
+        self.town.watch.heard(temp, self.node % self.town.nodes.len());
         self.town.ledger.heard(self.name, Told { position, id, temp: temp.to_owned() });
         self.cursor = cursor.to_owned();
     }
@@ -65,7 +72,7 @@ impl Listener {
     }
 
     async fn by_stomp(&mut self, enough: usize) -> Option<()> {
-        let mut wire = Wire::stomp(self.town.address(), &self.me.token).await?;
+        let mut wire = Wire::stomp(self.town.nodes.at(self.node), &self.me.token).await?;
         wire.say("SUBSCRIBE\nid:errors\ndestination:/user/queue/chat/errors\n\n\0".to_owned()).await?;
         let after = &self.cursor;
         wire.say(format!("SUBSCRIBE\nid:messages\ndestination:/user/queue/chat/messages\nafter:{after}\n\n\0")).await?;
@@ -84,7 +91,7 @@ impl Listener {
     }
 
     async fn by_graphql(&mut self, enough: usize) -> Option<()> {
-        let mut wire = Wire::graphql(self.town.address(), &self.me.token).await?;
+        let mut wire = Wire::graphql(self.town.nodes.at(self.node), &self.me.token).await?;
         let payload = json!({ "query": EVENTS, "variables": { "after": self.cursor } });
         wire.say(json!({ "type": "subscribe", "id": "1", "payload": payload }).to_string()).await?;
         for _ in 0..enough {
@@ -107,7 +114,7 @@ impl Listener {
     }
 
     async fn by_rest(&mut self) -> Option<()> {
-        let page = page(&self.http, &self.town, &self.me, &self.cursor).await?;
+        let page = page(&self.http, self.town.nodes.at(self.node), &self.me, &self.cursor).await?;
         if page["success"] != true {
             self.refused(page["code"].as_str().unwrap_or_default());
             return None;
@@ -121,8 +128,8 @@ impl Listener {
 }
 
 /// A page of the log, or the refusal; `None` where nobody answers.
-async fn page(http: &reqwest::Client, town: &Town, me: &Citizen, after: &str) -> Option<Json> {
-    let url = format!("http://{}/api/chat/events?limit=100&after={after}", town.address());
+async fn page(http: &reqwest::Client, node: SocketAddr, me: &Citizen, after: &str) -> Option<Json> {
+    let url = format!("http://{node}/api/chat/events?limit=100&after={after}");
     http.get(url).bearer_auth(&me.token).send().await.ok()?.json().await.ok()
 }
 

@@ -1,50 +1,18 @@
 //! PostgreSQL that crashes in the middle of commits, a way to it that breaks, and a backend that stands still. These
 //! run where the other tests run on PostgreSQL; what ends the database has one of its own.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use sea_orm::{ConnectionTrait, Database, Statement};
-use tokio::process::Command;
 use tokio::time::sleep;
 
 use super::proxy::{Proxy, Way};
+use super::service::Service;
 use super::{Scene, Start, rounds};
 use crate::process::{Home, signal};
 
-const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/postgres");
-
 fn is_tested() -> bool {
     std::env::var("CONFAB_TEST_DATABASE").is_ok()
-}
-
-/// A PostgreSQL of one's own, which may be ended. Dropping it removes it.
-struct Cluster {
-    folder: String,
-    url: String,
-}
-
-impl Cluster {
-    async fn start() -> Self {
-        let started = Command::new(SCRIPT).arg("start").output().await.expect("a shell");
-        let said = String::from_utf8_lossy(&started.stdout).into_owned();
-        let value = |name: &str| {
-            let line = said.lines().find_map(|line| line.strip_prefix(&format!("export {name}=")));
-            line.unwrap_or_else(|| panic!("{said} {}", String::from_utf8_lossy(&started.stderr))).to_owned()
-        };
-        Self { folder: value("CONFAB_POSTGRES"), url: value("CONFAB_TEST_DATABASE") }
-    }
-
-    async fn does(&self, what: &str) {
-        let done = Command::new(SCRIPT).args([what, &self.folder]).output().await.expect("a shell");
-        assert!(done.status.success(), "{what}: {}", String::from_utf8_lossy(&done.stderr));
-    }
-}
-
-impl Drop for Cluster {
-    fn drop(&mut self) {
-        std::process::Command::new(SCRIPT).args(["stop", &self.folder]).status().ok();
-    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -52,20 +20,20 @@ async fn a_database_that_crashes_in_the_midst_of_commits_loses_and_doubles_nothi
     if !is_tested() {
         return;
     }
-    let cluster = Cluster::start().await;
+    let database = Service::start("postgres").await;
     let mut start = Start::at(Home::without_database());
-    start.settings.push(format!("database.url={}", cluster.url));
+    start.settings.push(format!("database.url={}", database.url));
     let mut scene = Scene::begin("crashes of the database", start).await;
     for _ in 0..rounds(2, 12) {
         let more = 30 + scene.dice.below(60);
         scene.more_are_acknowledged(more).await;
-        cluster.does("crash").await;
+        database.does("crash").await;
         let refused = scene.town.ledger.refusals();
         scene.until("sends are refused", async || scene.town.ledger.refusals() > refused).await;
-        scene.until("it is not ready", async || scene.ready().await == Some(503)).await;
-        cluster.does("restart").await;
+        scene.until("it is not ready", async || scene.ready(0).await == Some(503)).await;
+        database.does("restart").await;
         scene.more_are_acknowledged(50).await;
-        scene.until("it is ready again", async || scene.ready().await == Some(200)).await;
+        scene.until("it is ready again", async || scene.ready(0).await == Some(200)).await;
     }
     scene.end().await;
 }
@@ -74,12 +42,9 @@ async fn a_database_that_crashes_in_the_midst_of_commits_loses_and_doubles_nothi
 async fn through_a_proxy() -> (Start, Proxy) {
     let home = Home::new().await;
     let url = home.postgres().expect("a database");
-    let (before, after) = url.split_once('@').expect("a name and a password");
-    let (host, database) = after.split_once('/').expect("a database");
-    let there: SocketAddr = tokio::net::lookup_host(host).await.expect("a host").next().expect("an address");
-    let proxy = Proxy::to(there).await;
+    let (proxy, url) = Proxy::before(&url).await;
     let mut start = Start::at(home);
-    start.settings.push(format!("database.url={before}@{}/{database}", proxy.address));
+    start.settings.push(format!("database.url={url}"));
     (start, proxy)
 }
 
@@ -113,12 +78,12 @@ async fn backends_that_stand_still_lose_and_double_nothing() {
     if !is_tested() {
         return;
     }
-    let cluster = Cluster::start().await;
+    let database = Service::start("postgres").await;
     let mut start = Start::at(Home::without_database());
-    start.settings.push(format!("database.url={}", cluster.url));
+    start.settings.push(format!("database.url={}", database.url));
     let scene = Scene::begin("backends that stand still", start).await;
     for _ in 0..rounds(1, 6) {
-        let backends = scene.found("somebody writes", async || writing(&cluster).await).await;
+        let backends = scene.found("somebody writes", async || writing(&database).await).await;
         for backend in &backends {
             signal(backend.unsigned_abs(), "STOP").await;
         }
@@ -132,8 +97,8 @@ async fn backends_that_stand_still_lose_and_double_nothing() {
 }
 
 /// The backends that write at this moment or did so last, if there are any.
-async fn writing(cluster: &Cluster) -> Option<Vec<i32>> {
-    let connection = Database::connect(&cluster.url).await.expect("the database answers");
+async fn writing(database: &Service) -> Option<Vec<i32>> {
+    let connection = Database::connect(&database.url).await.expect("the database answers");
     let sql = "SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND backend_type = 'client backend' \
                AND query ~ '^\\s*(BEGIN|COMMIT|SAVEPOINT|RELEASE|INSERT|UPDATE|WITH)'";
     let statement = Statement::from_string(connection.get_database_backend(), sql);

@@ -1,4 +1,4 @@
-//! A way between the server and its database that breaks on demand: connections end, are reset, stand still, or end just
+//! A way between the server and its database, or another service, that breaks on demand: connections end, are reset, stand still, or end just
 //! after a COMMIT was passed on, so that its answer is lost.
 
 use std::net::SocketAddr;
@@ -38,7 +38,17 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    pub async fn to(database: SocketAddr) -> Self {
+    /// A way to the service of this address, and the address by it.
+    pub async fn before(url: &str) -> (Self, String) {
+        let service = reqwest::Url::parse(url).expect("an address");
+        let place = format!("{}:{}", service.host_str().expect("a host"), service.port().expect("a port"));
+        let there = tokio::net::lookup_host(&place).await.expect("a host").next().expect("an address");
+        let proxy = Self::to(there).await;
+        let url = url.replacen(&place, &proxy.address.to_string(), 1);
+        (proxy, url)
+    }
+
+    async fn to(database: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let proxy = Self { address: listener.local_addr().expect("an address"), way: Arc::default() };
         let running = proxy.clone();

@@ -1,5 +1,6 @@
 //! Senders at all doors: numbered messages with a `tempId` each, and a note of how each of them ended. Every second one
-//! is repeated with the same `tempId` until it is acknowledged, as a careful client does; the others are given up.
+//! is repeated with the same `tempId` until it is acknowledged, at another node where there are several, as a careful
+//! client does; the others are given up.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,8 +12,7 @@ use super::ledger::Outcome;
 use super::town::{Citizen, Town};
 use super::wire::Wire;
 
-/// How long a client waits for an answer, and how long it repeats a send.
-const ANSWER: Duration = Duration::from_secs(25);
+/// How long a client repeats a send.
 const INSISTING: Duration = Duration::from_secs(45);
 
 #[derive(Debug, Clone, Copy)]
@@ -29,6 +29,9 @@ struct Sender {
     me: Citizen,
     conversation: i64,
     door: Door,
+    /// The places of the node at which it is at home, and of the one to which it goes now.
+    home: usize,
+    node: usize,
     http: reqwest::Client,
     wire: Option<Wire>,
 }
@@ -38,26 +41,31 @@ pub async fn send_on(town: Arc<Town>, place: usize) {
     let door = DOORS[place % DOORS.len()];
     let me = town.people[place % town.people.len()].clone();
     let conversation = town.conversations[(place / DOORS.len()) % town.conversations.len()];
-    let http = reqwest::Client::builder().timeout(ANSWER).build().expect("a client");
-    let mut sender = Sender { town, me, conversation, door, http, wire: None };
-    for number in 1.. {
+    let http = reqwest::Client::builder().timeout(town.talk.answer).build().expect("a client");
+    let home = town.talk.at.unwrap_or(place + place / DOORS.len());
+    let mut sender = Sender { town, me, conversation, door, home, node: home, http, wire: None };
+    for number in 1_usize.. {
         if sender.town.sending.is_cancelled() {
             return;
         }
         let temp = format!("{door:?}-{place}-{number}");
-        let outcome = sender.send(&temp, number % 2 == 0).await;
+        let outcome = sender.send(&temp, sender.town.talk.insists || number % 2 == 0).await;
         let is_acknowledged = matches!(outcome, Outcome::Acknowledged(_));
         sender.town.ledger.sent(&temp, outcome);
         if !is_acknowledged {
             sleep(Duration::from_millis(20)).await;
         }
+        sleep(sender.town.talk.pause).await;
     }
 }
 
 impl Sender {
     async fn send(&mut self, temp: &str, insists: bool) -> Outcome {
         let until = Instant::now() + INSISTING;
-        loop {
+        self.town.watch.begins(temp);
+        self.goes_to(self.home);
+        for tries in 1.. {
+            let began = Instant::now();
             let outcome = match self.door {
                 Door::Rest => self.by_rest(temp).await,
                 Door::Graphql => self.by_graphql(temp).await,
@@ -66,10 +74,26 @@ impl Sender {
                     Outcome::Unknown
                 }),
             };
-            if matches!(outcome, Outcome::Acknowledged(_)) || !insists || Instant::now() > until {
+            if outcome != Outcome::Unknown {
+                self.town.watch.answered(began);
+            }
+            if matches!(outcome, Outcome::Acknowledged(_)) {
+                self.town.watch.acknowledged(temp, self.node % self.town.nodes.len(), tries);
                 return outcome;
             }
+            if !insists || Instant::now() > until {
+                return outcome;
+            }
+            self.goes_to(self.node + 1);
             sleep(Duration::from_millis(50)).await;
+        }
+        unreachable!("it is tried until then")
+    }
+
+    fn goes_to(&mut self, node: usize) {
+        if self.node != node && self.town.nodes.len() > 1 {
+            self.node = node;
+            self.wire = None;
         }
     }
 
@@ -87,7 +111,7 @@ impl Sender {
     }
 
     async fn post(&self, path: &str, body: Json) -> Option<Json> {
-        let url = format!("http://{}{path}", self.town.address());
+        let url = format!("http://{}{path}", self.town.nodes.at(self.node));
         let answer = self.http.post(url).bearer_auth(&self.me.token).json(&body).send().await.ok()?;
         answer.json().await.ok()
     }
@@ -122,7 +146,7 @@ impl Sender {
         let mut wire = match self.wire.take() {
             Some(wire) => wire,
             None => {
-                let mut wire = Wire::stomp(self.town.address(), &self.me.token).await?;
+                let mut wire = Wire::stomp(self.town.nodes.at(self.node), &self.me.token).await?;
                 for queue in ["errors", "messages"] {
                     wire.say(format!("SUBSCRIBE\nid:{queue}\ndestination:/user/queue/chat/{queue}\n\n\0")).await?;
                 }
@@ -132,10 +156,10 @@ impl Sender {
         let mut input = self.input(temp);
         input["conversationId"] = json!(self.conversation);
         wire.say(format!("SEND\ndestination:/app/chat.send\nreceipt:{temp}\n\n{input}\0")).await?;
-        let until = Instant::now() + ANSWER;
+        let until = Instant::now() + self.town.talk.answer;
         let (mut refused, mut id) = (None, None);
         while Instant::now() < until {
-            let frame = wire.frame(ANSWER).await?;
+            let frame = wire.frame(self.town.talk.answer).await?;
             match (frame.command.as_str(), frame.header("subscription")) {
                 ("MESSAGE", "errors") => refused = Some(frame.body["code"].as_str().unwrap_or_default().to_owned()),
                 ("MESSAGE", _) if frame.body["tempId"] == temp => id = frame.body["id"].as_i64(),

@@ -1,11 +1,12 @@
 //! What all clients of a scenario share: who there is, where the server is now, what they were told, and the dice.
 
-use std::net::SocketAddr;
-use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use super::addresses::Addresses;
 use super::ledger::Ledger;
+use super::stopwatch::Stopwatch;
 
 /// Somebody who is in every conversation.
 #[derive(Clone)]
@@ -20,20 +21,28 @@ pub struct Town {
     pub start: String,
     /// Characters behind the first word of each message.
     pub padding: usize,
+    pub talk: Talk,
     pub ledger: Ledger,
+    pub watch: Stopwatch,
     pub sending: CancellationToken,
     pub listening: CancellationToken,
-    pub address: Mutex<SocketAddr>,
+    pub nodes: Addresses,
 }
 
-impl Town {
-    pub fn address(&self) -> SocketAddr {
-        *self.address.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub fn moved_to(&self, address: SocketAddr) {
-        *self.address.lock().unwrap_or_else(PoisonError::into_inner) = address;
-    }
+/// How the people of a scenario talk.
+#[derive(Clone, Copy)]
+pub struct Talk {
+    pub senders: usize,
+    /// The place of the node at which all of them are at home; else each has its own.
+    pub at: Option<usize>,
+    /// The names of the listeners, whose doors take turns.
+    pub listeners: &'static [&'static str],
+    /// Between two messages of a sender.
+    pub pause: Duration,
+    /// How long a client waits for an answer.
+    pub answer: Duration,
+    /// Whether every sender repeats what was not acknowledged; else every second one does.
+    pub insists: bool,
 }
 
 /// A throw is decided by the seed, so that a story can be told again as far as the machine lets it.
