@@ -1,6 +1,7 @@
 //! `confab-bench`: measures a confab server from outside, as its clients see it, with the processors' time beside the
 //! clock's. It knows of the server what clients know, and for direct fills its tables.
 
+mod cluster;
 mod cpu;
 mod database;
 mod figures;
@@ -42,6 +43,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// What several nodes on one PostgreSQL cost and gain, and what others notice when one of them fails
+    Cluster(cluster::Arguments),
     /// What each request costs as what is stored grows
     Growth(growth::Arguments),
     /// Whether heavy reads starve others: pages and sends, alone and beside many who search
@@ -57,6 +60,7 @@ async fn main() -> anyhow::Result<()> {
     let kind = postgres.map_or(Kind::Sqlite, Kind::Postgres);
     let folder = folder.unwrap_or_else(std::env::temp_dir);
     match command {
+        Command::Cluster(arguments) => cluster::cluster(server, kind, folder, arguments).await,
         Command::Growth(arguments) => growth::growth(server, kind, folder, arguments).await,
         Command::Pools(arguments) => pools::pools(server, kind, folder, arguments).await,
         Command::Writes(arguments) => writes::writes(server, kind, folder, arguments).await,

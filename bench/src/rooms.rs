@@ -3,7 +3,11 @@
 use anyhow::{Context, Result};
 use serde_json::json;
 
+use crate::http::Client;
 use crate::server::Server;
+
+/// People of a group, at most: larger ones are quieter.
+pub const LARGEST: i64 = 200;
 
 /// Makes people 1 to `people` known to the server.
 pub async fn meet(server: &Server, people: i64) -> Result<()> {
@@ -19,10 +23,14 @@ pub async fn make(server: &Server, rooms: usize, people: i64) -> Result<Vec<i64>
     let mut owner = server.client(1).await?;
     let mut ids = Vec::with_capacity(rooms);
     for room in 1..=rooms {
-        let others: Vec<i64> = (2..=people.min(200)).collect();
-        let body = json!({ "name": format!("Room {room}"), "participantIds": others }).to_string();
-        let made = owner.call("POST", "/api/chat/conversations", &body).await?;
-        ids.push(made["data"]["id"].as_i64().context("a conversation without an id")?);
+        ids.push(one(&mut owner, &format!("Room {room}"), (2..=people.min(LARGEST)).collect()).await?);
     }
     Ok(ids)
+}
+
+/// Makes a group of the caller and others; answers its id.
+pub async fn one(owner: &mut Client, name: &str, others: Vec<i64>) -> Result<i64> {
+    let body = json!({ "name": name, "participantIds": others }).to_string();
+    let made = owner.call("POST", "/api/chat/conversations", &body).await?;
+    made["data"]["id"].as_i64().context("a conversation without an id")
 }

@@ -39,8 +39,16 @@ pub struct Server {
 
 impl Server {
     pub async fn start(binary: &Path, home: &Home) -> Result<Self> {
+        Self::start_with(binary, home, &[]).await
+    }
+
+    /// The same with further settings, as `key=value`.
+    pub async fn start_with(binary: &Path, home: &Home, settings: &[String]) -> Result<Self> {
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let mut command = command(binary, home);
+        for setting in settings {
+            command.args(["--set", setting]);
+        }
         command.args(["--set", &format!("server.bind={port}"), "serve"]);
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn();
         let child = child.with_context(|| format!("{} cannot be started", binary.display()))?;
@@ -77,20 +85,30 @@ impl Server {
 
     /// How many batches the writer has committed, and how many changes were in them.
     pub async fn batches(&self) -> Result<(f64, f64)> {
+        Ok((self.metric("confab_batch_changes_count").await?, self.metric("confab_batch_changes_sum").await?))
+    }
+
+    /// The sum of all lines of a metric, whatever their labels are; 0 where it was never counted.
+    pub async fn metric(&self, name: &str) -> Result<f64> {
         let mut client = self.client(1).await?;
         let request = client.prepare("GET", "/metrics", "");
         let page = String::from_utf8(client.exchange(&request).await?.body)?;
-        let figure = |name: &str| {
-            page.lines().find_map(|line| line.strip_prefix(name)?.trim().parse::<f64>().ok()).unwrap_or_default()
+        let figure = |line: &str| {
+            let rest = line.strip_prefix(name).filter(|rest| rest.starts_with([' ', '{']))?;
+            rest.rsplit_once(' ')?.1.parse::<f64>().ok()
         };
-        Ok((figure("confab_batch_changes_count "), figure("confab_batch_changes_sum ")))
+        Ok(page.lines().filter_map(figure).sum())
+    }
+
+    /// Sends a signal to its process.
+    pub fn signal(&self, signal: Signal) -> Result<()> {
+        let process = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).context("a process without an id")?;
+        Ok(kill_process(process, signal)?)
     }
 
     /// Ends it as an operator would.
     pub async fn stop(mut self) -> Result<()> {
-        if let Some(process) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
-            kill_process(process, Signal::TERM)?;
-        }
+        self.signal(Signal::TERM)?;
         let until = Instant::now() + STOP_TIMEOUT;
         while Instant::now() < until {
             if self.child.try_wait()?.is_some() {

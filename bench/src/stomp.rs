@@ -65,6 +65,12 @@ impl Session {
         self.until("MESSAGE").await
     }
 
+    /// SUBSCRIBE, and the wait until it holds.
+    pub async fn listen(&mut self, queue: &str) -> Result<()> {
+        self.say(&format!("SUBSCRIBE\nid:{queue}\ndestination:{queue}\nreceipt:l\n\n\0")).await?;
+        self.until("RECEIPT").await
+    }
+
     /// Waits for a frame with this command. An ERROR is one.
     async fn until(&mut self, command: &str) -> Result<()> {
         loop {
