@@ -29,7 +29,7 @@ mod upgrade;
 mod websocket;
 
 pub use message::{Closed, Message};
-pub use options::{Admission, Admit, Identify, Options};
+pub use options::{Admission, Admit, Ask, Elsewhere, Identify, Options, Settle};
 pub use origin::Origins;
 pub use route::router;
 pub use session::{Control, Opening, Session};

@@ -4,7 +4,10 @@ use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::body::Body;
+use axum::http::Request;
 use axum::http::request::Parts;
+use axum::response::Response;
 use futures_util::future::BoxFuture;
 
 use super::Origins;
@@ -19,6 +22,24 @@ pub type Admit = Arc<dyn Fn(&Parts) -> Option<Admission> + Send + Sync>;
 
 /// A value that is dropped together with the session which it was given for.
 pub type Admission = Box<dyn Any + Send + Sync>;
+
+/// Answers a request for the session over HTTP of this id, which is not here, if it is somewhere else. Gives the request
+/// back where it is nowhere.
+pub type Ask = Arc<dyn Fn(String, Request<Body>) -> BoxFuture<'static, Result<Response, Request<Body>>> + Send + Sync>;
+
+/// Makes this the place of the session over HTTP of this id, which is nowhere, for as long as what it returns is kept.
+/// `None` where it is somewhere else by now, or nobody can tell.
+pub type Settle = Arc<dyn Fn(String) -> BoxFuture<'static, Option<Admission>> + Send + Sync>;
+
+/// Where sessions over HTTP are that are not here, for an application that runs in several places and whose clients come
+/// to any of them.
+#[derive(Clone)]
+pub struct Elsewhere {
+    /// Called for each request whose session is not here.
+    pub ask: Ask,
+    /// Called before a session begins, once it is known that it may.
+    pub settle: Settle,
+}
 
 /// How an endpoint behaves.
 #[derive(Clone)]
@@ -58,6 +79,8 @@ pub struct Options {
     pub session_limit: usize,
     /// Who may begin a session over HTTP. Whoever may not is answered with 503, too.
     pub admit: Option<Admit>,
+    /// Where sessions over HTTP are that are not here. `None`: nowhere.
+    pub elsewhere: Option<Elsewhere>,
     /// Which origins may use the endpoint.
     pub origins: Origins,
     /// The URL of the client's script in the iframe page: absolute, or a path that begins with `/`.
@@ -86,6 +109,7 @@ impl Default for Options {
             queue_limit: 256 * 1024,
             session_limit: 20_000,
             admit: None,
+            elsewhere: None,
             origins: Origins::SameOrigin,
             client_script: "/sockjs.min.js".to_owned(),
             protocols: Vec::new(),

@@ -55,7 +55,7 @@ impl Origins {
 
     /// Adds the headers by which a browser lets the page of this origin read the response to an allowed request.
     pub(super) fn add_headers(&self, origin: Option<HeaderValue>, headers: &mut HeaderMap) {
-        headers.append(VARY, HeaderValue::from_static("Origin"));
+        headers.insert(VARY, HeaderValue::from_static("Origin"));
         if let Some(origin) = origin {
             headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
             headers.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::{HeaderValue, Request, StatusCode};
 use axum::response::Response;
 use futures_util::stream::unfold;
 use percent_encoding::percent_decode_str;
@@ -16,6 +16,9 @@ use super::{Opening, Session, Transport, cookie, frame, reply};
 
 /// The longest name of a callback.
 const MAX_CALLBACK_BYTES: usize = 128;
+
+/// How often it is asked where a session is that somebody else may be beginning at this moment.
+const SETTLE_ATTEMPTS: usize = 2;
 
 /// What a second receiving request is told.
 const BUSY_FRAME: &str = r#"c[2010,"Another connection still open"]"#;
@@ -31,8 +34,11 @@ pub(super) async fn receive(endpoint: &Arc<Endpoint>, request: Parts, id: &str, 
         String::new()
     };
     let cookie_request = endpoint.options.set_cookie.then(|| request.headers.clone());
-    let session = match endpoint.sessions.get_or_begin(id, transport, &endpoint.options, &request) {
-        Found::Refused => return reply::empty(StatusCode::SERVICE_UNAVAILABLE),
+    let (request, found) = match find(endpoint, request, id, transport).await {
+        Ok(found) => found,
+        Err(response) => return response,
+    };
+    let session = match found {
         Found::Known(session) if session.transport != transport || !endpoint.owns(&session, &request).await => {
             return reply::not_found();
         }
@@ -61,6 +67,38 @@ pub(super) async fn receive(endpoint: &Arc<Endpoint>, request: Parts, id: &str, 
         cookie::set(&sent, headers);
     }
     response
+}
+
+/// The session of that id, or a new one, if it is neither here nor elsewhere.
+async fn find(
+    endpoint: &Arc<Endpoint>,
+    mut request: Parts,
+    id: &str,
+    transport: Transport,
+) -> Result<(Parts, Found), Response> {
+    let (sessions, options) = (&endpoint.sessions, &endpoint.options);
+    if let Some(session) = sessions.get(id) {
+        return Ok((request, Found::Known(session)));
+    }
+    let refused = |_| reply::empty(StatusCode::SERVICE_UNAVAILABLE);
+    let Some(elsewhere) = &options.elsewhere else {
+        let admissions = sessions.admit(options, &request).map_err(refused)?;
+        let found = sessions.get_or_begin(id, transport, options, admissions).map_err(refused)?;
+        return Ok((request, found));
+    };
+    for _ in 0..SETTLE_ATTEMPTS {
+        request = match (elsewhere.ask)(id.to_owned(), Request::from_parts(request, Body::empty())).await {
+            Ok(response) => return Err(response),
+            Err(request) => request.into_parts().0,
+        };
+        let mut admissions = sessions.admit(options, &request).map_err(refused)?;
+        if let Some(place) = (elsewhere.settle)(id.to_owned()).await {
+            admissions.push(place);
+            let found = sessions.get_or_begin(id, transport, options, admissions).map_err(refused)?;
+            return Ok((request, found));
+        }
+    }
+    Err(reply::empty(StatusCode::SERVICE_UNAVAILABLE))
 }
 
 fn watch(endpoint: Arc<Endpoint>, id: String, session: Arc<HttpSession>) {

@@ -8,7 +8,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::ws::Utf8Bytes;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, Request, StatusCode};
 use axum::response::Response;
 use http_body_util::LengthLimitError;
 use tokio::time::timeout;
@@ -20,7 +20,11 @@ use super::{cookie, reply};
 /// Hands the messages of a body to the session, once the session has room for them. The body is read as JSON whatever
 /// type it has: to send JSON under its own type, a browser would have to ask first.
 pub(super) async fn send(endpoint: &Arc<Endpoint>, request: Parts, body: Body, id: &str) -> Response {
-    let Some(session) = endpoint.sessions.get(id) else { return reply::not_found() };
+    let Some(session) = endpoint.sessions.get(id) else {
+        let Some(elsewhere) = &endpoint.options.elsewhere else { return reply::not_found() };
+        let asked = (elsewhere.ask)(id.to_owned(), Request::from_parts(request, body)).await;
+        return asked.unwrap_or_else(|_| reply::not_found());
+    };
     if !endpoint.owns(&session, &request).await {
         return reply::not_found();
     }
