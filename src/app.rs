@@ -193,7 +193,7 @@ impl App {
             id: self.chat.cluster.me().clone(),
             name: name.unwrap_or_else(named),
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            address: None,
+            address: self.config.cluster.address.clone(),
             settings: settings.to_text(),
             draining: false,
             started_at: clock::now(),

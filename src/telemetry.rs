@@ -28,6 +28,7 @@ const FRAMES: &str = "confab_backplane_frames_total";
 const FRAMES_IGNORED: &str = "confab_backplane_ignored_total";
 const FRAMES_DROPPED: &str = "confab_backplane_dropped_total";
 const FRAME_DELAY: &str = "confab_frame_delay_seconds";
+const FORWARDED: &str = "confab_requests_forwarded_total";
 const HOLES: &str = "confab_holes_filled_total";
 const HUB_LAG_EVENTS: &str = "confab_hub_lag_events";
 const HUB_LAG_SECONDS: &str = "confab_hub_lag_seconds";
@@ -61,6 +62,7 @@ pub fn install() {
         describe_counter!(HOLES, "Times that missing events were read from the log, by why they were missed");
         describe_gauge!(HUB_LAG_EVENTS, "Events that are known to be there and were not told yet");
         describe_gauge!(HUB_LAG_SECONDS, Unit::Seconds, "For how long some have been");
+        describe_counter!(FORWARDED, "Requests for sessions over HTTP that were passed on to their nodes, by outcome");
         describe_histogram!(REQUESTS, Unit::Seconds, "How long requests took, by route, method and status");
         handle.inspect_err(|cause| tracing::warn!(%cause, "nothing is counted")).ok()
     });
@@ -119,6 +121,11 @@ pub fn answered(route: &str, method: &str, status: u16, took: Duration) {
 /// A token was refused, for one of a few reasons.
 pub fn token_refused(reason: &'static str) {
     counter!(TOKENS_REFUSED, "reason" => reason).increment(1);
+}
+
+/// A request was passed on to another node, with one of a few outcomes.
+pub fn forwarded(outcome: &'static str) {
+    counter!(FORWARDED, "outcome" => outcome).increment(1);
 }
 
 /// So many nodes are alive.

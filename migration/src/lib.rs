@@ -18,6 +18,7 @@ mod m20261128_000013_words;
 mod m20261128_000014_events;
 mod m20261128_000015_postgres;
 mod m20261128_000016_nodes;
+mod m20261128_000017_sockjs_sessions;
 mod numbering;
 mod schema;
 
@@ -121,6 +122,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000014_events::Migration),
             Box::new(m20261128_000015_postgres::Migration),
             Box::new(m20261128_000016_nodes::Migration),
+            Box::new(m20261128_000017_sockjs_sessions::Migration),
         ]
     }
 }

@@ -1,4 +1,5 @@
-//! What nodes share: that they are there, what they tell each other, who is connected, and who types. A server on SQLite is
+//! What nodes share: that they are there, what they tell each other, who is connected, who types, and which node has which
+//! session over HTTP. A server on SQLite is
 //! alone and keeps all of it in memory. It knows no rule of chat; nothing of it is durable.
 
 pub mod agreement;
@@ -10,7 +11,9 @@ pub mod hearing;
 pub mod leases;
 pub mod nodes;
 mod outgoing;
+pub mod pass;
 mod peers;
+pub mod routes;
 pub mod typists;
 
 use std::sync::Arc;
@@ -35,7 +38,9 @@ use backplane::redis::Redis;
 use backplane::way::{DEAF_AFTER, Heard, Way};
 use frame::{Frame, News, NodeId, Seal};
 use hearing::Hearing;
+use pass::Passes;
 use peers::Peers;
+use routes::Routes;
 
 /// How often a node says that it lives.
 const BEAT_INTERVAL: Duration = Duration::from_secs(1);
@@ -43,6 +48,8 @@ const BEAT_INTERVAL: Duration = Duration::from_secs(1);
 const GREETING_TIMEOUT: Duration = Duration::from_secs(2);
 /// Bytes of a frame around what it tells, at most.
 const MAX_ENVELOPE_BYTES: usize = 400;
+/// How often it is looked whether a node that owes something is still there.
+const LOOK_INTERVAL: Duration = Duration::from_secs(5);
 /// Frames that were heard and wait to be looked at.
 const MAX_HEARD: usize = 4096;
 
@@ -63,6 +70,9 @@ struct Joined {
     head: AtomicI64,
     draining: AtomicBool,
     peers: Arc<Peers>,
+    passes: Passes,
+    /// None where other nodes are not told how they reach this one.
+    routes: Option<Arc<Routes>>,
 }
 
 impl Cluster {
@@ -85,7 +95,7 @@ impl Cluster {
             return Ok((Arc::new(Self { me, joined: None }), Hearing::new(peers, receiver, Some(sender))));
         }
         follow_clock(store).await.context("The database's clock cannot be read")?;
-        let seal = seal(store).await.context("The key of the nodes cannot be read")?;
+        let (seal, passes) = keys(store).await.context("The key of the nodes cannot be read")?;
         let start = Start { me: &me, seal: &seal, sender: &sender, peers: &peers, tasks, stopping };
         let mut ways = Vec::new();
         if let Some(broker) = &config.broker.url {
@@ -95,6 +105,10 @@ impl Cluster {
             });
         }
         ways.push(start.run(Postgres::at(config.database.notify_url.as_deref().unwrap_or(&url))?));
+        let routes = config.cluster.address.is_some().then(|| Arc::new(Routes::new(me.clone(), store.clone())));
+        if let Some(routes) = &routes {
+            tasks.spawn(Arc::clone(routes).run(stopping.clone()));
+        }
         let joined = Joined {
             seal,
             ways,
@@ -102,6 +116,8 @@ impl Cluster {
             head: AtomicI64::new(0),
             draining: AtomicBool::new(false),
             peers: Arc::clone(&peers),
+            passes,
+            routes,
         };
         let cluster = Arc::new(Self { me, joined: Some(joined) });
         tasks.spawn(beat(Arc::clone(&cluster), Arc::clone(&peers), stopping.clone()));
@@ -227,6 +243,27 @@ impl Cluster {
         }
     }
 
+    /// Where the sessions over HTTP are, if requests for those of other nodes are sent on.
+    pub fn routes(&self) -> Option<&Arc<Routes>> {
+        self.joined.as_ref()?.routes.as_ref()
+    }
+
+    /// What shows that a request was sent on by a node of this database.
+    pub fn passes(&self) -> Option<&Passes> {
+        self.joined.as_ref().map(|joined| &joined.passes)
+    }
+
+    /// Waits until another node counts as ended, which takes some time after it has: nothing more is to be expected of it.
+    pub async fn ended(&self, node: &NodeId) {
+        let is_there = || self.joined.as_ref().is_some_and(|joined| joined.peers.knows(node));
+        let mut looks_without = 0;
+        while looks_without < 2 {
+            sleep(LOOK_INTERVAL).await;
+            // The first look may come before a node that is new was met.
+            looks_without = if is_there() { 0 } else { looks_without + 1 };
+        }
+    }
+
     fn beat(&self) {
         let Some(joined) = &self.joined else { return };
         let (head, draining) = (joined.head.load(Ordering::Relaxed), joined.draining.load(Ordering::Relaxed));
@@ -325,11 +362,11 @@ async fn follow_clock(store: &Store) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Under the key that only the database has.
-async fn seal(store: &Store) -> anyhow::Result<Seal> {
+/// What is made of the key that only the database has.
+async fn keys(store: &Store) -> anyhow::Result<(Seal, Passes)> {
     let sql = "SELECT link_key, epoch FROM chat_log WHERE id = 1";
     let row = store.reader().query_one_raw(Statement::from_string(DbBackend::Postgres, sql)).await?;
     let row = row.context("chat_log has lost its row")?;
     let (key, epoch): (String, String) = (row.try_get("", "link_key")?, row.try_get("", "epoch")?);
-    Ok(Seal::new(key.as_bytes(), &epoch))
+    Ok((Seal::new(key.as_bytes(), &epoch), Passes::new(key.as_bytes())))
 }

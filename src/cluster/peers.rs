@@ -33,6 +33,11 @@ impl Peers {
         !self.known.lock().is_empty()
     }
 
+    /// Whether this one may be there.
+    pub fn knows(&self, node: &NodeId) -> bool {
+        self.known.lock().contains_key(node)
+    }
+
     /// Whether one of them has said nothing for so long.
     pub fn any_silent(&self, time: Duration) -> bool {
         self.known.lock().values().any(|peer| peer.seen.elapsed() > time)

@@ -86,6 +86,9 @@ impl Config {
         if self.server.public_url.as_ref().is_some_and(|url| !is_public_url(url)) {
             return Err(must("server.public_url", "an address such as https://chat.example.org, without a query"));
         }
+        if self.cluster.address.as_ref().is_some_and(|address| !is_node_address(address)) {
+            return Err(must("cluster.address", "an address such as http://10.0.0.7:1337, without a path"));
+        }
         if self.broker.url.is_some() && self.database_url().starts_with("sqlite:") {
             let sentence = "broker.url joins the nodes of a PostgreSQL database, and this one is SQLite, which has one: \
                             set database.url to postgres://…, or leave broker.url out";
@@ -150,6 +153,11 @@ fn is_public_url(text: &str) -> bool {
     let fits = |url: reqwest::Url| url.has_host() && url.username().is_empty() && url.password().is_none();
     let is_plain = text.bytes().all(|byte| byte.is_ascii_graphic() && !b"?#\\\"<>".contains(&byte));
     is_web && is_plain && reqwest::Url::parse(text).is_ok_and(fits)
+}
+
+/// An address of plain HTTP that a path can be written behind.
+fn is_node_address(text: &str) -> bool {
+    is_public_url(text) && text.strip_prefix("http://").is_some_and(|host| !host.contains('/'))
 }
 
 /// Scheme, host and perhaps port, as a browser sends them.

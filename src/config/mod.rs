@@ -110,6 +110,9 @@ pub struct Broker {
 pub struct Cluster {
     /// What operators read. Unset: the host and the port.
     pub name: Option<String>,
+    /// `http://…` under which other nodes reach this one, for requests of SockJS over HTTP whose session is here. Unset: the
+    /// balancer sends them here.
+    pub address: Option<String>,
 }
 
 /// Where the bytes of files are kept.

@@ -178,6 +178,12 @@ fn bad_values_are_refused_by_name() {
         let sentence = "server.public_url must be an address such as https://chat.example.org, without a query";
         assert_eq!(refused(&[&format!("server.public_url={url}")]), sentence, "{url}");
     }
+    for url in
+        ["10.0.0.7:1337", "https://10.0.0.7", "http://", "http://10.0.0.7/", "http://10.0.0.7/x", "http://u@10.0.0.7"]
+    {
+        let sentence = "cluster.address must be an address such as http://10.0.0.7:1337, without a path";
+        assert_eq!(refused(&[&format!("cluster.address={url}")]), sentence, "{url}");
+    }
     let both = refused(&[&format!("auth.jwt_secret={long}"), "auth.jwks=keys.json"]);
     assert_eq!(both, "auth.jwks and auth.jwt_secret exclude each other, set one of them");
 }
@@ -188,6 +194,8 @@ fn good_values_are_taken() {
         "server.bind=[::1]:0",
         "server.public_url=https://chat.example.org",
         "server.public_url=http://localhost:1337/chat/",
+        "cluster.address=http://10.0.0.7:1337",
+        "cluster.address=http://[fd00::7]:1337",
         "log.level=info,confab::stomp=debug,hyper=off",
         "log.format=json",
         "presence.visibility=everyone",

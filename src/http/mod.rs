@@ -1,10 +1,11 @@
 //! What the doors share at their edge: how failures look, how bodies and query strings are read, whose pages may call, which token
-//! they bring and what they hold already, whom a request comes from, and by which id it is found in the log. It knows nothing of what is asked.
+//! they bring and what they hold already, whom a request comes from, by which id it is found in the log, and how one is passed on. It knows nothing of what is asked.
 
 pub mod authorization;
 pub mod body;
 pub mod error;
 pub mod etag;
+pub mod forward;
 pub mod origin;
 pub mod peer;
 pub mod query;

@@ -14,7 +14,7 @@ use super::readers::CONNECT_TIMEOUT;
 
 /// Connections of the writer: one, so that slow reads cannot keep it waiting, and one more for when that is lost.
 pub(super) const POSTGRES_WRITERS: u32 = 2;
-/// Connections for what is written beside the log: one for each of the two that do so.
+/// Connections for what is written beside the log: one for notes, one for the routes of sessions over HTTP.
 pub(super) const POSTGRES_ASIDE: u32 = 2;
 /// How long a connection of the writer may lie idle before it is tested.
 const TRUSTED_IDLE: Duration = Duration::from_secs(5);

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use sea_orm::{ConnAcquireErr, Database, DatabaseConnection, DbErr, RuntimeErr};
+use sea_orm::{ConnAcquireErr, ConnectionTrait, Database, DatabaseConnection, DbErr, RuntimeErr, Statement};
 
 use crate::config::fault;
 use crate::error::Result as Answer;
@@ -289,6 +289,22 @@ impl Store {
             match Transaction::begin(aside, None).await {
                 Err(cause) if db_error::is_lost_connection(&cause) && retries_left > 0 => retries_left -= 1,
                 begun => return begun,
+            }
+        }
+    }
+
+    /// Runs a statement beside the writer that is a transaction by itself, and may be run twice; how many rows it changed. On
+    /// SQLite there is no such way.
+    ///
+    /// # Errors
+    /// What the driver says. A connection that was lost while it was idle is none: there is another.
+    pub async fn execute_aside(&self, statement: Statement) -> Result<u64, DbErr> {
+        let Some(aside) = &self.aside else { return Err(DbErr::Custom("SQLite has one writer".to_owned())) };
+        let mut retries_left = POSTGRES_ASIDE;
+        loop {
+            match aside.execute_raw(statement.clone()).await {
+                Err(cause) if db_error::is_lost_connection(&cause) && retries_left > 0 => retries_left -= 1,
+                executed => return executed.map(|executed| executed.rows_affected()),
             }
         }
     }

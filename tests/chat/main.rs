@@ -4,6 +4,7 @@
 // The helpers are tests, too.
 #![allow(clippy::unwrap_used)]
 
+mod balancer;
 mod cable;
 mod payload;
 mod person;
@@ -46,6 +47,7 @@ mod matrix;
 mod model;
 mod multipart;
 mod nodes;
+mod nodes_sockjs;
 mod operation;
 mod parity;
 mod readers;

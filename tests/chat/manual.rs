@@ -8,11 +8,12 @@ use serde_json::Value as Json;
 const README: &str = include_str!("../../README.md");
 
 /// Settings whose default is nothing, and what the table says that this means.
-const UNSET: [(&str, &str); 12] = [
+const UNSET: [(&str, &str); 13] = [
     ("server.public_url", "none"),
     ("database.url", "SQLite in the data folder"),
     ("broker.url", "none"),
     ("cluster.name", "host and port"),
+    ("cluster.address", "none"),
     ("database.notify_url", "`database.url`"),
     ("storage.url", "`files` in the data folder"),
     ("storage.endpoint", "none"),

@@ -167,6 +167,9 @@ impl Server {
     pub async fn resume(&mut self) {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         self.address = listener.local_addr().expect("an address");
+        if let Some(address) = &mut self.config.cluster.address {
+            *address = format!("http://{}", self.address);
+        }
         let (stop, told_to_stop) = mpsc::channel(2);
         let app = App::open(self.config.clone()).await.expect("the server starts");
         self.app = Arc::downgrade(&app);

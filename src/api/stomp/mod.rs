@@ -4,6 +4,7 @@
 mod agreement;
 mod connected;
 mod destinations;
+mod elsewhere;
 pub mod frame;
 mod session;
 mod subscription;
@@ -21,7 +22,7 @@ use tracing::Instrument;
 use crate::app::App;
 use crate::auth;
 use crate::connection;
-use crate::http::peer::{AddressShares, Client, Introduction, MAX_STRANGER_BYTES};
+use crate::http::peer::{AddressShares, Introduction, MAX_STRANGER_BYTES};
 use crate::http::request_id::connection_span;
 use crate::http::{authorization, origin};
 use sockjs::{Admission, Opening, Options, Session};
@@ -53,7 +54,7 @@ pub fn router(app: &Arc<App>) -> Router {
 }
 
 fn options(app: &Arc<App>) -> Options {
-    let shared = Arc::clone(app);
+    let (shared, admitting) = (Arc::clone(app), Arc::clone(app));
     // A session over HTTP has no connection of its own that would be counted.
     let shares = AddressShares::new(app.config.limits.connections_per_address);
     Options {
@@ -67,10 +68,11 @@ fn options(app: &Arc<App>) -> Options {
             async move { app.tokens.verify(&token?).await.ok().map(|claims| claims.user) }.boxed()
         })),
         unclaimed_limit: MAX_STRANGER_BYTES,
-        admit: Some(Arc::new(move |request| match request.extensions.get::<Client>() {
-            Some(Client(address)) => shares.take(*address).map(|share| Box::new(share) as Admission),
+        admit: Some(Arc::new(move |request| match elsewhere::client(&admitting, request) {
+            Some(address) => shares.take(address).map(|share| Box::new(share) as Admission),
             None => Some(Box::new(())),
         })),
+        elsewhere: elsewhere::elsewhere(app),
         ..connection::websocket::options()
     }
 }
