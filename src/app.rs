@@ -169,7 +169,9 @@ impl App {
     pub async fn join(&self, address: Option<SocketAddr>) -> anyhow::Result<()> {
         let settings = Settings::of(&self.config, self.tokens.fingerprint(), self.chat.blobs.identity().await);
         let others = presence::other_nodes(&self.chat).await;
-        for other in others.context("The nodes of this database cannot be read")? {
+        let others = others.context("The nodes of this database cannot be read")?;
+        // With one that is about to end, or has, nobody has to agree any more.
+        for other in others.into_iter().filter(|other| !other.draining) {
             settings.must_agree_with(&other).map_err(anyhow::Error::msg)?;
         }
         let node = self.node(address, &settings);
@@ -211,7 +213,7 @@ impl App {
     pub async fn drain(&self) {
         self.draining.store(true, Ordering::Release);
         let window = Duration::from_secs(self.config.server.drain_seconds);
-        if window.is_zero() || !self.chat.cluster.has_peers() {
+        if window.is_zero() || !self.chat.cluster.has_successors() {
             return;
         }
         self.chat.cluster.drain();

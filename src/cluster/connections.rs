@@ -151,10 +151,9 @@ impl ConnectionRegistry {
         self.changed.notify_one();
     }
 
-    /// Nobody is connected from now on; whether anybody was.
-    pub fn close(&self) -> bool {
+    /// Nobody is connected from now on.
+    pub fn close(&self) {
         self.closed.store(true, Ordering::SeqCst);
-        !self.lock().users.is_empty()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

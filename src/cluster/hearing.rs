@@ -27,7 +27,7 @@ impl Hearing {
     pub async fn next(&mut self) -> Option<News> {
         match self.frames.recv().await {
             Some(Heard::Frame(frame)) => {
-                self.peers.heard(&frame.node);
+                self.peers.heard(&frame);
                 if frame.at > 0 {
                     telemetry::frame_took(clock::now().timestamp_millis() - frame.at);
                 }

@@ -35,7 +35,7 @@ impl Leases {
     }
 }
 
-/// Takes the lease of a job, or renews it; false while another node that is alive has it.
+/// Takes the lease of a job, or renews it; false while another node has it that is alive and not about to end.
 ///
 /// # Errors
 /// What the database says.
@@ -43,7 +43,7 @@ pub async fn take(db: &impl ConnectionTrait, job: &str, node: &NodeId) -> Result
     let sql = "INSERT INTO chat_leases (job, node_id, until) VALUES ($1, $2, $3) ON CONFLICT (job) DO UPDATE \
         SET node_id = excluded.node_id, until = excluded.until \
         WHERE chat_leases.node_id = excluded.node_id OR chat_leases.until <= $4 OR NOT EXISTS \
-        (SELECT 1 FROM chat_nodes n WHERE n.id = chat_leases.node_id AND n.seen_until > $4)";
+        (SELECT 1 FROM chat_nodes n WHERE n.id = chat_leases.node_id AND n.seen_until > $4 AND NOT n.draining)";
     let now = clock::now();
     let values = [job.into(), node.clone().into(), (now + LEASE).into(), now.into()];
     let statement = Statement::from_sql_and_values(db.get_database_backend(), sql, values);

@@ -38,6 +38,7 @@ use backplane::redis::Redis;
 use backplane::way::{DEAF_AFTER, Heard, Way};
 use frame::{Frame, News, NodeId, Seal};
 use hearing::Hearing;
+use nodes::Node;
 use pass::Passes;
 use peers::Peers;
 use routes::Routes;
@@ -206,6 +207,11 @@ impl Cluster {
         self.joined.as_ref().is_some_and(|joined| joined.draining.load(Ordering::Relaxed))
     }
 
+    /// Whether other nodes can take the clients of this one over.
+    pub fn has_successors(&self) -> bool {
+        self.joined.as_ref().is_some_and(|joined| joined.peers.any_stays())
+    }
+
     /// Whether there may be other nodes.
     pub fn has_peers(&self) -> bool {
         self.joined.as_ref().is_some_and(|joined| joined.peers.any())
@@ -237,9 +243,9 @@ impl Cluster {
     }
 
     /// These of the other nodes are alive by the database.
-    pub fn know(&self, alive: Vec<NodeId>) {
+    pub fn know(&self, alive: &[Node]) {
         if let Some(joined) = &self.joined {
-            joined.peers.know(&alive);
+            joined.peers.know(alive);
         }
     }
 

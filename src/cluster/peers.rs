@@ -7,7 +7,8 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::frame::NodeId;
+use super::frame::{Frame, News, NodeId};
+use super::nodes::Node;
 
 /// A node that was heard so long ago may be there still.
 const PEER_LIFETIME: Duration = Duration::from_secs(15);
@@ -25,6 +26,14 @@ struct Peer {
     seen: Instant,
     /// Whether it ever told something.
     was_heard: bool,
+    /// Whether it is about to end, as far as is known.
+    draining: bool,
+}
+
+impl Peer {
+    fn new(draining: bool) -> Self {
+        Self { seen: Instant::now(), was_heard: false, draining }
+    }
 }
 
 impl Peers {
@@ -43,11 +52,19 @@ impl Peers {
         self.known.lock().values().any(|peer| peer.seen.elapsed() > time)
     }
 
+    /// Whether one of them is not about to end.
+    pub fn any_stays(&self) -> bool {
+        self.known.lock().values().any(|peer| !peer.draining)
+    }
+
     /// A node told something.
-    pub fn heard(&self, node: &NodeId) {
+    pub fn heard(&self, frame: &Frame) {
         let mut known = self.known.lock();
-        let peer = known.entry(node.clone()).or_insert(Peer { seen: Instant::now(), was_heard: false });
+        let peer = known.entry(frame.node.clone()).or_insert(Peer::new(false));
         peer.seen = Instant::now();
+        if let News::Beat { draining, .. } = frame.news {
+            peer.draining = draining;
+        }
         if !std::mem::replace(&mut peer.was_heard, true) {
             self.greet();
         }
@@ -59,11 +76,12 @@ impl Peers {
     }
 
     /// These are alive by the database, and no others but those who were heard a moment ago.
-    pub fn know(&self, alive: &[NodeId]) {
+    pub fn know(&self, alive: &[Node]) {
         let mut known = self.known.lock();
-        known.retain(|node, peer| alive.contains(node) || peer.seen.elapsed() < PEER_LIFETIME);
+        known.retain(|id, peer| alive.iter().any(|node| node.id == *id) || peer.seen.elapsed() < PEER_LIFETIME);
         for node in alive {
-            known.entry(node.clone()).or_insert(Peer { seen: Instant::now(), was_heard: false });
+            let peer = known.entry(node.id.clone()).or_insert(Peer::new(node.draining));
+            peer.draining |= node.draining;
         }
     }
 

@@ -280,8 +280,7 @@ async fn a_cursor_that_cannot_be_served_is_refused_by_its_own_code() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_subscription_that_resumes_costs_its_neighbours_nothing_even_on_another_node() {
     let (one, alice, bob, group) = scene().await;
-    let url = one.database_url();
-    let other = Server::start_with(move |config| config.database.url = Some(url)).await;
+    let other = one.twin().await;
     let mut socket = bob.at(other.address).socket().await;
     socket.subscribe("messages", "subscription { messages { id } }", json!({})).await;
     // The other node hears of these with its next look at the log; the cursor lies ahead of what it has heard.

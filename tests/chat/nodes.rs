@@ -486,3 +486,18 @@ async fn an_administrator_sees_the_nodes_and_how_they_hear_each_other() {
     let (_, body) = look(&admin.token).await;
     assert_eq!(named(&body)[1].1, "draining");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_stays_online_when_all_nodes_have_stopped_one_after_the_other() {
+    let Some(Scene { mut here, mut there, alice, bob, .. }) = scene().await else { return };
+    let (alices, bobs) = (stomp(&alice, &[]).await, stomp(&bob, &[]).await);
+    assert_eq!(status(&alice, &bob).await, "ONLINE");
+    there.stop().await;
+    here.stop().await;
+    let online = "SELECT count(*) FROM chat_user_presence WHERE seen_until > now()";
+    assert_eq!(bulk::number(&here, online).await, 0);
+    drop((alices, bobs));
+    // With nodes that have ended nobody has to agree.
+    let mut changed = here.twin_with(|config| config.storage.url = None).await;
+    changed.stop().await;
+}

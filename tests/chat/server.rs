@@ -122,7 +122,8 @@ impl Server {
         self.database.as_ref()
     }
 
-    /// A second server on the same database, which is PostgreSQL's: as another process would be.
+    /// A second server on the same database, as another process would be. On SQLite, which has no way between them, each finds
+    /// in the log what the other did.
     pub async fn twin(&self) -> Self {
         self.twin_with(|_| {}).await
     }
@@ -132,6 +133,7 @@ impl Server {
         let folder = std::env::temp_dir().join(format!("confab_test_{}", uuid::Uuid::new_v4().simple()));
         let mut config = self.config.clone();
         config.storage.url.get_or_insert_with(|| format!("file:{}", self.folder.join("files").display()));
+        config.database.url.get_or_insert_with(|| self.database_url());
         config.server.data_dir = folder.clone();
         change(&mut config);
         let next_id = AtomicI64::new(1_000);
@@ -139,6 +141,11 @@ impl Server {
         let mut twin = Self { address, folder, database: None, running: None, app, config, next_id };
         twin.resume().await;
         twin
+    }
+
+    /// Where its files are kept.
+    pub fn storage_url(&self) -> String {
+        self.config.storage_url()
     }
 
     /// Why a second server with such settings does not start.

@@ -427,12 +427,7 @@ async fn endpoints_of_the_settings_are_told_too_and_changed_there_only() {
 #[tokio::test]
 async fn two_servers_on_one_database_tell_everything_once_and_in_order() {
     let one = server(&[0, 0, 0]).await;
-    let url = one.database_url();
-    let other = Server::start_with(move |config| {
-        allow(config, vec![0, 0, 0]);
-        config.database.url = Some(url);
-    })
-    .await;
+    let other = one.twin().await;
     let admin = one.administrator("Root").await;
     let there = other.somebody(admin.id, &admin.token, "Root");
     let team = admin.group("Team", &[]).await;
@@ -468,6 +463,7 @@ async fn a_server_killed_between_sending_and_marking_sends_again_under_the_same_
     let mut child = tokio::process::Command::new(env!("CARGO_BIN_EXE_confab"))
         .args(["--set", "server.bind=127.0.0.1:0", "--set", "webhooks.allow_private_targets=true"])
         .args(["--set", &format!("server.data_dir={}", folder.display())])
+        .args(["--set", &format!("storage.url={}", server.storage_url())])
         .args(["--set", &format!("database.url={}", server.database_url())])
         .args(["--set", &format!("auth.jwt_secret={SECRET}")])
         .stdout(Stdio::piped())

@@ -153,10 +153,10 @@ pub(crate) async fn other_nodes(chat: &Chat) -> Result<Vec<Node>> {
 
 /// Learns which nodes are alive.
 async fn meet(chat: &Chat) -> Result<()> {
-    let alive: Vec<String> = other_nodes(chat).await?.into_iter().map(|node| node.id).collect();
+    let alive = other_nodes(chat).await?;
     telemetry::nodes(alive.len() + 1);
     let was_alone = !chat.cluster.has_peers();
-    chat.cluster.know(alive);
+    chat.cluster.know(&alive);
     if was_alone && chat.cluster.has_peers() {
         // How many connections there are was nobody's business before.
         chat.connections.all_changed();
@@ -208,13 +208,19 @@ async fn bury_lost(chat: &Chat) -> Result<()> {
 /// # Errors
 /// `Unavailable` without the database; then the time of the node runs out.
 pub(crate) async fn leave(chat: &Chat) -> Result<()> {
-    let (anybody, alone) = (chat.connections.close(), !chat.cluster.has_peers());
+    chat.connections.close();
     let node = chat.cluster.me().clone();
     chat.note(async move |note: &mut Note<'_>| {
-        if anybody && alone {
-            attendance::end(note, &node).await?;
+        nodes::end(note.tx, &node).await?;
+        let (all, now) = (nodes::all(note.tx).await?, note.now);
+        let stays = |node: &Node| node.is_alive(now) && !node.draining;
+        if !all.iter().any(stays) {
+            // With those who were connected to the nodes that have stopped just before.
+            for ended in &all {
+                attendance::end(note, &ended.id).await?;
+            }
         }
-        Ok(nodes::end(note.tx, &node).await?)
+        Ok(())
     })
     .await
 }
