@@ -126,6 +126,20 @@ pub async fn has_ended(db: &impl ConnectionTrait, id: &NodeId) -> Result<bool, D
     Ok(until.is_none_or(|until| until <= clock::now()))
 }
 
+/// Whether a node is written down as alive; until the transaction ends it is not removed. On SQLite there is one.
+///
+/// # Errors
+/// What the database says.
+pub async fn is_written_down(db: &impl ConnectionTrait, id: &NodeId) -> Result<bool, DbErr> {
+    let backend = db.get_database_backend();
+    if backend != DbBackend::Postgres {
+        return Ok(true);
+    }
+    let sql = "SELECT 1 FROM chat_nodes WHERE id = $1 AND seen_until > $2 FOR KEY SHARE";
+    let values = [id.clone().into(), clock::now().into()];
+    Ok(db.query_one_raw(Statement::from_sql_and_values(backend, sql, values)).await?.is_some())
+}
+
 /// Removes a node that has ended, once nobody counts as connected to it.
 ///
 /// # Errors

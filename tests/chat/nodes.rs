@@ -501,3 +501,32 @@ async fn nobody_stays_online_when_all_nodes_have_stopped_one_after_the_other() {
     let mut changed = here.twin_with(|config| config.storage.url = None).await;
     changed.stop().await;
 }
+
+/// A PostgreSQL that crashed has forgotten which nodes there are, and who is connected to them. Whoever were written down as
+/// connected to a node that is not written down would be buried with it.
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_is_connected_to_a_node_that_is_not_written_down() {
+    let Some(Scene { here, there: _there, alice, bob, .. }) = scene().await else { return };
+    let mut ear = stomp(&alice, &["presence"]).await;
+    let _stays = stomp(&bob, &[]).await;
+    assert_eq!(told(&mut ear, &bob, AT_ONCE).await.as_deref(), Some("ONLINE"));
+    let database = sqlx::PgPool::connect(&here.database_url()).await.expect("the database answers");
+    let forgotten = sqlx::query("TRUNCATE chat_nodes, chat_attendance").execute(&database).await;
+    forgotten.expect("it is forgotten");
+    let _another = stomp(&bob, &[]).await;
+    let began = Instant::now();
+    loop {
+        let sql = "SELECT count(*) FROM chat_attendance a \
+            WHERE NOT EXISTS (SELECT 1 FROM chat_nodes n WHERE n.id = a.node_id)";
+        let homeless: i64 = sqlx::query_scalar(sql).fetch_one(&database).await.expect("a number");
+        assert_eq!(homeless, 0, "after {:?}", began.elapsed());
+        let sql = "SELECT count(*) FROM chat_attendance WHERE user_id = $1";
+        let written: i64 = sqlx::query_scalar(sql).bind(bob.id).fetch_one(&database).await.expect("a number");
+        if written > 0 {
+            break;
+        }
+        assert!(began.elapsed() < LEASE, "he is written down again");
+        sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(told(&mut ear, &bob, Duration::from_secs(6)).await, None, "he is here all the time");
+}

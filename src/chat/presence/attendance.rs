@@ -17,9 +17,11 @@ use crate::chat::notes::Note;
 use crate::chat::views::presence::Presence;
 use crate::chat::views::user;
 use crate::cluster::connections::Attendance;
+use crate::cluster::frame::NodeId;
+use crate::cluster::nodes;
 use crate::entity::clock;
 use crate::entity::presence::{self, Column, PresenceStatus};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::id::UserId;
 use crate::store::{self, among, is_listed, list, rows_of};
 
@@ -27,7 +29,13 @@ use crate::store::{self, among, is_listed, list, rows_of};
 pub(super) const MAX_TOGETHER: usize = 500;
 
 /// Writes down who is connected to this node, and tells of those of whom others see a difference.
-pub(super) async fn write(note: &mut Note<'_>, node: &str, changed: &[Attendance]) -> Result<()> {
+///
+/// # Errors
+/// `Unavailable` while the node is not written down as alive: whoever is connected to it would be buried with it.
+pub(super) async fn write(note: &mut Note<'_>, node: &NodeId, changed: &[Attendance]) -> Result<()> {
+    if !nodes::is_written_down(note.tx, node).await? {
+        return Err(Error::unavailable());
+    }
     let (here, gone): (Vec<Attendance>, Vec<Attendance>) = changed.iter().partition(|one| one.connections > 0);
     let ids = |people: &[Attendance]| people.iter().map(|one| one.user).collect::<Vec<UserId>>();
     let (arrived, departed) = (ids(&here), ids(&gone));
@@ -82,11 +90,13 @@ pub(super) async fn end(note: &mut Note<'_>, node: &str) -> Result<()> {
     run(note.tx, sql, [note.now.into(), node.into(), clock::for_ever().into()]).await.map(drop)
 }
 
-/// Those connected to a node, the first few after `after` by their ids.
-pub(super) async fn of_node(db: &impl ConnectionTrait, node: &str, most: usize) -> Result<Vec<UserId>> {
-    let sql = "SELECT user_id FROM chat_attendance WHERE node_id = $1 ORDER BY user_id LIMIT $2";
-    let most = i64::try_from(most).unwrap_or(i64::MAX);
-    let statement = Statement::from_sql_and_values(db.get_database_backend(), sql, [node.into(), most.into()]);
+/// The first few of those connected to a node that has ended, by their ids. One that has just come back has nobody: who
+/// sees its people sees that it is alive.
+pub(super) async fn of_ended(db: &impl ConnectionTrait, node: &str, most: usize) -> Result<Vec<UserId>> {
+    let sql = "SELECT user_id FROM chat_attendance WHERE node_id = $1 \
+        AND NOT EXISTS (SELECT 1 FROM chat_nodes n WHERE n.id = $1 AND n.seen_until > $3) ORDER BY user_id LIMIT $2";
+    let values = [node.into(), i64::try_from(most).unwrap_or(i64::MAX).into(), clock::now().into()];
+    let statement = Statement::from_sql_and_values(db.get_database_backend(), sql, values);
     let rows = db.query_all_raw(statement).await?;
     Ok(rows.iter().map(|row| row.try_get("", "user_id")).collect::<std::result::Result<_, _>>()?)
 }

@@ -185,7 +185,7 @@ async fn bury_some(chat: &Chat, node: &str) -> Result<bool> {
         if !nodes::has_ended(note.tx, &node).await? {
             return Ok(false);
         }
-        let people = attendance::of_node(note.tx, &node, MAX_TOGETHER).await?;
+        let people = attendance::of_ended(note.tx, &node, MAX_TOGETHER).await?;
         attendance::bury(note, &node, &people).await?;
         Ok(!people.is_empty())
     })
