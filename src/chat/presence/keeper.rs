@@ -209,11 +209,11 @@ async fn bury_lost(chat: &Chat) -> Result<()> {
 /// `Unavailable` without the database; then the time of the node runs out.
 pub(crate) async fn leave(chat: &Chat) -> Result<()> {
     chat.connections.close();
-    let node = chat.cluster.me().clone();
+    let (node, may_have_others) = (chat.cluster.me().clone(), chat.store.has_aside());
     chat.note(async move |note: &mut Note<'_>| {
         nodes::end(note.tx, &node).await?;
         let (all, now) = (nodes::all(note.tx).await?, note.now);
-        let stays = |node: &Node| node.is_alive(now) && !node.draining;
+        let stays = |node: &Node| may_have_others && node.is_alive(now) && !node.draining;
         if !all.iter().any(stays) {
             // With those who were connected to the nodes that have stopped just before.
             for ended in &all {
