@@ -15,8 +15,8 @@ use crate::store::Store;
 pub async fn nodes(config: &Config) -> anyhow::Result<()> {
     let store =
         Store::open_as_it_is(&config.database_url()).await.map_err(|cause| config.no_database("read", &cause))?;
-    let (db, before) = (&store.reader(), clock::machine());
-    clock::follow(nodes::clock(db).await.context("The database cannot be read")?, before, clock::machine());
+    let db = &store.reader();
+    nodes::follow_clock(db).await.context("The database cannot be read")?;
     let all = nodes::all(db).await.context("The database cannot be read")?;
     store.close().await;
     let now = clock::now();

@@ -95,7 +95,8 @@ impl Cluster {
         if url.starts_with("sqlite:") {
             return Ok((Arc::new(Self { me, joined: None }), Hearing::new(peers, receiver, Some(sender))));
         }
-        follow_clock(store).await.context("The database's clock cannot be read")?;
+        // What is written from the start on, the first sign of life included, is of the database's time.
+        nodes::follow_clock(&store.reader()).await.context("The database's clock cannot be read")?;
         let (seal, passes) = keys(store).await.context("The key of the nodes cannot be read")?;
         let start = Start { me: &me, seal: &seal, sender: &sender, peers: &peers, tasks, stopping };
         let mut ways = Vec::new();
@@ -358,14 +359,6 @@ async fn beat(cluster: Arc<Cluster>, peers: Arc<Peers>, stopping: CancellationTo
         }
         cluster.beat();
     }
-}
-
-/// What is written from the start on, the first sign of life included, is of the database's time.
-async fn follow_clock(store: &Store) -> anyhow::Result<()> {
-    let before = clock::machine();
-    let now = nodes::clock(&store.reader()).await?;
-    clock::follow(now, before, clock::machine());
-    Ok(())
 }
 
 /// What is made of the key that only the database has.

@@ -101,17 +101,19 @@ pub async fn all(db: &impl ConnectionTrait) -> Result<Vec<Node>, DbErr> {
     Node::find_by_statement(Statement::from_string(db.get_database_backend(), sql)).all(db).await
 }
 
-/// What the database's clock says.
+/// Has the time of this process follow the database's clock.
 ///
 /// # Errors
 /// What the database says.
-pub async fn clock(db: &impl ConnectionTrait) -> Result<DateTime<Utc>, DbErr> {
+pub async fn follow_clock(db: &impl ConnectionTrait) -> Result<(), DbErr> {
     let backend = db.get_database_backend();
-    if backend != DbBackend::Postgres {
-        return Ok(clock::now());
+    if backend == DbBackend::Postgres {
+        let before = clock::machine();
+        let row = db.query_one_raw(Statement::from_string(backend, "SELECT clock_timestamp() AS now")).await?;
+        let row = row.ok_or_else(|| DbErr::Custom("the database has no clock".into()))?;
+        clock::follow(row.try_get("", "now")?, before, clock::machine());
     }
-    let row = db.query_one_raw(Statement::from_string(backend, "SELECT clock_timestamp() AS now")).await?;
-    row.ok_or_else(|| DbErr::Custom("the database has no clock".into()))?.try_get("", "now")
+    Ok(())
 }
 
 /// Whether a node has ended, or is not known; until the transaction ends it does not come back.

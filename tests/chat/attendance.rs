@@ -35,7 +35,7 @@ async fn scene_of(server: Server) -> Scene {
     Scene { server, alice, bob, group }
 }
 
-async fn stomp(person: &Person, queues: &[&str]) -> Stomp {
+pub async fn stomp(person: &Person, queues: &[&str]) -> Stomp {
     let mut stomp = Stomp::connect(person.address, Some(&person.token)).await.expect("a session");
     stomp.listen(queues).await;
     stomp
@@ -60,7 +60,7 @@ async fn status(viewer: &Person, of: &Person) -> String {
 }
 
 /// The next status that is told of somebody on a presence queue.
-async fn told(stomp: &mut Stomp, of: &Person, within: Duration) -> Option<Json> {
+pub async fn told(stomp: &mut Stomp, of: &Person, within: Duration) -> Option<Json> {
     let until = Instant::now() + within;
     loop {
         let (queue, body) = stomp.next(until.saturating_duration_since(Instant::now())).await?;

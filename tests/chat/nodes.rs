@@ -7,6 +7,7 @@ use serde_json::{Value as Json, json};
 use sqlx::postgres::PgListener;
 use tokio::time::{Instant, sleep};
 
+use crate::attendance::{self, stomp};
 use crate::bulk;
 use crate::matrix::stomp::Stomp;
 use crate::person::Person;
@@ -37,21 +38,10 @@ async fn scene() -> Option<Scene> {
     Some(Scene { here, there, alice, bob, group })
 }
 
-async fn stomp(person: &Person, queues: &[&str]) -> Stomp {
-    let mut stomp = Stomp::connect(person.address, Some(&person.token)).await.expect("a session");
-    stomp.listen(queues).await;
-    stomp
-}
-
 /// The next status that is told of somebody.
 async fn told(stomp: &mut Stomp, of: &Person, within: Duration) -> Option<String> {
-    let end = Instant::now() + within;
-    loop {
-        let (queue, body) = stomp.next(end.saturating_duration_since(Instant::now())).await?;
-        if queue == "presence" && body["userId"] == of.id {
-            return body["status"].as_str().map(str::to_owned);
-        }
-    }
+    let body = attendance::told(stomp, of, within).await?;
+    body["status"].as_str().map(str::to_owned)
 }
 
 async fn status(viewer: &Person, of: &Person) -> String {

@@ -112,20 +112,16 @@ async fn sign(chat: &Chat, node: &Node) -> Result<bool> {
     if !chat.store.has_aside() {
         return Ok(true);
     }
-    let before = clock::machine();
     let node = Node { draining: chat.cluster.is_draining(), ..node.clone() };
-    let (alive, now) = chat
-        .note(async move |note: &mut Note<'_>| {
-            let now = nodes::clock(note.tx).await?;
-            let alive = nodes::sign(note.tx, &node.id, node.draining).await?;
-            if !alive {
-                nodes::register(note.tx, &node).await?;
-            }
-            Ok((alive, now))
-        })
-        .await?;
-    clock::follow(now, before, clock::machine());
-    Ok(alive)
+    chat.note(async move |note: &mut Note<'_>| {
+        nodes::follow_clock(note.tx).await?;
+        let alive = nodes::sign(note.tx, &node.id, node.draining).await?;
+        if !alive {
+            nodes::register(note.tx, &node).await?;
+        }
+        Ok(alive)
+    })
+    .await
 }
 
 /// All nodes that are written down, and how each is.
@@ -135,7 +131,11 @@ async fn sign(chat: &Chat, node: &Node) -> Result<bool> {
 pub(crate) async fn all_nodes(chat: &Chat) -> Result<Vec<(Node, &'static str)>> {
     let now = clock::now();
     let all = nodes::all(&chat.store.reader()).await?;
-    Ok(all.into_iter().map(|node| (node.clone(), node.state(now))).collect())
+    let with_state = |node: Node| {
+        let state = node.state(now);
+        (node, state)
+    };
+    Ok(all.into_iter().map(with_state).collect())
 }
 
 /// The other nodes of this database that are alive. A server on SQLite has none.
