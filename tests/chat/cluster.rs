@@ -11,6 +11,7 @@ mod news;
 mod removal;
 mod stops;
 mod talk;
+mod upgrade;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -17,6 +17,7 @@ pub mod town;
 pub mod wire;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -56,6 +57,8 @@ pub fn rounds(short: usize, long: usize) -> usize {
 /// How the server of a scenario is started.
 pub struct Start {
     pub home: Arc<Home>,
+    /// None for the one that was built.
+    pub program: Option<PathBuf>,
     /// What the shell does to itself before it becomes the server.
     pub shell: String,
     pub variables: Vec<(&'static str, String)>,
@@ -65,7 +68,14 @@ pub struct Start {
 
 impl Start {
     pub fn at(home: impl Into<Arc<Home>>) -> Self {
-        Self { home: home.into(), shell: String::new(), variables: Vec::new(), settings: Vec::new(), padding: 100 }
+        Self {
+            home: home.into(),
+            program: None,
+            shell: String::new(),
+            variables: Vec::new(),
+            settings: Vec::new(),
+            padding: 100,
+        }
     }
 
     fn arguments<'a>(&'a self, words: &[&'a str]) -> Vec<&'a str> {
@@ -78,7 +88,7 @@ impl Start {
         let fixed =
             ["serve", "--set", "server.bind=127.0.0.1:0", "--set", "limits.messages_per_minute=0", "--set", &secret];
         let shell = format!("{}\nexec \"$0\" \"$@\"", self.shell);
-        let mut command = self.home.command_by(&shell, &self.arguments(&fixed));
+        let mut command = self.home.command_by(&shell, self.program.as_deref(), &self.arguments(&fixed));
         command.envs(self.variables.iter().map(|(name, value)| (*name, value.as_str())));
         command
     }

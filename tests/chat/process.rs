@@ -60,10 +60,11 @@ impl Home {
         self.at_home(Command::new(env!("CARGO_BIN_EXE_confab")), arguments)
     }
 
-    /// The same, started by a line of the shell that ends in `exec "$0" "$@"` after whatever it does to itself.
-    pub fn command_by(&self, shell: &str, arguments: &[&str]) -> Command {
+    /// The same, started by a line of the shell that ends in `exec "$0" "$@"` after whatever it does to itself; the program
+    /// may be that of another release.
+    pub fn command_by(&self, shell: &str, program: Option<&Path>, arguments: &[&str]) -> Command {
         let mut command = Command::new("sh");
-        command.args(["-c", shell, env!("CARGO_BIN_EXE_confab")]);
+        command.args(["-c", shell]).arg(program.unwrap_or(Path::new(env!("CARGO_BIN_EXE_confab"))));
         self.at_home(command, arguments)
     }
 
