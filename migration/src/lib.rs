@@ -19,6 +19,7 @@ mod m20261128_000014_events;
 mod m20261128_000015_postgres;
 mod m20261128_000016_nodes;
 mod m20261128_000017_sockjs_sessions;
+mod m20261128_000018_premises;
 mod numbering;
 mod schema;
 
@@ -123,6 +124,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000015_postgres::Migration),
             Box::new(m20261128_000016_nodes::Migration),
             Box::new(m20261128_000017_sockjs_sessions::Migration),
+            Box::new(m20261128_000018_premises::Migration),
         ]
     }
 }

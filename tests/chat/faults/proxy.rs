@@ -1,5 +1,5 @@
 //! A way between the server and its database, or another service, that breaks on demand: connections end, are reset, stand still, or end just
-//! after a COMMIT was passed on, so that its answer is lost.
+//! after a commit was passed on, so that its answer is lost.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -21,15 +21,40 @@ pub enum Way {
     Reset,
     /// Nothing is passed on.
     Still,
-    /// The next COMMIT is passed on, and its connection ends before the answer; then the way is open.
+    /// The next commit is passed on, and its connection ends before the answer; then the way is open.
     AnswerLost,
-    /// The next COMMIT is not passed on, and its connection ends; then the way is open.
+    /// The next commit is not passed on, and its connection ends; then the way is open.
     CommitLost,
 }
 
 const WAYS: [Way; 6] = [Way::Open, Way::Closed, Way::Reset, Way::Still, Way::AnswerLost, Way::CommitLost];
 /// What the driver says to commit, as a simple query of PostgreSQL's protocol.
 const COMMIT: &[u8] = b"COMMIT\0";
+/// What stands in the statements that move the log and are committed by themselves, where they are prepared, and how the
+/// driver calls what it has prepared.
+const MOVES_THE_LOG: &[u8] = b"UPDATE chat_log SET position = position +";
+const NAME: &[u8] = b"sqlx_s_";
+
+/// Finds out which bytes from a server to its database commit something.
+#[derive(Default)]
+struct Commits {
+    /// The names of prepared statements that move the log, as they stand where one is run.
+    prepared: Vec<Vec<u8>>,
+}
+
+impl Commits {
+    fn are_in(&mut self, asked: &[u8]) -> bool {
+        let found = |what: &[u8], within: &[u8]| within.windows(what.len()).position(|window| window == what);
+        if let Some(text) = found(MOVES_THE_LOG, asked) {
+            let before = &asked[..text];
+            let name = before.windows(NAME.len()).rposition(|window| window == NAME).expect("it is prepared by a name");
+            let end = found(&[0], &before[name..]).expect("a name ends");
+            self.prepared.push([&[0], &before[name..=name + end]].concat());
+            return false;
+        }
+        asked.ends_with(COMMIT) || self.prepared.iter().any(|name| found(name, asked).is_some())
+    }
+}
 
 #[derive(Clone)]
 pub struct Proxy {
@@ -82,11 +107,12 @@ impl Proxy {
 
     async fn carry(&self, mut server: TcpStream, mut database: TcpStream) {
         let (mut asked, mut answered) = (vec![0; 64 * 1024], vec![0; 64 * 1024]);
+        let mut commits = Commits::default();
         loop {
             tokio::select! {
                 read = server.read(&mut asked) => {
                     let Ok(length @ 1..) = read else { return };
-                    let is_commit = asked[..length].ends_with(COMMIT);
+                    let is_commit = commits.are_in(&asked[..length]);
                     while self.way() == Way::Still {
                         sleep(Duration::from_millis(10)).await;
                     }

@@ -1,8 +1,9 @@
 //! Sending without a transaction that is open for a while: one statement reads what has to be known together with where the
-//! log stands, and one writes everything if the log still stands there. Nobody who sleeps in between holds a lock.
+//! log stands, and one writes everything if nothing has happened since that would matter. Nobody who sleeps in between holds
+//! a lock, and nodes that send at the same time do not get in each other's way.
 
 use futures_util::future::LocalBoxFuture;
-use sea_orm::{DbErr, QueryResult};
+use sea_orm::DbErr;
 
 use super::draft::{Outgoing, Sent};
 use super::plan::Plan;
@@ -14,11 +15,11 @@ use crate::config::fault;
 use crate::id::MessageId;
 use crate::store::Outcome;
 
-/// How often the log may have moved in between before the writer locks it.
+/// How often that may have happened before the writer locks the log.
 const MAX_TRIES: usize = 2;
 
 /// The writer's part, where sends are all that waits. `None`: it has to be done in a transaction, and nothing was written.
-/// Whatever makes what was read untrue moves the log in its own transaction, so this is as good as a lock.
+/// Whatever makes what was read untrue says so in the log's row, in its own transaction, so this is as good as a lock.
 ///
 /// # Errors
 /// A database that is away: nobody knows what was written.
@@ -39,8 +40,7 @@ async fn send_at_once(at_once: &AtOnce<'_>, inputs: &[&Outgoing]) -> Result<Opti
             Outcome::Committed(rows) => rows,
             Outcome::Refused(cause) => return Ok(in_a_transaction(&cause)),
         };
-        // The time is that of reading: a batch that was committed in between could not be later, and lets nothing be written.
-        let ((head, now), preloaded) = (preloaded::head(&answer)?, Preloaded::of(&answer)?);
+        let ((mut head, mut now), preloaded) = (preloaded::head(&answer)?, Preloaded::of(&answer)?);
         let was_used = preloaded.known.iter().any(|known| known.holder.is_some());
         if was_used || at_once.is_told(head.outbox_revision, EventType::MessageSent) {
             return Ok(None);
@@ -50,11 +50,17 @@ async fn send_at_once(at_once: &AtOnce<'_>, inputs: &[&Outgoing]) -> Result<Opti
             id += 1;
             MessageId::stored(id)
         };
-        let plan = Plan::of(&preloaded, at_once.tools, now, next_id, inputs);
+        let mut plan = Plan::of(&preloaded, at_once.tools, now, next_id, inputs);
         if !plan.fresh.is_empty() {
-            match at_once.db.write(rows::transaction(at_once.db.backend(), &plan.fresh, now, head)).await {
-                Ok(Outcome::Committed(rows)) if moved(&rows)? => {}
-                Ok(Outcome::Committed(_)) => continue,
+            let backend = at_once.db.backend();
+            match at_once.db.write(rows::transaction(backend, &plan.fresh, now, head)).await {
+                Ok(Outcome::Committed(answer)) => match rows::moved(backend, &answer, (head, now))? {
+                    None => continue,
+                    Some((behind, at)) => {
+                        plan.stands_behind(behind.message_id - head.message_id, at);
+                        (head, now) = (behind, at);
+                    }
+                },
                 Ok(Outcome::Refused(cause)) => return Ok(in_a_transaction(&cause)),
                 Err(cause) if !fault::is_on("acknowledge-without-commit") => return Err(cause),
                 Err(_) => {}
@@ -77,9 +83,4 @@ async fn send_at_once(at_once: &AtOnce<'_>, inputs: &[&Outgoing]) -> Result<Opti
 fn in_a_transaction(cause: &DbErr) -> Option<Applied<Sent>> {
     tracing::debug!(%cause, "messages are written in a transaction");
     None
-}
-
-/// Whether the log was moved, and everything written with it.
-fn moved(rows: &[QueryResult]) -> Result<bool, DbErr> {
-    rows.first().map_or(Ok(0), |row| row.try_get::<i64>("", "moved")).map(|moved| moved == 1)
 }

@@ -102,6 +102,14 @@ impl<'i> Plan<'i> {
         plan
     }
 
+    /// The new messages were written at this time, and behind so many others that were not known.
+    pub fn stands_behind(&mut self, others: i64, at: DateTime<Utc>) {
+        for Fresh { message, .. } in &mut self.fresh {
+            message.id = MessageId::stored(message.id.get() + others);
+            message.created_at = at.into();
+        }
+    }
+
     /// The outcomes, once the messages are written and complete: `fresh` is their final state.
     pub fn finish(mut self) -> (Vec<Result<Sent>>, Vec<Message>) {
         for Fresh { place, message, .. } in &self.fresh {

@@ -2,11 +2,12 @@
 //! conversations and of what they reply to: the same texts whatever the number of messages.
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement, Value};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, Statement, Value};
 use serde::Serialize;
 
 use super::plan::Fresh;
-use crate::chat::log::head::LogHead;
+use crate::chat::counts::{Numbers, Place};
+use crate::chat::log::head::{LogHead, now_of};
 use crate::entity::message::MessageType;
 use crate::id::{ConversationId, MessageId, UserId};
 use crate::store::{self, Script};
@@ -14,7 +15,7 @@ use crate::store::{self, Script};
 /// A message as the statements read it.
 #[derive(Serialize)]
 struct Row<'m> {
-    /// Where its event goes in the log, behind the position that was known. Only what writes that event, too, reads it.
+    /// Where its event goes in the log, behind what stands there. Only what writes that event, too, reads it.
     place: usize,
     id: MessageId,
     conversation: ConversationId,
@@ -30,40 +31,55 @@ struct Row<'m> {
     own: i64,
 }
 
-/// The parts of PostgreSQL's statement. `given` are the rows.
-const GIVEN: &str = "
-    SELECT m.* FROM json_to_recordset(CAST($1 AS json)) AS m(place bigint, id bigint, conversation bigint, sender bigint,
+/// The parts of PostgreSQL's statements. `given` are the rows, with their ids and time; `numbered` has the numbers, too.
+const ROWS: &str =
+    "json_to_recordset(CAST($1 AS json)) AS m(place bigint, id bigint, conversation bigint, sender bigint,
         kind text, content text, parent bigint, metadata text, temp text, digest text, words text,
         number bigint, own bigint)";
 const MESSAGES: &str = "
     INSERT INTO chat_messages (id, conversation_id, sender_id, message_type, content, parent_message_id, metadata,
         temp_id, input_digest, search_words, number, sender_number, created_at)
-    SELECT id, conversation, sender, kind, content, parent, CAST(metadata AS jsonb), temp, digest, words, number, own,
-        CAST($2 AS timestamptz)
-    FROM given";
+    SELECT id, conversation, sender, kind, content, parent, CAST(metadata AS jsonb), temp, digest, words, number, own, now
+    FROM numbered";
 const COUNTS: &str = "
     UPDATE chat_conversations c SET message_count = c.message_count + g.messages, last_message_id = g.newest,
-        last_message_at = CAST($2 AS timestamptz), last_activity_at = CAST($2 AS timestamptz), activity_moved = true
-    FROM (SELECT conversation, count(*) AS messages, max(id) AS newest FROM given GROUP BY conversation) g
+        last_message_at = g.now, last_activity_at = g.now, activity_moved = true
+    FROM (SELECT conversation, count(*) AS messages, max(id) AS newest, max(now) AS now FROM given
+        GROUP BY conversation) g
     WHERE c.id = g.conversation";
 const REPLIES: &str = "
     UPDATE chat_messages p SET reply_count = p.reply_count + g.replies
     FROM (SELECT parent, count(*) AS replies FROM given WHERE parent IS NOT NULL GROUP BY parent) g
     WHERE p.id = g.parent";
-/// Only where the log stands where it was when the rows were judged: else there are no rows.
+
+/// Those of PostgreSQL's statement that is a whole transaction. Other messages may have been sent since the rows were judged,
+/// and while this waited for the log: ids, positions, numbers and the time come from the rows as they are when it is its
+/// turn. Whatever could change a judgement says so in `premise_position`: then there are no rows.
 const HEAD: &str = "
-    UPDATE chat_log SET position = position + $3, message_id = message_id + $3
-    WHERE id = 1 AND position = $4 AND message_id = $5 AND webhook_revision = $6
-    RETURNING id";
+    UPDATE chat_log SET position = position + $2, message_id = message_id + $2
+    WHERE id = 1 AND premise_position <= $3 AND webhook_revision = $4
+    RETURNING position - $2 AS position, message_id - $2 AS message_id, webhook_revision, clock_timestamp() AS now";
+const GIVEN: &str = "
+    SELECT h.position + m.place AS position, h.message_id + m.id AS id, m.conversation, m.sender, m.kind, m.content,
+        m.parent, m.metadata, m.temp, m.digest, m.words, m.number, m.own, date_trunc('milliseconds', h.now) AS now
+    FROM head h CROSS JOIN ";
+const NUMBERED: &str = "
+    SELECT g.id, g.conversation, g.sender, g.kind, g.content, g.parent, g.metadata, g.temp, g.digest, g.words, g.now,
+        c.before + g.number AS number, o.before + g.own AS own
+    FROM given g JOIN counts c USING (conversation) JOIN own o USING (conversation, sender)";
+/// The function reads what was committed last, and not what was when the statement began.
+const OWN: &str = "
+    SELECT conversation, sender, chat_own_messages(conversation, sender) AS before
+    FROM (SELECT DISTINCT conversation, sender FROM given) pairs";
 const EVENTS: &str = "
     INSERT INTO chat_events (position, event_type, conversation_id, user_id, message_id, created_at)
-    SELECT $4 + place, 'message.sent', conversation, sender, id, CAST($2 AS timestamptz) FROM given";
+    SELECT position, 'message.sent', conversation, sender, id, now FROM given";
 
 /// SQLite's statements; their rows are `given`.
 const SQLITE_HEAD: &str = "
 UPDATE chat_log SET position = position + ?, message_id = message_id + ?
 WHERE id = 1 AND position = ? AND message_id = ? AND webhook_revision = ?
-RETURNING 1 AS moved";
+RETURNING id";
 const SQLITE_MESSAGES: &str = "
 INSERT INTO chat_messages (id, conversation_id, sender_id, message_type, content, parent_message_id, metadata, temp_id,
     input_digest, search_words, number, sender_number, created_at)
@@ -84,21 +100,26 @@ WHERE chat_messages.id = g.parent";
 /// What the statement before has written: nothing, where the log was not moved and so on.
 const SQLITE_GUARD: &str = " AND changes() > 0";
 
-fn rows(fresh: &[Fresh]) -> String {
-    let rows = fresh.iter().zip(1..).map(|(Fresh { input, message, stands, .. }, place)| Row {
-        place,
-        id: message.id,
-        conversation: message.conversation_id,
-        sender: message.sender_id,
-        kind: message.message_type,
-        content: message.content.as_deref(),
-        parent: message.parent_message_id,
-        metadata: message.metadata.as_ref().map(ToString::to_string),
-        temp: message.temp_id.as_deref(),
-        digest: input.draft.temp.as_ref().map(|temp| temp.digest.as_str()),
-        words: input.draft.words.as_deref(),
-        number: stands.number,
-        own: stands.own,
+/// The rows as JSON; ids and numbers are what `counted` makes of those that were planned.
+fn rows(fresh: &[Fresh], mut counted: impl FnMut(&Fresh) -> (MessageId, Place)) -> String {
+    let rows = fresh.iter().zip(1..).map(|(fresh, place)| {
+        let (id, stands) = counted(fresh);
+        let Fresh { input, message, .. } = fresh;
+        Row {
+            place,
+            id,
+            conversation: message.conversation_id,
+            sender: message.sender_id,
+            kind: message.message_type,
+            content: message.content.as_deref(),
+            parent: message.parent_message_id,
+            metadata: message.metadata.as_ref().map(ToString::to_string),
+            temp: message.temp_id.as_deref(),
+            digest: input.draft.temp.as_ref().map(|temp| temp.digest.as_str()),
+            words: input.draft.words.as_deref(),
+            number: stands.number,
+            own: stands.own,
+        }
     });
     store::json(&rows.collect::<Vec<_>>())
 }
@@ -175,27 +196,49 @@ pub(super) async fn insert(db: &impl ConnectionTrait, fresh: &[Fresh<'_>], now: 
         script(fresh, now, None)
     } else {
         let replies = replies_part(fresh);
-        let sql = format!("WITH given AS ({GIVEN}), messages AS ({MESSAGES}){replies}{COUNTS}");
-        Statement::from_sql_and_values(backend, sql, [rows(fresh).into(), now.into()])
+        let given = format!("SELECT m.*, CAST($2 AS timestamptz) AS now FROM {ROWS}");
+        let sql = format!(
+            "WITH given AS ({given}), numbered AS (SELECT * FROM given), messages AS ({MESSAGES}){replies}{COUNTS}"
+        );
+        let rows = rows(fresh, |fresh| (fresh.message.id, fresh.stands));
+        Statement::from_sql_and_values(backend, sql, [rows.into(), now.into()])
     };
     db.execute_raw(statement).await.map(drop)
 }
 
-/// What is a whole transaction: the messages, their events, and the log moved on from where it was known to stand. Its one
-/// row says how many logs it moved: where that is none, nothing was written.
+/// What is a whole transaction: the messages, their events, and the log moved on. `known` is the log as it was when the rows
+/// were judged. [`moved`] reads the answer.
 pub(super) fn transaction(backend: DbBackend, fresh: &[Fresh<'_>], now: DateTime<Utc>, known: LogHead) -> Statement {
     if backend == DbBackend::Sqlite {
         return script(fresh, now, Some(known));
     }
     let replies = replies_part(fresh);
     let sql = format!(
-        "WITH head AS ({HEAD}), given AS ({GIVEN} CROSS JOIN head), messages AS ({MESSAGES}), events AS ({EVENTS}), \
-         counts AS ({COUNTS}){replies} SELECT count(*) AS moved FROM head"
+        "WITH head AS ({HEAD}), given AS MATERIALIZED ({GIVEN}{ROWS}), own AS MATERIALIZED ({OWN}), \
+         counts AS ({COUNTS} RETURNING c.id AS conversation, c.message_count - g.messages AS before), \
+         numbered AS ({NUMBERED}), messages AS ({MESSAGES}), events AS ({EVENTS}){replies} SELECT * FROM head"
     );
-    let LogHead { position, message_id, outbox_revision } = known;
-    let head = [count(fresh).into(), position.into(), message_id.into(), outbox_revision.into()];
-    let values = [rows(fresh).into(), now.into()].into_iter().chain(head);
+    let mut among = Numbers::behind([]);
+    let rows = rows(fresh, |Fresh { message, .. }| {
+        let id = message.id.get() - known.message_id;
+        (MessageId::stored(id), among.next(message.conversation_id, message.sender_id))
+    });
+    let values = [rows.into(), count(fresh).into(), known.position.into(), known.outbox_revision.into()];
     Statement::from_sql_and_values(backend, sql, values)
+}
+
+/// The log as it was when the transaction had its turn, and the time of what it wrote. None: nothing was written. On SQLite
+/// nobody else writes, and it is what was known.
+pub(super) fn moved(
+    backend: DbBackend,
+    answer: &[QueryResult],
+    known: (LogHead, DateTime<Utc>),
+) -> Result<Option<(LogHead, DateTime<Utc>)>, DbErr> {
+    match answer.first() {
+        None => Ok(None),
+        Some(_) if backend == DbBackend::Sqlite => Ok(Some(known)),
+        Some(row) => Ok(Some((LogHead::of(row)?, now_of(row)?))),
+    }
 }
 
 fn count(fresh: &[Fresh]) -> i64 {
