@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use serde_json::{Value as Json, json};
-use sqlx::postgres::PgListener;
+use sqlx::postgres::{PgConnection, PgListener};
+use sqlx::{Connection, Row};
 use tokio::time::{Instant, sleep};
 
 use crate::attendance::{self, stomp};
@@ -311,6 +312,45 @@ async fn what_a_message_costs_the_database_does_not_grow_with_the_nodes() {
         smallest = smallest.min(others() - before);
     }
     assert_eq!(smallest, 0, "the other nodes asked the database for what they were told");
+}
+
+/// Two statements a message wherever it is sent, and none that waits for its node while it holds the log; and what is counted
+/// of the messages is right, though one person sends at both nodes.
+#[tokio::test(flavor = "multi_thread")]
+async fn nodes_that_send_at_the_same_time_do_not_get_in_each_others_way() {
+    const MESSAGES: u64 = 100;
+    let Some(Scene { here, there, alice, bob, group }) = scene().await else { return };
+    let also_alice = alice.at(there.address);
+    let send = async |person: &Person| {
+        for number in 0..MESSAGES {
+            person.send(group, &format!("{number}")).await;
+        }
+    };
+    let before = here.statements() + there.statements();
+    tokio::join!(send(&alice), send(&bob), send(&also_alice));
+    let statements = here.statements() + there.statements() - before;
+    // Signs of life, and what a node looks for of its own accord, fall into it.
+    assert!(statements < MESSAGES * 3 * 2 + 100, "{statements} statements for {} messages", MESSAGES * 3);
+
+    let numbered = "SELECT count(*) AS messages, count(DISTINCT number) AS numbers, max(number) AS newest, \
+        count(DISTINCT (sender_id, sender_number)) AS of_senders, max(sender_number) AS of_alice FROM chat_messages";
+    let mut database = PgConnection::connect(&here.database_url()).await.expect("the database answers");
+    let row = sqlx::query(numbered).fetch_one(&mut database).await.unwrap();
+    let counted = ["messages", "numbers", "newest", "of_senders", "of_alice"].map(|name| row.get::<i64, _>(name));
+    assert_eq!(counted, [300, 300, 300, 300, 200]);
+
+    let mut last = String::new();
+    let mut cursor = String::new();
+    loop {
+        let page = alice.get(&format!("/conversations/{group}/messages?limit=100{cursor}")).await.ok();
+        let page = page.as_array().expect("a list");
+        let Some(oldest) = page.first() else { break };
+        cursor = format!("&before={}", oldest["id"]);
+        let times: Vec<&str> = page.iter().map(|message| message["createdAt"].as_str().expect("a time")).collect();
+        assert!(times.is_sorted() && (last.is_empty() || times[times.len() - 1] <= last.as_str()), "{times:?}");
+        last = times[0].to_owned();
+    }
+    assert!(!last.is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
