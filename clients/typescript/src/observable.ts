@@ -1,0 +1,52 @@
+// A value that can be read now and listened to: the form that `useSyncExternalStore` wants, and no framework's.
+
+/** `get` answers the same object until something changed. */
+export interface Readable<T> {
+  get(): T;
+  /** Calls `listener` after each change, never before it returns; the answer ends that. */
+  subscribe(listener: () => void): () => void;
+}
+
+/** A value that its owner sets. */
+export class Cell<T> implements Readable<T> {
+  #value: T;
+  readonly #listeners = new Set<() => void>();
+  readonly #watched: ((isWatched: boolean) => void) | undefined;
+
+  /** `watched` is told when the first listener comes and when the last one has gone. */
+  constructor(value: T, watched?: (isWatched: boolean) => void) {
+    this.#value = value;
+    this.#watched = watched;
+  }
+
+  readonly get = (): T => this.#value;
+
+  readonly subscribe = (listener: () => void): (() => void) => {
+    // A function of its own, so that one that subscribes twice is called twice.
+    const entry = () => listener();
+    this.#listeners.add(entry);
+    if (this.#listeners.size === 1) this.#watched?.(true);
+    return () => {
+      if (this.#listeners.delete(entry) && this.#listeners.size === 0) this.#watched?.(false);
+    };
+  };
+
+  get isWatched(): boolean {
+    return this.#listeners.size > 0;
+  }
+
+  set(value: T): void {
+    if (Object.is(value, this.#value)) return;
+    this.#value = value;
+    for (const listener of [...this.#listeners]) {
+      try {
+        listener();
+      } catch (error) {
+        // A listener that fails is its owner's business, and the others are told all the same.
+        queueMicrotask(() => {
+          throw error;
+        });
+      }
+    }
+  }
+}
