@@ -50,3 +50,43 @@ export class Cell<T> implements Readable<T> {
     }
   }
 }
+
+/** A value that is made of others when it is read, and made anew only after its owner has touched it. */
+export class Derived<T> implements Readable<T> {
+  readonly #cell: Cell<object>;
+  readonly #make: () => T;
+  #value: T | undefined;
+  #isStale = true;
+  #isTold = true;
+
+  constructor(make: () => T, watched?: (isWatched: boolean) => void) {
+    this.#make = make;
+    this.#cell = new Cell({}, watched);
+    this.subscribe = this.#cell.subscribe;
+  }
+
+  readonly subscribe: (listener: () => void) => () => void;
+
+  readonly get = (): T => {
+    if (this.#isStale) {
+      this.#isStale = false;
+      this.#value = this.#make();
+    }
+    return this.#value as T;
+  };
+
+  get isWatched(): boolean {
+    return this.#cell.isWatched;
+  }
+
+  /** Something that it is made of has changed. What is touched together is told together, in a moment. */
+  touch(): void {
+    this.#isStale = true;
+    if (!this.#isTold || !this.isWatched) return;
+    this.#isTold = false;
+    queueMicrotask(() => {
+      this.#isTold = true;
+      this.#cell.set({});
+    });
+  }
+}

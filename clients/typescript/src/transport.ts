@@ -117,12 +117,13 @@ export interface ReceiptNotice {
 }
 
 /**
- * What became of a conversation. What is the viewer's own (`unreadCount`, `muted`, `pinned`, `archived`) may be left out:
- * the store keeps what it knows of it, and asks where it has to.
+ * What became of a conversation. What is the viewer's own (`unreadCount`, `muted`, `pinned`, `archived`), its participants
+ * and its last message may be left out: the store keeps what it knows of them, and asks where it has to. After
+ * `settings.changed` it asks unless all of the viewer's own is there.
  */
 export interface ConversationNotice {
   readonly event: 'CREATED' | 'UPDATED' | 'LEFT' | 'DELETED';
-  readonly conversation: SharedConversation & Partial<Conversation>;
+  readonly conversation: Omit<SharedConversation, 'participants'> & Partial<Conversation>;
 }
 
 /** Where things stand: read in this order, so that nothing that happened after `cursor` may be missed. */

@@ -1,0 +1,296 @@
+// Keeps one link to the server open: tokens, pauses, pings, and whatever wakes a machine. It knows nothing of chat.
+import type { ConnectionState } from './api.js';
+import { ConfabError } from './errors.js';
+import { Cell } from './observable.js';
+import { Tokens } from './tokens.js';
+import type { Link, LinkListener, Transport } from './transport.js';
+import { withinMs } from './waiting.js';
+
+const FIRST_PAUSE_MS = 400;
+const LONGEST_PAUSE_MS = 30_000;
+const OPEN_TIMEOUT_MS = 15_000;
+const PING_EVERY_MS = 20_000;
+const PING_TIMEOUT_MS = 8_000;
+/** After a sign that the machine slept, or that its network changed, a dead connection is not waited for so long. */
+const CHECK_TIMEOUT_MS = 3_000;
+const TICK_MS = 5_000;
+/** A connection that held so long was a good one: pauses begin anew. */
+const STABLE_MS = 5_000;
+
+export interface ConnectionOwner {
+  readonly url: string;
+  readonly tokens: Tokens;
+  readonly listener: Omit<LinkListener, 'closed'>;
+  /** Brings the store up to date over a new link; a rejection is a failed attempt. */
+  follow(link: Link): Promise<void>;
+  /** A link is there and followed. */
+  online(): void;
+}
+
+export class Connection {
+  readonly state = new Cell<ConnectionState>({ status: 'connecting' });
+  readonly #owner: ConnectionOwner;
+  #transport: Transport;
+  #link: Link | undefined;
+  #attempt = 0;
+  #refusals = 0;
+  /** The next attempt needs no pause: the link was ended from here. */
+  #isAtOnce = false;
+  /** Ends a pause before its time. */
+  #hurry: (() => void) | undefined;
+  /** Says to the one who drives that the link is gone. */
+  #lost: ((error: ConfabError) => void) | undefined;
+  #opening: AbortController | undefined;
+  #waiting = new Set<{ done: (link: Link) => void; fail: (error: ConfabError) => void }>();
+  readonly #ends: (() => void)[] = [];
+
+  constructor(owner: ConnectionOwner, transport: Transport) {
+    this.#owner = owner;
+    this.#transport = transport;
+    this.#watchMachine();
+    void this.#drive();
+  }
+
+  get transport(): Transport {
+    return this.#transport;
+  }
+
+  /**
+   * Performs it over the link, once there is one, and again over the next one where the connection went away before the
+   * answer came and it `repeats`.
+   */
+  async ask<T>(perform: (link: Link) => Promise<T>, { repeats = true, patienceMs = 10_000 } = {}): Promise<T> {
+    const until = Date.now() + patienceMs;
+    for (;;) {
+      const link = this.#link ?? (await this.#linkWithin(until - Date.now()));
+      try {
+        return await perform(link);
+      } catch (error) {
+        const isLost = error instanceof ConfabError && error.code === 'DISCONNECTED';
+        if (!isLost || !repeats || Date.now() >= until) throw error;
+        // It ends a moment after what waited for its answers.
+        if (this.#link === link) await Promise.resolve();
+        if (this.#link === link) this.#end(link, error);
+      }
+    }
+  }
+
+  /** Tries at once. */
+  reconnect(): void {
+    const { status } = this.state.get();
+    if (status === 'closed') return;
+    if (status !== 'refused') return this.#check();
+    this.#refusals = 0;
+    this.#attempt = 0;
+    this.state.set({ status: 'connecting' });
+    void this.#drive();
+  }
+
+  use(transport: Transport): void {
+    this.#transport = transport;
+    if (this.#isOver()) return;
+    this.#attempt = 0;
+    this.#isAtOnce = true;
+    this.#opening?.abort();
+    this.#lost?.(new ConfabError('DISCONNECTED', 'Another transport is used'));
+    this.#hurry?.();
+  }
+
+  close(): void {
+    if (this.state.get().status === 'closed') return;
+    this.#stop({ status: 'closed' }, new ConfabError('ABORTED', 'The client was closed'));
+    for (const end of this.#ends) end();
+    this.#owner.tokens.stop();
+  }
+
+  /** Puts a new token into the connection, or opens another one where that does not take it. */
+  async renewToken(): Promise<void> {
+    const link = this.#link;
+    if (!link) return;
+    try {
+      const token = await this.#owner.tokens.renew();
+      if (this.#link !== link) return;
+      const isTaken = await link.renew(token).catch((error: unknown) => {
+        if (error instanceof ConfabError && error.code === 'UNAUTHENTICATED') this.#owner.tokens.refuse(token);
+        return false;
+      });
+      if (isTaken) return;
+      this.#isAtOnce = true;
+      this.#end(link, new ConfabError('DISCONNECTED', 'A new token needs a new connection'));
+    } catch {
+      // The old one holds until its end; then the server says so, and another one is asked for.
+    }
+  }
+
+  async #drive(): Promise<void> {
+    for (;;) {
+      const lost = await this.#hold().catch((error: unknown) => asRefusal(error));
+      if (this.#isOver()) return;
+      if (lost.code === 'UNAUTHENTICATED' && ++this.#refusals < 2) continue;
+      if (lost.code === 'UNAUTHENTICATED' || lost.code === 'FORBIDDEN') return this.#stop({ status: 'refused', error: lost }, lost);
+      await this.#pause(lost);
+      if (this.#isOver()) return;
+    }
+  }
+
+  /** Opens a link, and answers when it is lost with the reason. */
+  async #hold(): Promise<ConfabError> {
+    const opening = (this.#opening = new AbortController());
+    let token: string | undefined;
+    let link: Link | undefined;
+    let since: number | undefined;
+    const lost = new Promise<ConfabError>((done) => {
+      this.#lost = done;
+    });
+    const isMine = () => this.#opening === opening && !opening.signal.aborted;
+    const { event, typing, presence } = this.#owner.listener;
+    try {
+      token = await withinMs(OPEN_TIMEOUT_MS, this.#owner.tokens.get(), 'A token');
+      const opened = this.#transport.open({
+        url: this.#owner.url,
+        token,
+        signal: opening.signal,
+        on: {
+          event: (it) => isMine() && event(it),
+          typing: (it) => isMine() && typing(it),
+          presence: (it) => isMine() && presence(it),
+          closed: (error) => isMine() && this.#lost?.(error),
+        },
+      });
+      link = await withinMs(OPEN_TIMEOUT_MS, opened, 'The connection');
+      // A connection that is lost meanwhile ends this, too.
+      const followed = this.#owner.follow(link).then(() => undefined);
+      followed.catch(() => {});
+      const early = await withinMs(2 * OPEN_TIMEOUT_MS, Promise.race([followed, lost]), 'What happened meanwhile');
+      if (early) throw early;
+      this.#link = link;
+      this.#refusals = 0;
+      since = Date.now();
+      this.state.set({ status: 'online' });
+      this.#owner.online();
+      for (const { done } of this.#waiting) done(link);
+      this.#waiting.clear();
+      throw await lost;
+    } catch (error) {
+      const refusal = asRefusal(error);
+      if (refusal.code === 'UNAUTHENTICATED' && token !== undefined) this.#owner.tokens.refuse(token);
+      return refusal;
+    } finally {
+      // A server that lets one in and ends it at once is not asked again and again.
+      if (since !== undefined && Date.now() - since >= STABLE_MS) this.#attempt = 0;
+      this.#link = undefined;
+      this.#lost = undefined;
+      opening.abort();
+      link?.close();
+    }
+  }
+
+  async #pause(error: ConfabError): Promise<void> {
+    this.#attempt += 1;
+    const longest = Math.min(FIRST_PAUSE_MS * 2 ** (this.#attempt - 1), LONGEST_PAUSE_MS);
+    const isOffline = globalThis.navigator?.onLine === false;
+    // Half of it by chance, so that not all clients of a server that starts come in the same moment.
+    let pause = isOffline ? LONGEST_PAUSE_MS : longest * (0.5 + Math.random() / 2);
+    if (error.code === 'UNAVAILABLE' || error.code === 'RATE_LIMITED') {
+      pause = Math.max(pause, 1000 * (error.retryAfterSeconds ?? 1));
+    }
+    if (this.#isAtOnce) pause = 0;
+    this.#isAtOnce = false;
+    const at = Date.now() + pause;
+    this.state.set(isOffline ? { status: 'offline' } : { status: 'reconnecting', at, attempt: this.#attempt, error });
+    await new Promise<void>((done) => {
+      const timer = setTimeout(done, pause);
+      this.#hurry = () => {
+        clearTimeout(timer);
+        done();
+      };
+    });
+    this.#hurry = undefined;
+    if (isOffline && !this.#isOver()) this.state.set({ status: 'reconnecting', at: Date.now(), attempt: this.#attempt, error });
+  }
+
+  #linkWithin(ms: number): Promise<Link> {
+    const state = this.state.get();
+    if (state.status === 'refused') return Promise.reject(state.error);
+    if (state.status === 'closed') return Promise.reject(new ConfabError('ABORTED', 'The client was closed'));
+    return new Promise((done, fail) => {
+      const settle = () => {
+        clearTimeout(timer);
+        this.#waiting.delete(entry);
+      };
+      const timer = setTimeout(() => entry.fail(new ConfabError('DISCONNECTED', 'There is no connection to the server')), Math.max(ms, 0));
+      const entry = {
+        done: (link: Link) => (settle(), done(link)),
+        fail: (error: ConfabError) => (settle(), fail(error)),
+      };
+      this.#waiting.add(entry);
+    });
+  }
+
+  /** The link is of no use any more. */
+  #end(link: Link, error: ConfabError): void {
+    if (this.#link === link) this.#lost?.(error);
+  }
+
+  #stop(state: ConnectionState, error: ConfabError): void {
+    this.state.set(state);
+    this.#opening?.abort();
+    this.#lost?.(error);
+    this.#hurry?.();
+    for (const { fail } of [...this.#waiting]) fail(error);
+  }
+
+  #isOver(): boolean {
+    const { status } = this.state.get();
+    return status === 'closed' || status === 'refused';
+  }
+
+  /** Something may have happened to the network: a pause is over, and a connection has to answer soon. */
+  #check(): void {
+    this.#hurry?.();
+    void this.#ping(CHECK_TIMEOUT_MS);
+  }
+
+  async #ping(timeoutMs: number): Promise<void> {
+    const link = this.#link;
+    if (!link) return;
+    try {
+      await withinMs(timeoutMs, link.ping(), 'An answer');
+    } catch (error) {
+      this.#isAtOnce = true;
+      this.#end(link, asRefusal(error));
+    }
+  }
+
+  /** Pings, and notices when timers stood still, the network came back or the page is looked at again. */
+  #watchMachine(): void {
+    let last = Date.now();
+    let sincePing = 0;
+    const timer = setInterval(() => {
+      const passed = Date.now() - last;
+      last = Date.now();
+      sincePing += passed;
+      if (passed > 3 * TICK_MS) this.#check();
+      else if (sincePing >= PING_EVERY_MS) void this.#ping(PING_TIMEOUT_MS);
+      else return;
+      sincePing = 0;
+    }, TICK_MS);
+    this.#ends.push(() => clearInterval(timer));
+
+    const on = (target: EventTarget | undefined, name: string, heard: () => void) => {
+      if (typeof target?.addEventListener !== 'function') return;
+      target.addEventListener(name, heard);
+      this.#ends.push(() => target.removeEventListener(name, heard));
+    };
+    const check = () => this.#check();
+    on(globalThis as unknown as EventTarget, 'online', check);
+    on(globalThis as unknown as EventTarget, 'offline', () => void this.#ping(CHECK_TIMEOUT_MS));
+    on(globalThis as unknown as EventTarget, 'pageshow', check);
+    on(globalThis.document, 'visibilitychange', () => document.visibilityState === 'visible' && check());
+  }
+}
+
+function asRefusal(error: unknown): ConfabError {
+  if (error instanceof ConfabError) return error;
+  return new ConfabError('DISCONNECTED', error instanceof Error ? error.message : String(error));
+}

@@ -1,0 +1,388 @@
+// The viewer's conversations: what the last snapshot said of them, and what happened since.
+import type { ConversationList, Conversations, UnreadState } from '../api.js';
+import { ConfabError } from '../errors.js';
+import { compareIds, type Conversation, type Id, type Participant, type ReadMarker } from '../model.js';
+import { Derived, type Readable } from '../observable.js';
+import type { ChatEvent, Link, Snapshot } from '../transport.js';
+import type { People } from './people.js';
+import { told, withViewer } from './shelf.js';
+
+/** Participants that a conversation shows, at most. */
+const MAX_SHOWN = 100;
+
+export interface BookOwner {
+  ask<T>(perform: (link: Link) => Promise<T>): Promise<T>;
+  me(): Id | undefined;
+  readonly people: People;
+  /** The viewer is in it no more, or again. */
+  isGone(conversationId: Id, isGone: boolean): void;
+}
+
+type Patch = (conversation: Conversation) => Conversation;
+
+export class Book {
+  readonly #owner: BookOwner;
+  readonly #known = new Map<Id, Conversation>();
+  /** What is shown before the server has agreed. */
+  readonly #patches = new Map<Id, Set<Patch>>();
+  /** Of conversations that were not loaded. */
+  #unreadElsewhere = new Map<Id, number>();
+  /** Of people who are not among those that a conversation shows. */
+  readonly #markers = new Map<Id, Map<Id, ReadMarker>>();
+  readonly #shown = new Map<Id, Derived<Conversation | undefined>>();
+  readonly #shownMarkers = new Map<Id, Derived<readonly ReadMarker[]>>();
+  /** Being fetched, with what happened meanwhile: that is applied to the answer, too. */
+  readonly #fetching = new Map<Id, ChatEvent[]>();
+  readonly #missed = new Set<Id>();
+  readonly current: List;
+  readonly archived: List;
+  readonly unread: Derived<UnreadState>;
+
+  constructor(owner: BookOwner) {
+    this.#owner = owner;
+    const all = () => [...this.#known.keys()].map((id) => this.get(id) as Conversation);
+    const more = (archived: boolean) => async (next: string | undefined) => {
+      const page = await owner.ask((link) => link.conversations(next ? { archived, next } : { archived }));
+      for (const conversation of page.items) this.put(conversation);
+      return page.next;
+    };
+    this.current = new List(() => all().filter((it) => !it.archived), more(false), false);
+    this.archived = new List(() => all().filter((it) => it.archived), more(true), true);
+    this.unread = new Derived(() => {
+      const conversations = new Map(this.#unreadElsewhere);
+      for (const it of all()) conversations.set(it.id, it.unreadCount);
+      return { conversations, total: [...conversations.values()].reduce((sum, count) => sum + count, 0) };
+    });
+  }
+
+  get(id: Id): Conversation | undefined {
+    const known = this.#known.get(id);
+    const patches = this.#patches.get(id);
+    return known && patches ? [...patches].reduce((it, patch) => patch(it), known) : known;
+  }
+
+  conversation(id: Id): Readable<Conversation | undefined> {
+    let shown = this.#shown.get(id);
+    if (!shown) {
+      const watched = (isWatched: boolean) => {
+        if (isWatched && !this.#known.has(id)) void this.refresh(id);
+      };
+      this.#shown.set(id, (shown = new Derived(() => this.get(id), watched)));
+    }
+    return shown;
+  }
+
+  readMarkers(id: Id): Readable<readonly ReadMarker[]> {
+    let shown = this.#shownMarkers.get(id);
+    if (!shown) {
+      shown = new Derived(() => {
+        const markers = new Map(this.#markers.get(id));
+        for (const { userId, userName, lastReadMessageId } of this.#known.get(id)?.participants ?? []) {
+          if (lastReadMessageId) markers.set(userId, { userId, userName, lastReadMessageId });
+        }
+        markers.delete(this.#owner.me() ?? '');
+        return [...markers.values()];
+      });
+      this.#shownMarkers.set(id, shown);
+    }
+    return shown;
+  }
+
+  /** Begins anew from a snapshot: what it does not name is unknown again. */
+  load({ conversations, unread }: Snapshot): void {
+    const before = [...this.#known.keys()];
+    this.#known.clear();
+    this.#markers.clear();
+    this.#unreadElsewhere = new Map(unread.map((it) => [it.conversationId, it.unreadCount]));
+    for (const conversation of conversations.items) this.put(conversation);
+    this.current.begin(conversations.next);
+    this.archived.forget();
+    for (const id of before) {
+      if (this.#known.has(id)) continue;
+      this.#touch(id);
+      if (this.#shown.get(id)?.isWatched) void this.refresh(id);
+    }
+    for (const [id, shown] of this.#shown) if (shown.isWatched && !this.#known.has(id)) void this.refresh(id);
+  }
+
+  /** What the server answered. What is known to have happened later in it stays. */
+  put(conversation: Conversation): void {
+    const known = this.#known.get(conversation.id);
+    const isBehind = compareIds(known?.lastMessage?.id ?? '0', conversation.lastMessage?.id ?? '0') > 0;
+    const kept = known && isBehind && { lastMessage: known.lastMessage, lastMessageAt: known.lastMessageAt, unreadCount: known.unreadCount };
+    this.#set({ ...conversation, ...kept });
+    this.#unreadElsewhere.delete(conversation.id);
+    for (const it of conversation.participants) this.#owner.people.meet({ id: it.userId, name: it.userName, avatarUrl: it.avatarUrl });
+    if (!known) this.#owner.isGone(conversation.id, false);
+  }
+
+  /** Shows it otherwise until the answer of this function is called. */
+  patch(id: Id, patch: Patch): () => void {
+    const patches = this.#patches.get(id) ?? new Set();
+    this.#patches.set(id, patches.add(patch));
+    this.#touch(id);
+    return () => {
+      patches.delete(patch);
+      if (!patches.size) this.#patches.delete(id);
+      this.#touch(id);
+    };
+  }
+
+  /** Asks how it stands. What happens until the answer comes is applied to it. */
+  async refresh(id: Id): Promise<void> {
+    if (this.#fetching.has(id)) return;
+    const meanwhile: ChatEvent[] = [];
+    this.#fetching.set(id, meanwhile);
+    this.#missed.delete(id);
+    try {
+      const answer = await this.#owner.ask((link) => link.conversation(id));
+      this.#fetching.delete(id);
+      this.put(answer);
+      for (const event of meanwhile) this.apply(event);
+    } catch (error) {
+      this.#fetching.delete(id);
+      const code = error instanceof ConfabError && error.code;
+      if (code === 'NOT_FOUND' || code === 'FORBIDDEN') this.#remove(id);
+      else this.#missed.add(id);
+    }
+  }
+
+  /** There is a connection again: what could not be asked is asked. */
+  online(): void {
+    for (const id of [...this.#missed]) void this.refresh(id);
+    this.archived.online();
+  }
+
+  /** The cursors of pages are the transport's own. */
+  forgetPages(): void {
+    this.current.restart();
+    this.archived.restart();
+  }
+
+  /** The newest message that is known, if it is not read. */
+  unreadUpTo(id: Id): Id | undefined {
+    const known = this.#known.get(id);
+    const marker = this.#marker(known) ?? '0';
+    return known?.lastMessage && compareIds(known.lastMessage.id, marker) > 0 ? known.lastMessage.id : undefined;
+  }
+
+  /** The viewer has read up to this message; false where that is known. */
+  read(id: Id, messageId: Id): boolean {
+    const known = this.#known.get(id);
+    if (!known) return true;
+    if (compareIds(messageId, this.#marker(known) ?? '0') <= 0) return false;
+    const me = this.#owner.me() ?? '';
+    const isAll = compareIds(messageId, known.lastMessage?.id ?? '0') >= 0;
+    this.#set({ ...moved(known, me, messageId), ...(isAll && { unreadCount: 0 }) });
+    return true;
+  }
+
+  apply(event: ChatEvent): void {
+    const id = conversationOf(event);
+    if (id === undefined) return;
+    this.#fetching.get(id)?.push(event);
+    switch (event.type) {
+      case 'message.sent':
+      case 'message.updated':
+      case 'message.deleted':
+        return this.#onMessage(id, event);
+      case 'reaction.added':
+      case 'reaction.removed':
+        return this.#onReaction(id, event);
+      case 'receipt.moved':
+        return this.#onReceipt(id, event);
+      case 'participant.added':
+      case 'participant.removed':
+      case 'participant.role_changed':
+        return this.#onParticipant(id, event);
+      case 'conversation.deleted':
+        return this.#remove(id);
+      case 'conversation.created':
+      case 'conversation.updated':
+      case 'settings.changed':
+        return this.#onConversation(id, event);
+    }
+  }
+
+  #onMessage(id: Id, { type, message }: Extract<ChatEvent, { message: unknown }>): void {
+    const known = this.#known.get(id);
+    if (!known) return void (type === 'message.sent' && this.refresh(id));
+    const order = compareIds(message.id, known.lastMessage?.id ?? '0');
+    const isUnread = message.senderId !== this.#owner.me() && compareIds(message.id, this.#marker(known) ?? '0') > 0;
+    if (order >= 0) {
+      const lastMessage = told(message, order ? undefined : (known.lastMessage ?? undefined));
+      // What is not newer than the last message was counted when that was read.
+      const counts = order > 0 && isUnread && !message.isDeleted;
+      const lastMessageAt = order > 0 ? message.createdAt : known.lastMessageAt;
+      this.#set({ ...known, lastMessage, lastMessageAt, unreadCount: known.unreadCount + (counts ? 1 : 0) });
+    }
+    // Whether it was counted cannot be told from here.
+    if (type === 'message.deleted' && isUnread) void this.refresh(id);
+  }
+
+  #onReaction(id: Id, { reaction }: Extract<ChatEvent, { reaction: unknown }>): void {
+    const known = this.#known.get(id);
+    if (known?.lastMessage?.id !== reaction.messageId || known.lastMessage.isDeleted) return;
+    const own = reaction.userId === this.#owner.me() ? reaction : undefined;
+    const reactions = withViewer(reaction.reactions, known.lastMessage.reactions, own);
+    this.#set({ ...known, lastMessage: { ...known.lastMessage, reactions } });
+  }
+
+  #onReceipt(id: Id, { receipt }: Extract<ChatEvent, { receipt: unknown }>): void {
+    const known = this.#known.get(id);
+    const { userId, userName, lastReadMessageId } = receipt;
+    if (!known) return void (userId === this.#owner.me() && this.#unreadElsewhere.has(id) && this.refresh(id));
+    if (userId !== this.#owner.me()) {
+      const markers = this.#markers.get(id) ?? new Map<Id, ReadMarker>();
+      this.#markers.set(id, markers.set(userId, { userId, userName, lastReadMessageId }));
+      return this.#set(moved(known, userId, lastReadMessageId));
+    }
+    // Nothing is left, or how much the server knows.
+    if (this.read(id, lastReadMessageId) && this.unreadUpTo(id)) void this.refresh(id);
+  }
+
+  #onParticipant(id: Id, { type, participant }: Extract<ChatEvent, { participant: unknown }>): void {
+    const known = this.#known.get(id);
+    const isMe = participant.userId === this.#owner.me();
+    if (isMe && type === 'participant.removed') return this.#remove(id);
+    if (!known) return void (isMe && this.refresh(id));
+    const others = known.participants.filter((it) => it.userId !== participant.userId);
+    const isShown = others.length < known.participants.length;
+    // Of a large group not everybody is shown, and who is next nobody here knows.
+    if (known.participantCount >= MAX_SHOWN && type !== 'participant.role_changed') return void this.refresh(id);
+    let participants: readonly Participant[];
+    if (type === 'participant.removed') participants = others;
+    else if (isShown) participants = known.participants.map((it) => (it.userId === participant.userId ? participant : it));
+    else participants = type === 'participant.added' ? [...others, participant] : others;
+    const participantCount = known.participantCount + participants.length - known.participants.length;
+    this.#owner.people.meet({ id: participant.userId, name: participant.userName, avatarUrl: participant.avatarUrl });
+    this.#set({ ...known, participants, participantCount });
+  }
+
+  #onConversation(id: Id, { type, change }: Extract<ChatEvent, { change: unknown }>): void {
+    const known = this.#known.get(id);
+    const { lastMessage, lastMessageAt, unreadCount, ...rest } = change.conversation;
+    if (known) this.#set({ ...known, ...defined(rest) });
+    const isWhole = rest.muted !== undefined && rest.pinned !== undefined && rest.archived !== undefined;
+    if (!known || (type === 'settings.changed' && !isWhole)) void this.refresh(id);
+  }
+
+  #marker(conversation: Conversation | undefined): Id | null | undefined {
+    return conversation?.participants.find((it) => it.userId === this.#owner.me())?.lastReadMessageId;
+  }
+
+  #set(conversation: Conversation): void {
+    this.#known.set(conversation.id, conversation);
+    this.#touch(conversation.id);
+  }
+
+  #remove(id: Id): void {
+    this.#unreadElsewhere.delete(id);
+    this.#markers.delete(id);
+    this.#missed.delete(id);
+    this.#known.delete(id);
+    this.#touch(id);
+    this.#owner.isGone(id, true);
+  }
+
+  #touch(id: Id): void {
+    this.#shown.get(id)?.touch();
+    this.#shownMarkers.get(id)?.touch();
+    this.current.touch();
+    this.archived.touch();
+    this.unread.touch();
+  }
+}
+
+/** Conversations in their order, as far as they are loaded. */
+class List implements Conversations {
+  readonly #shown: Derived<ConversationList>;
+  readonly #more: (next: string | undefined) => Promise<string | null>;
+  /** Undefined: from the beginning; null: there is no more. */
+  #next: string | null | undefined;
+  #isLoaded = false;
+  #loading: Promise<void> | undefined;
+  readonly get: () => ConversationList;
+  readonly subscribe: (listener: () => void) => () => void;
+  readonly #isOnDemand: boolean;
+
+  constructor(items: () => Conversation[], more: (next: string | undefined) => Promise<string | null>, isOnDemand: boolean) {
+    this.#more = more;
+    this.#isOnDemand = isOnDemand;
+    this.#shown = new Derived(
+      () => ({ items: items().sort(inOrder), isLoaded: this.#isLoaded, hasMore: this.#isLoaded && this.#next !== null }),
+      (isWatched) => isWatched && this.online(),
+    );
+    this.get = this.#shown.get;
+    this.subscribe = this.#shown.subscribe;
+  }
+
+  touch(): void {
+    this.#shown.touch();
+  }
+
+  begin(next: string | null): void {
+    this.#next = next;
+    this.#isLoaded = true;
+    this.touch();
+  }
+
+  forget(): void {
+    this.#isLoaded = false;
+    this.#next = undefined;
+    this.touch();
+    this.online();
+  }
+
+  restart(): void {
+    if (this.#next !== null) this.#next = undefined;
+  }
+
+  /** One that is looked at and is not loaded is loaded. */
+  online(): void {
+    if (this.#isOnDemand && this.#shown.isWatched && !this.#isLoaded) this.loadMore().catch(() => {});
+  }
+
+  loadMore(): Promise<void> {
+    if (this.#next === null) return Promise.resolve();
+    this.#loading ??= this.#load().finally(() => {
+      this.#loading = undefined;
+    });
+    return this.#loading;
+  }
+
+  async #load(): Promise<void> {
+    const count = this.get().items.length;
+    do {
+      this.begin(await this.#more(this.#next ?? undefined));
+      // From the beginning again, after another transport: what is known already is passed over.
+    } while (this.#next !== null && this.get().items.length === count);
+  }
+}
+
+const activity = (it: Conversation): string => it.lastMessageAt ?? it.createdAt;
+
+function inOrder(one: Conversation, other: Conversation): number {
+  if (one.pinned !== other.pinned) return one.pinned ? -1 : 1;
+  const [a, b] = [activity(one), activity(other)];
+  return a === b ? compareIds(other.id, one.id) : a < b ? 1 : -1;
+}
+
+function moved(conversation: Conversation, userId: Id, lastReadMessageId: Id): Conversation {
+  const participants = conversation.participants.map((it) =>
+    it.userId === userId && compareIds(lastReadMessageId, it.lastReadMessageId ?? '0') > 0 ? { ...it, lastReadMessageId } : it,
+  );
+  return { ...conversation, participants };
+}
+
+const defined = <T extends object>(it: T): Partial<T> =>
+  Object.fromEntries(Object.entries(it).filter(([, value]) => value !== undefined)) as Partial<T>;
+
+/** What an event is about. */
+export function conversationOf(event: ChatEvent): Id | undefined {
+  if ('message' in event) return event.message.conversationId;
+  if ('reaction' in event) return event.reaction.conversationId;
+  if ('receipt' in event) return event.receipt.conversationId;
+  if ('change' in event) return event.change.conversation.id;
+  return 'conversationId' in event ? event.conversationId : undefined;
+}

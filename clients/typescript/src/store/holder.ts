@@ -1,0 +1,190 @@
+// Messages that are loaded and followed: what lists of a conversation and threads have in common.
+import { ConfabError } from '../errors.js';
+import { compareIds, type Id, type Message, type StoredMessage } from '../model.js';
+import type { ChatEvent, Link } from '../transport.js';
+import { Shelf, told, withViewer } from './shelf.js';
+import type { Views } from './views.js';
+
+export interface HolderOwner {
+  ask<T>(perform: (link: Link) => Promise<T>): Promise<T>;
+  me(): Id | undefined;
+  readonly views: Views;
+  readonly pageSize: number;
+  /** What waits in the outbox for this conversation. */
+  outgoing(conversationId: Id): readonly Message[];
+  /** Whether one of them is on its way. */
+  isSending(conversationId: Id): boolean;
+}
+
+export abstract class Holder {
+  protected readonly owner: HolderOwner;
+  protected readonly shelf = new Shelf();
+  protected isLoaded = false;
+  protected error: ConfabError | null = null;
+  /** What happens while a page is on its way is applied to it, too. */
+  #meanwhile: ChatEvent[] | undefined;
+  #loading: Promise<void> | undefined;
+  /** One's own message may be heard before the answer says that it is the one in the outbox: until then all wait. */
+  #held: ChatEvent[] = [];
+  /** Up to which message the replies of each are in its count. */
+  readonly #countedTo = new Map<Id, Id>();
+
+  constructor(owner: HolderOwner) {
+    this.owner = owner;
+  }
+
+  abstract readonly isWatched: boolean;
+  abstract touch(): void;
+  /** Whether it belongs here. */
+  protected abstract accepts(message: StoredMessage): boolean;
+  /** Reads the first page, or all that is shown anew. */
+  protected abstract read(ask: HolderOwner['ask']): Promise<void>;
+
+  /** Loads it where it is not loaded; over this link, or over whichever there is. */
+  load(link?: Link): Promise<void> {
+    const ask: HolderOwner['ask'] = link ? (perform) => perform(link) : (perform) => this.owner.ask(perform);
+    return this.during(async () => {
+      try {
+        await this.read(ask);
+        this.isLoaded = true;
+        this.error = null;
+      } catch (error) {
+        if (!(error instanceof ConfabError)) throw error;
+        this.error = error;
+        // A link that is lost is followed by another one, which begins again.
+        if (link && error.code === 'DISCONNECTED') throw error;
+      }
+    });
+  }
+
+  /** Forgets all, until somebody looks again. */
+  unload(error: ConfabError | null = null): void {
+    this.shelf.clear();
+    this.#countedTo.clear();
+    this.#held = [];
+    this.isLoaded = false;
+    this.error = error;
+    this.touch();
+  }
+
+  find(messageId: Id): StoredMessage | undefined {
+    return this.shelf.find(messageId);
+  }
+
+  apply(event: ChatEvent): void {
+    if (this.#held.length || this.#isPerhapsOutgoing(event)) {
+      this.#held.push(event);
+      return;
+    }
+    this.#meanwhile?.push(event);
+    if (this.isLoaded || this.#meanwhile) this.#take(event);
+  }
+
+  /** What was in the outbox is stored, or was refused: what waited for that goes on. */
+  release(): void {
+    const held = this.#held;
+    this.#held = [];
+    for (const event of held) this.apply(event);
+  }
+
+  /** What the server answered of one message. */
+  answer(message: StoredMessage): void {
+    if (!this.isLoaded || !this.accepts(message)) return;
+    const known = this.shelf.find(message.id);
+    this.#put({ ...told(message, known), ...(known ? {} : { reactions: message.reactions }) }, !known);
+    this.touch();
+  }
+
+  /** What the server answered of the reactions of one message. */
+  answerReactions(messageId: Id, reactions: StoredMessage['reactions']): void {
+    const known = this.shelf.find(messageId);
+    if (known && !known.isDeleted) this.shelf.put({ ...known, reactions });
+    this.touch();
+  }
+
+  protected async during(task: () => Promise<void>): Promise<void> {
+    while (this.#loading) await this.#loading.catch(() => {});
+    this.#meanwhile = [];
+    this.touch();
+    this.#loading = task();
+    try {
+      await this.#loading;
+    } finally {
+      this.#loading = undefined;
+      const meanwhile = this.#meanwhile;
+      this.#meanwhile = undefined;
+      if (this.isLoaded) for (const event of meanwhile) this.#take(event);
+      this.touch();
+    }
+  }
+
+  protected get isLoading(): boolean {
+    return this.#loading !== undefined;
+  }
+
+  /** Puts a page in: how many replies each has is counted up to what is known now. */
+  protected take(messages: readonly StoredMessage[]): void {
+    this.shelf.putAll(messages);
+    const newest = this.shelf.newest?.id;
+    if (newest) for (const { id } of messages) this.#countedTo.set(id, newest);
+  }
+
+  protected show(): Message[] {
+    return this.shelf.items.map((it) => this.owner.views.show(it));
+  }
+
+  /** What the outbox holds, but for what a page has brought already: it was sent before the page was loaded anew. */
+  protected waiting(conversationId: Id): readonly Message[] {
+    const outgoing = this.owner.outgoing(conversationId);
+    return outgoing.filter((it) => !this.shelf.items.some((stored) => stored.tempId === it.tempId));
+  }
+
+  #isPerhapsOutgoing(event: ChatEvent): boolean {
+    if (event.type !== 'message.sent' || event.message.senderId !== this.owner.me()) return false;
+    return this.owner.isSending(event.message.conversationId) && !this.shelf.find(event.message.id);
+  }
+
+  #take(event: ChatEvent): void {
+    if ('message' in event) {
+      const known = this.shelf.find(event.message.id);
+      const message = told(event.message, known);
+      if (known) this.shelf.put(message);
+      else if (event.type === 'message.sent' && this.accepts(message)) this.#put(message, true);
+      if (event.type === 'message.deleted' && message.parentMessageId) void this.#recount(message.parentMessageId);
+    } else if ('reaction' in event) {
+      const { messageId, reactions, userId } = event.reaction;
+      const known = this.shelf.find(messageId);
+      if (!known || known.isDeleted) return;
+      const own = userId === this.owner.me() ? event.reaction : undefined;
+      this.shelf.put({ ...known, reactions: withViewer(reactions, known.reactions, own) });
+    } else {
+      return;
+    }
+    this.touch();
+  }
+
+  #put(message: StoredMessage, isNew: boolean): void {
+    this.shelf.put(message);
+    if (!isNew) return;
+    this.#countedTo.set(message.id, message.id);
+    const parent = message.parentMessageId ? this.shelf.find(message.parentMessageId) : undefined;
+    if (!parent || compareIds(message.id, this.#countedTo.get(parent.id) ?? '0') <= 0) return;
+    this.#countedTo.set(parent.id, message.id);
+    this.shelf.put({ ...parent, replyCount: parent.replyCount + 1 });
+  }
+
+  async #recount(messageId: Id): Promise<void> {
+    if (!this.shelf.find(messageId)) return;
+    try {
+      const { replyCount } = await this.owner.ask((link) => link.message(messageId));
+      const known = this.shelf.find(messageId);
+      const newest = this.shelf.newest;
+      if (!known || !newest) return;
+      this.shelf.put({ ...known, replyCount });
+      this.#countedTo.set(messageId, newest.id);
+      this.touch();
+    } catch {
+      // It is as it was, until it is read again.
+    }
+  }
+}
