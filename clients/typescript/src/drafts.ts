@@ -2,6 +2,7 @@
 // share the storage each send their own, and take over what pages that are gone have left.
 import type { ClientStorage } from './api.js';
 import type { Id, UploadedFile } from './model.js';
+import { randomName } from './random.js';
 
 /** A message that was not sent yet. */
 export interface Draft {
@@ -25,7 +26,7 @@ interface Kept extends Draft {
 export class Drafts {
   readonly #storage: ClientStorage | undefined;
   readonly #prefix: string;
-  readonly #page = crypto.randomUUID();
+  readonly #page = randomName();
   #leave: (() => void) | undefined;
 
   constructor(storage: ClientStorage | undefined, userId: Id) {

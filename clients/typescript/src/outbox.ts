@@ -4,6 +4,7 @@ import { Drafts, type Draft } from './drafts.js';
 import { ConfabError, isInterruption } from './errors.js';
 import type { Id, Message, MessageState, MessageType, StoredMessage, User } from './model.js';
 import { Derived } from './observable.js';
+import { randomName } from './random.js';
 import type { OutgoingMessage } from './transport.js';
 
 /** The server knows a `tempId` for 24 hours; a message that was tried longer ago might be stored twice. */
@@ -58,7 +59,7 @@ export class Outbox {
 
   send({ conversationId, content, attachments, parentMessageId, metadata }: SendInput): Sending {
     const draft: Draft = {
-      tempId: crypto.randomUUID(),
+      tempId: randomName(),
       conversationId,
       content: content ?? null,
       attachments: attachments ?? [],
@@ -181,7 +182,7 @@ export class Outbox {
 
   #finish(entry: Entry, message: StoredMessage): void {
     if (this.#entries.get(entry.draft.tempId) !== entry) return;
-    // First the message, then the place where it waited: in between it is in both, never in none.
+    // Both at once: it is shown in its place, or where it waited, never twice and never in neither.
     this.#entries.delete(entry.draft.tempId);
     this.#drafts?.forget(entry.draft.tempId);
     this.#owner.stored(message, entry.draft.tempId);

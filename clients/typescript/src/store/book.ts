@@ -237,8 +237,10 @@ export class Book {
       this.#markers.set(id, markers.set(userId, { userId, userName, lastReadMessageId }));
       return this.#set(moved(known, userId, lastReadMessageId));
     }
+    this.read(id, lastReadMessageId);
     // Nothing is left, or how much the server knows.
-    if (this.read(id, lastReadMessageId) && this.unreadUpTo(id)) void this.refresh(id);
+    const isLast = this.#marker(this.#known.get(id)) === lastReadMessageId;
+    if (isLast && known.unreadCount > 0 && this.unreadUpTo(id)) void this.refresh(id);
   }
 
   #onParticipant(id: Id, { type, participant }: Extract<ChatEvent, { participant: unknown }>): void {

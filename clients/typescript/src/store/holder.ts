@@ -19,14 +19,14 @@ export interface HolderOwner {
 export abstract class Holder {
   protected readonly owner: HolderOwner;
   protected readonly shelf = new Shelf();
-  protected isLoaded = false;
+  isLoaded = false;
   protected error: ConfabError | null = null;
   /** What happens while a page is on its way is applied to it, too. */
   #meanwhile: ChatEvent[] | undefined;
   #loading: Promise<void> | undefined;
   /** One's own message may be heard before the answer says that it is the one in the outbox: until then all wait. */
   #held: ChatEvent[] = [];
-  /** Up to which message the replies of each are in its count. */
+  /** Up to which message the replies of each were in its count when it came. */
   readonly #countedTo = new Map<Id, Id>();
 
   constructor(owner: HolderOwner) {
@@ -37,24 +37,30 @@ export abstract class Holder {
   abstract touch(): void;
   /** Whether it belongs here. */
   protected abstract accepts(message: StoredMessage): boolean;
-  /** Reads the first page, or all that is shown anew. */
-  protected abstract read(ask: HolderOwner['ask']): Promise<void>;
+  /** Reads the first page, or all that is shown anew; the answer puts it in. */
+  protected abstract read(ask: HolderOwner['ask']): Promise<() => void>;
 
-  /** Loads it where it is not loaded; over this link, or over whichever there is. */
-  load(link?: Link): Promise<void> {
+  /**
+   * Loads it, or all that is shown anew. Over a given link it waits for nothing that is under way, since that may wait for
+   * the connection which waits for this.
+   */
+  async load(link?: Link): Promise<void> {
     const ask: HolderOwner['ask'] = link ? (perform) => perform(link) : (perform) => this.owner.ask(perform);
-    return this.during(async () => {
-      try {
-        await this.read(ask);
-        this.isLoaded = true;
-        this.error = null;
-      } catch (error) {
-        if (!(error instanceof ConfabError)) throw error;
-        this.error = error;
-        // A link that is lost is followed by another one, which begins again.
-        if (link && error.code === 'DISCONNECTED') throw error;
-      }
-    });
+    try {
+      await this.during(async () => {
+        const commit = await this.read(ask);
+        return () => {
+          commit();
+          this.isLoaded = true;
+          this.error = null;
+        };
+      }, link !== undefined);
+    } catch (error) {
+      // A link that is lost is followed by another one, which begins again.
+      if (!(error instanceof ConfabError) || (link && error.code === 'DISCONNECTED')) throw error;
+      this.error = error;
+      this.touch();
+    }
   }
 
   /** Forgets all, until somebody looks again. */
@@ -102,18 +108,23 @@ export abstract class Holder {
     this.touch();
   }
 
-  protected async during(task: () => Promise<void>): Promise<void> {
-    while (this.#loading) await this.#loading.catch(() => {});
-    this.#meanwhile = [];
+  /** Fetches something and puts it in, one after another; what is `urgent` goes before, and what was under way is dropped. */
+  protected async during(fetch: () => Promise<() => void>, isUrgent = false): Promise<void> {
+    while (this.#loading && !isUrgent) await this.#loading;
+    const meanwhile: ChatEvent[] = (this.#meanwhile = []);
+    const fetched = fetch();
+    const loading = (this.#loading = fetched.then(
+      () => {},
+      () => {},
+    ));
     this.touch();
-    this.#loading = task();
     try {
-      await this.#loading;
+      const commit = await fetched;
+      if (this.#loading !== loading) return;
+      commit();
+      for (const event of meanwhile) this.#take(event);
     } finally {
-      this.#loading = undefined;
-      const meanwhile = this.#meanwhile;
-      this.#meanwhile = undefined;
-      if (this.isLoaded) for (const event of meanwhile) this.#take(event);
+      if (this.#loading === loading) this.#loading = this.#meanwhile = undefined;
       this.touch();
     }
   }
@@ -169,7 +180,6 @@ export abstract class Holder {
     this.#countedTo.set(message.id, message.id);
     const parent = message.parentMessageId ? this.shelf.find(message.parentMessageId) : undefined;
     if (!parent || compareIds(message.id, this.#countedTo.get(parent.id) ?? '0') <= 0) return;
-    this.#countedTo.set(parent.id, message.id);
     this.shelf.put({ ...parent, replyCount: parent.replyCount + 1 });
   }
 

@@ -81,7 +81,7 @@ export class Room extends Holder implements Messages {
   }
 
   /** What is on the screen stays there until all that it is replaced by has come. */
-  protected async read(ask: HolderOwner['ask']): Promise<void> {
+  protected async read(ask: HolderOwner['ask']): Promise<() => void> {
     const oldest = this.shelf.oldest?.id;
     const limit = oldest ? LARGEST_PAGE : this.owner.pageSize;
     let found: readonly StoredMessage[] = [];
@@ -94,16 +94,19 @@ export class Room extends Holder implements Messages {
       hasOlder = page.hasMore;
       if (!oldest || compareIds(found[0]?.id ?? '0', oldest) <= 0) break;
     }
-    this.shelf.clear();
-    this.take(found);
-    this.#hasOlder = hasOlder;
+    return () => {
+      this.shelf.clear();
+      this.take(found);
+      this.#hasOlder = hasOlder;
+    };
   }
 
-  async #readOlder(limit: number): Promise<void> {
-    const before = this.shelf.oldest?.id;
-    if (!before) return;
+  async #readOlder(limit: number): Promise<() => void> {
+    const before = this.shelf.oldest?.id ?? '1';
     const page = await this.owner.ask((link) => link.messages({ conversationId: this.id, limit, before }));
-    this.take(page.items);
-    this.#hasOlder = page.hasMore;
+    return () => {
+      this.take(page.items);
+      this.#hasOlder = page.hasMore;
+    };
   }
 }

@@ -96,8 +96,8 @@ export class Rooms {
   async reload(link: Link): Promise<void> {
     const read: Promise<void>[] = [];
     for (const holder of this.#all()) {
-      if (holder.isWatched) read.push(holder.load(link));
-      else holder.unload();
+      if (!holder.isWatched) holder.unload();
+      else if (holder.isLoaded) read.push(holder.load(link));
     }
     await Promise.all(read);
   }

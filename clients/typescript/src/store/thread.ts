@@ -55,7 +55,7 @@ export class Thread extends Holder {
   }
 
   /** The parent, which is older than its replies, first on the shelf. */
-  protected async read(ask: HolderOwner['ask']): Promise<void> {
+  protected async read(ask: HolderOwner['ask']): Promise<() => void> {
     const parent = await ask((link) => link.message(this.#parentId));
     const replies: StoredMessage[] = [];
     for (let hasMore = true; hasMore && replies.length < MAX_REPLIES; ) {
@@ -66,7 +66,9 @@ export class Thread extends Holder {
       hasMore = page.hasMore;
     }
     replies.sort((one, other) => compareIds(one.id, other.id));
-    this.shelf.clear();
-    this.take([parent, ...replies]);
+    return () => {
+      this.shelf.clear();
+      this.take([parent, ...replies]);
+    };
   }
 }

@@ -5,6 +5,15 @@ import { until } from './wait.mjs';
 
 export const transport = () => graphql({ webSocket: WebSocket });
 
+/** The same transport, with an eye on one of its requests. */
+export const watched = (inner, request, seen) => ({
+  name: inner.name,
+  open: async (options) => {
+    const link = await inner.open(options);
+    return { ...link, [request]: (...args) => (seen(...args), link[request](...args)) };
+  },
+});
+
 /** A client of this person; `t` is the test that it ends with. */
 export function client(t, server, name, options = {}) {
   const chat = connect({ url: server.origin, getToken: () => server.token(name), transport: transport(), ...options });
