@@ -16,6 +16,7 @@ const CHECK_TIMEOUT_MS = 3_000;
 const TICK_MS = 5_000;
 /** A connection that held so long was a good one: pauses begin anew. */
 const STABLE_MS = 5_000;
+const MAX_ATTEMPT_AFTER_SUCCESS = 2;
 
 export interface ConnectionOwner {
   readonly url: string;
@@ -176,8 +177,8 @@ export class Connection {
       if (refusal.code === 'UNAUTHENTICATED' && token !== undefined) this.#owner.tokens.refuse(token);
       return refusal;
     } finally {
-      // A server that lets one in and ends it at once is not asked again and again.
-      if (since !== undefined && Date.now() - since >= STABLE_MS) this.#attempt = 0;
+      // A server that lets one in and ends it at once is not asked without a pause, and not as seldom as one that is away.
+      if (since !== undefined) this.#attempt = Date.now() - since >= STABLE_MS ? 0 : Math.min(this.#attempt, MAX_ATTEMPT_AFTER_SUCCESS);
       this.#link = undefined;
       this.#lost = undefined;
       opening.abort();

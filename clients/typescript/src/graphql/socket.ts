@@ -31,7 +31,7 @@ type Frame =
 export class Socket {
   readonly #socket: WebSocket;
   readonly #sinks = new Map<string, Sink>();
-  readonly #pongs: (() => void)[] = [];
+  readonly #pongs: Pick<Sink, 'complete' | 'error'>[] = [];
   #count = 0;
   #ended: ConfabError | undefined;
   /** Called once, with the reason, when the socket is over. */
@@ -67,9 +67,10 @@ export class Socket {
     this.#send({ id, type: 'subscribe', payload: { query, variables } });
   }
 
-  /** Calls it when the server has answered a ping. */
-  ping(answered: () => void): void {
-    this.#pongs.push(answered);
+  /** It is complete when the server has answered. */
+  ping(sink: Pick<Sink, 'complete' | 'error'>): void {
+    if (this.#ended) return sink.error(lost(this.#ended.message));
+    this.#pongs.push(sink);
     this.#send({ type: 'ping' });
   }
 
@@ -78,7 +79,7 @@ export class Socket {
     if (this.#ended) return;
     this.#ended = error;
     this.#socket.close(1000);
-    const sinks = [...this.#sinks.values()];
+    const sinks = [...this.#sinks.values(), ...this.#pongs];
     this.#sinks.clear();
     for (const sink of sinks) sink.error(lost(error.message));
     this.#over(error);
@@ -87,7 +88,7 @@ export class Socket {
   #take(frame: Frame): void {
     if (this.#ended) return;
     if (frame.type === 'ping') return this.#send({ type: 'pong' });
-    if (frame.type === 'pong') return this.#pongs.splice(0).forEach((answered) => answered());
+    if (frame.type === 'pong') return this.#pongs.splice(0).forEach((sink) => sink.complete());
     const sink = frame.id === undefined ? undefined : this.#sinks.get(frame.id);
     if (!sink) return;
     if (frame.type === 'next') return sink.next(frame.payload);

@@ -76,7 +76,7 @@ function open({ url, token, signal, on }: OpenOptions, webSocket: typeof WebSock
       }
     };
 
-    const ping = () => new Promise<void>((answered) => socket.ping(answered));
+    const ping = () => new Promise<void>((complete, error) => socket.ping({ complete, error }));
 
     const close = () => {
       isWanted = false;

@@ -113,16 +113,20 @@ class Server {
     return execFileSync(binary(), args, { cwd: this.folder, env: environment(), encoding: 'utf8' }).trim();
   }
 
-  /** A request of the REST interface; its data. */
+  /** A request of the REST interface; the whole answer. */
+  async answer(name, method, path, body) {
+    this.tokens ??= {};
+    const token = (this.tokens[name] ??= this.token(name));
+    const headers = { Authorization: `Bearer ${token}`, ...(body && { 'Content-Type': 'application/json' }) };
+    const answer = await fetch(`${this.origin}${path}`, { method, headers, body: body && JSON.stringify(body) });
+    return answer.json();
+  }
+
+  /** A request that succeeds; its data. */
   async rest(name, method, path, body) {
-    const answer = await fetch(`${this.origin}${path}`, {
-      method,
-      headers: { Authorization: `Bearer ${(this.tokens ??= {})[name] ?? (this.tokens[name] = this.token(name))}`, ...(body && { 'Content-Type': 'application/json' }) },
-      body: body && JSON.stringify(body),
-    });
-    const envelope = await answer.json();
-    if (!envelope.success) throw new Error(`${method} ${path} was answered with ${answer.status}: ${JSON.stringify(envelope)}`);
-    return envelope.data;
+    const answer = await this.answer(name, method, path, body);
+    if (!answer.success) throw new Error(`${method} ${path} was answered with ${JSON.stringify(answer)}`);
+    return answer.data;
   }
 
   send(name, conversationId, content, more = {}) {
