@@ -118,7 +118,8 @@ export class Connection {
       if (isTaken) return;
       this.#isAtOnce = true;
       this.#end(link, new ConfabError('DISCONNECTED', 'A new token needs a new connection'));
-    } catch {
+    } catch (error) {
+      if (error instanceof ConfabError && error.code === 'FORBIDDEN') return this.#end(link, error);
       // The old one holds until its end; then the server says so, and another one is asked for.
     }
   }
@@ -159,6 +160,7 @@ export class Connection {
         },
       });
       link = await withinMs(OPEN_TIMEOUT_MS, opened, 'The connection');
+      this.#owner.tokens.accept(token);
       // A connection that is lost meanwhile ends this, too.
       const followed = this.#owner.follow(link).then(() => undefined);
       followed.catch(() => {});

@@ -7,21 +7,28 @@ const LEAD_MS = 60_000;
 /** Timers hold 31 bits. */
 const LONGEST_TIMER_MS = 2_147_483_647;
 
-/** The end of a JWT in milliseconds, as far as it can be read; it is not verified. */
-export function expiryOf(token: string): number | undefined {
+/** What a JWT says, as far as it can be read; it is not verified. */
+function claimsOf(token: string): { readonly exp?: unknown; readonly sub?: unknown } {
   try {
     const body = (token.split('.')[1] ?? '').replace(/-/g, '+').replace(/_/g, '/');
-    const { exp } = JSON.parse(atob(body)) as { exp?: unknown };
-    return typeof exp === 'number' ? exp * 1000 : undefined;
+    return JSON.parse(atob(body)) as object;
   } catch {
-    return undefined;
+    return {};
   }
+}
+
+/** Its end in milliseconds. */
+function expiryOf(token: string): number | undefined {
+  const { exp } = claimsOf(token);
+  return typeof exp === 'number' ? exp * 1000 : undefined;
 }
 
 export class Tokens {
   readonly #ask: ConnectOptions['getToken'];
   readonly #due: () => void;
   #current: string | null = null;
+  /** Whom the first one spoke for, as a text. */
+  #subject: string | undefined;
   #refused: string | null = null;
   #asked: Promise<string> | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -47,6 +54,11 @@ export class Tokens {
     return this.#asked;
   }
 
+  /** The server took it: whoever it speaks for is the one user of this client. */
+  accept(token: string): void {
+    this.#subject = String(claimsOf(token).sub ?? this.#subject ?? '') || undefined;
+  }
+
   /** The server did not take it. */
   refuse(token: string): void {
     this.#refused = token;
@@ -61,6 +73,10 @@ export class Tokens {
     const refused = this.#refused;
     const token = await this.#ask({ refused });
     if (!token || token === refused) throw new ConfabError('UNAUTHENTICATED', 'There is no token that the server takes');
+    const { sub } = claimsOf(token);
+    const subject = sub === undefined ? this.#subject : String(sub);
+    // The store is that of one user.
+    if (subject !== (this.#subject ?? subject)) throw new ConfabError('FORBIDDEN', 'The token is that of another user');
     const isNew = token !== this.#current;
     this.#current = token;
     this.#refused = null;
