@@ -196,12 +196,12 @@ export interface Confab {
   createGroup(group: NewGroup): Promise<Conversation>;
   /** The direct conversation with somebody: the one there is, else a new one. */
   openDirect(userId: Id): Promise<Conversation>;
-  updateConversation(conversationId: Id, settings: GroupSettings): Promise<void>;
-  addParticipants(conversationId: Id, userIds: readonly Id[]): Promise<void>;
+  updateConversation(conversationId: Id, settings: GroupSettings): Promise<Conversation>;
+  addParticipants(conversationId: Id, userIds: readonly Id[]): Promise<Conversation>;
   removeParticipant(conversationId: Id, userId: Id): Promise<void>;
-  setRole(conversationId: Id, userId: Id, role: Role): Promise<void>;
+  setRole(conversationId: Id, userId: Id, role: Role): Promise<Conversation>;
   /** The old owner becomes ADMIN. */
-  transferOwnership(conversationId: Id, userId: Id): Promise<void>;
+  transferOwnership(conversationId: Id, userId: Id): Promise<Conversation>;
   setMuted(conversationId: Id, muted: boolean): Promise<void>;
   setPinned(conversationId: Id, pinned: boolean): Promise<void>;
   setArchived(conversationId: Id, archived: boolean): Promise<void>;

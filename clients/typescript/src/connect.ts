@@ -171,7 +171,7 @@ class Client implements Confab {
     const shown = known ? this.#views.show(known) : await this.#read((link) => link.message(messageId));
     // Said so that it may be said twice: a second toggle would take it back.
     const added = !shown.reactions.some((it) => it.emoji === emoji && it.viewerReacted);
-    const undo = this.#views.patch(messageId, (it) => ({ ...it, reactions: reacted(it.reactions, emoji, added) }));
+    const undo = this.#views.patches.add(messageId, (it) => ({ ...it, reactions: reacted(it.reactions, emoji, added) }));
     const heard = { own: false };
     this.#reacting.add([messageId, heard]);
     try {
@@ -203,20 +203,20 @@ class Client implements Confab {
   openDirect(userId: Id) {
     return this.#conversation((link) => link.openDirect(userId));
   }
-  async updateConversation(id: Id, settings: GroupSettings) {
-    await this.#conversation((link) => link.updateConversation(id, settings));
+  updateConversation(id: Id, settings: GroupSettings) {
+    return this.#conversation((link) => link.updateConversation(id, settings));
   }
-  async addParticipants(id: Id, userIds: readonly Id[]) {
-    await this.#conversation((link) => link.addParticipants(id, userIds));
+  addParticipants(id: Id, userIds: readonly Id[]) {
+    return this.#conversation((link) => link.addParticipants(id, userIds));
   }
-  async removeParticipant(id: Id, userId: Id) {
-    await this.#connection.ask((link) => link.removeParticipant(id, userId));
+  removeParticipant(id: Id, userId: Id) {
+    return this.#connection.ask((link) => link.removeParticipant(id, userId));
   }
-  async setRole(id: Id, userId: Id, role: Role) {
-    await this.#conversation((link) => link.setRole(id, userId, role));
+  setRole(id: Id, userId: Id, role: Role) {
+    return this.#conversation((link) => link.setRole(id, userId, role));
   }
-  async transferOwnership(id: Id, userId: Id) {
-    await this.#conversation((link) => link.transferOwnership(id, userId));
+  transferOwnership(id: Id, userId: Id) {
+    return this.#conversation((link) => link.transferOwnership(id, userId));
   }
   setMuted(id: Id, muted: boolean) {
     return this.#set(id, 'muted', muted);
@@ -227,11 +227,11 @@ class Client implements Confab {
   setArchived(id: Id, archived: boolean) {
     return this.#set(id, 'archived', archived);
   }
-  async leave(id: Id) {
-    await this.#connection.ask((link) => link.leave(id));
+  leave(id: Id) {
+    return this.#connection.ask((link) => link.leave(id));
   }
-  async deleteConversation(id: Id) {
-    await this.#connection.ask((link) => link.deleteConversation(id));
+  deleteConversation(id: Id) {
+    return this.#connection.ask((link) => link.deleteConversation(id));
   }
 
   searchMessages(query: Parameters<Confab['searchMessages']>[0]) {
@@ -331,7 +331,7 @@ class Client implements Confab {
 
   /** Shows a message as it is to be, until the server has said how it is. */
   async #message(id: Id, patch: (it: StoredMessage) => StoredMessage, perform: (link: Link) => Promise<StoredMessage>) {
-    const undo = this.#views.patch(id, patch);
+    const undo = this.#views.patches.add(id, patch);
     try {
       this.#rooms.answer(await this.#connection.ask(perform));
     } finally {
@@ -346,7 +346,7 @@ class Client implements Confab {
   }
 
   async #set(id: Id, setting: 'muted' | 'pinned' | 'archived', value: boolean): Promise<void> {
-    const undo = this.#book.patch(id, (it) => ({ ...it, [setting]: value }));
+    const undo = this.#book.patches.add(id, (it) => ({ ...it, [setting]: value }));
     try {
       await this.#conversation((link) => link.set(id, setting, value));
     } finally {

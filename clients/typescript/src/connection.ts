@@ -16,6 +16,8 @@ const CHECK_TIMEOUT_MS = 3_000;
 const TICK_MS = 5_000;
 /** A connection that held so long was a good one: pauses begin anew. */
 const STABLE_MS = 5_000;
+/** Tokens in a row that the server has not taken. */
+const MAX_REFUSALS = 2;
 const MAX_ATTEMPT_AFTER_SUCCESS = 2;
 
 export interface ConnectionOwner {
@@ -42,6 +44,7 @@ export class Connection {
   /** Says to the one who drives that the link is gone. */
   #lost: ((error: ConfabError) => void) | undefined;
   #opening: AbortController | undefined;
+  #openedAt = 0;
   #waiting = new Set<{ done: (link: Link) => void; fail: (error: ConfabError) => void }>();
   readonly #ends: (() => void)[] = [];
 
@@ -67,11 +70,11 @@ export class Connection {
       try {
         return await perform(link);
       } catch (error) {
-        const isLost = error instanceof ConfabError && error.code === 'DISCONNECTED';
-        if (!isLost || !repeats || Date.now() >= until) throw error;
-        // It ends a moment after what waited for its answers.
-        if (this.#link === link) await Promise.resolve();
-        if (this.#link === link) this.#end(link, error);
+        if (!(error instanceof ConfabError) || !/^(DISCONNECTED|UNAUTHENTICATED)$/.test(error.code)) throw error;
+        // Whatever the link has to say of it, it is of no use any more.
+        this.#end(link, error);
+        if (!repeats || Date.now() >= until) throw error;
+        while (this.#link === link) await Promise.resolve();
       }
     }
   }
@@ -93,13 +96,13 @@ export class Connection {
     this.#attempt = 0;
     this.#isAtOnce = true;
     this.#opening?.abort();
-    this.#lost?.(new ConfabError('DISCONNECTED', 'Another transport is used'));
+    this.#lost?.(anew());
     this.#hurry?.();
   }
 
   close(): void {
     if (this.state.get().status === 'closed') return;
-    this.#stop({ status: 'closed' }, new ConfabError('ABORTED', 'The client was closed'));
+    this.#stop({ status: 'closed' }, closed());
     for (const end of this.#ends) end();
     this.#owner.tokens.stop();
   }
@@ -117,7 +120,7 @@ export class Connection {
       });
       if (isTaken) return;
       this.#isAtOnce = true;
-      this.#end(link, new ConfabError('DISCONNECTED', 'A new token needs a new connection'));
+      this.#end(link, anew());
     } catch (error) {
       if (error instanceof ConfabError && error.code === 'FORBIDDEN') return this.#end(link, error);
       // The old one holds until its end; then the server says so, and another one is asked for.
@@ -128,7 +131,7 @@ export class Connection {
     for (;;) {
       const lost = await this.#hold().catch((error: unknown) => asRefusal(error));
       if (this.#isOver()) return;
-      if (lost.code === 'UNAUTHENTICATED' && ++this.#refusals < 2) continue;
+      if (lost.code === 'UNAUTHENTICATED' && ++this.#refusals < MAX_REFUSALS) continue;
       if (lost.code === 'UNAUTHENTICATED' || lost.code === 'FORBIDDEN') return this.#stop({ status: 'refused', error: lost }, lost);
       await this.#pause(lost);
       if (this.#isOver()) return;
@@ -138,6 +141,7 @@ export class Connection {
   /** Opens a link, and answers when it is lost with the reason. */
   async #hold(): Promise<ConfabError> {
     const opening = (this.#opening = new AbortController());
+    this.#openedAt = Date.now();
     let token: string | undefined;
     let link: Link | undefined;
     let since: number | undefined;
@@ -147,7 +151,7 @@ export class Connection {
     const isMine = () => this.#opening === opening && !opening.signal.aborted;
     const { event, typing, presence } = this.#owner.listener;
     try {
-      token = await withinMs(OPEN_TIMEOUT_MS, this.#owner.tokens.get(), 'A token');
+      token = await withinMs(OPEN_TIMEOUT_MS, this.#owner.tokens.get());
       const opened = this.#transport.open({
         url: this.#owner.url,
         token,
@@ -159,12 +163,12 @@ export class Connection {
           closed: (error) => isMine() && this.#lost?.(error),
         },
       });
-      link = await withinMs(OPEN_TIMEOUT_MS, opened, 'The connection');
+      link = await withinMs(OPEN_TIMEOUT_MS, opened);
       this.#owner.tokens.accept(token);
       // A connection that is lost meanwhile ends this, too.
       const followed = this.#owner.follow(link).then(() => undefined);
       followed.catch(() => {});
-      const early = await withinMs(2 * OPEN_TIMEOUT_MS, Promise.race([followed, lost]), 'What happened meanwhile');
+      const early = await withinMs(2 * OPEN_TIMEOUT_MS, Promise.race([followed, lost]));
       if (early) throw early;
       this.#link = link;
       this.#refusals = 0;
@@ -176,7 +180,11 @@ export class Connection {
       throw await lost;
     } catch (error) {
       const refusal = asRefusal(error);
-      if (refusal.code === 'UNAUTHENTICATED' && token !== undefined) this.#owner.tokens.refuse(token);
+      if (refusal.code === 'UNAUTHENTICATED') {
+        // Without any token there is nothing to be tried.
+        if (token === undefined) this.#refusals = MAX_REFUSALS;
+        else this.#owner.tokens.refuse(token);
+      }
       return refusal;
     } finally {
       // A server that lets one in and ends it at once is not asked without a pause, and not as seldom as one that is away.
@@ -215,7 +223,7 @@ export class Connection {
   #linkWithin(ms: number): Promise<Link> {
     const state = this.state.get();
     if (state.status === 'refused') return Promise.reject(state.error);
-    if (state.status === 'closed') return Promise.reject(new ConfabError('ABORTED', 'The client was closed'));
+    if (state.status === 'closed') return Promise.reject(closed());
     return new Promise((done, fail) => {
       const settle = () => {
         clearTimeout(timer);
@@ -251,6 +259,13 @@ export class Connection {
   /** Something may have happened to the network: a pause is over, and a connection has to answer soon. */
   #check(): void {
     this.#hurry?.();
+    // An attempt that began before may wait for an answer that cannot come.
+    const isOpening = !this.#link && this.#opening?.signal.aborted === false;
+    if (isOpening && Date.now() - this.#openedAt > CHECK_TIMEOUT_MS) {
+      this.#isAtOnce = true;
+      this.#opening?.abort();
+      this.#lost?.(anew());
+    }
     void this.#ping(CHECK_TIMEOUT_MS);
   }
 
@@ -258,7 +273,7 @@ export class Connection {
     const link = this.#link;
     if (!link) return;
     try {
-      await withinMs(timeoutMs, link.ping(), 'An answer');
+      await withinMs(timeoutMs, link.ping());
     } catch (error) {
       this.#isAtOnce = true;
       this.#end(link, asRefusal(error));
@@ -292,6 +307,9 @@ export class Connection {
     on(globalThis.document, 'visibilitychange', () => document.visibilityState === 'visible' && check());
   }
 }
+
+const anew = () => new ConfabError('DISCONNECTED', 'The connection is made anew');
+const closed = () => new ConfabError('ABORTED', 'The client was closed');
 
 function asRefusal(error: unknown): ConfabError {
   if (error instanceof ConfabError) return error;

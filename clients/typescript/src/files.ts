@@ -48,7 +48,7 @@ function byRequest(url: string, token: string, form: FormData, size: number, { o
       signal?.removeEventListener('abort', abort);
       done({ status: request.status, text: request.responseText, retryAfter: request.getResponseHeader('Retry-After') });
     };
-    request.onerror = over(new ConfabError('DISCONNECTED', 'The upload was interrupted'));
+    request.onerror = over(interrupted());
     request.onabort = over(aborted());
     signal?.addEventListener('abort', abort);
     request.send(form);
@@ -63,7 +63,7 @@ async function byFetch(url: string, token: string, form: FormData, size: number,
     if (answer.ok) onProgress?.({ loaded: size, total: size });
     return { status: answer.status, text, retryAfter: answer.headers.get('Retry-After') };
   } catch {
-    throw signal?.aborted ? aborted() : new ConfabError('DISCONNECTED', 'The upload was interrupted');
+    throw signal?.aborted ? aborted() : interrupted();
   }
 }
 
@@ -80,4 +80,5 @@ function read({ status, text, retryAfter }: Answer): UploadedFile {
   throw new ConfabError(code, envelope.error ?? `The upload was answered with ${status}`, Number.isFinite(seconds) ? seconds : undefined);
 }
 
+const interrupted = () => new ConfabError('DISCONNECTED', 'The upload was interrupted');
 const aborted = () => new ConfabError('ABORTED', 'The upload was given up');

@@ -90,3 +90,41 @@ export class Derived<T> implements Readable<T> {
     });
   }
 }
+
+/** Such values by name, each made when it is first asked for. */
+export class DerivedByName<T> {
+  readonly #made = new Map<string, Derived<T>>();
+  readonly #make: (name: string) => T;
+  readonly #watched: (name: string) => void;
+
+  /** `watched` is told when the first listener of one comes. */
+  constructor(make: (name: string) => T, watched: (name: string) => void = () => {}) {
+    this.#make = make;
+    this.#watched = watched;
+  }
+
+  of(name: string): Derived<T> {
+    let made = this.#made.get(name);
+    if (!made) {
+      made = new Derived(
+        () => this.#make(name),
+        (isWatched) => isWatched && this.#watched(name),
+      );
+      this.#made.set(name, made);
+    }
+    return made;
+  }
+
+  touch(name: string): void {
+    this.#made.get(name)?.touch();
+  }
+
+  has(name: string): boolean {
+    return this.#made.has(name);
+  }
+
+  /** The names of those that somebody listens to. */
+  watched(): string[] {
+    return [...this.#made].filter(([, made]) => made.isWatched).map(([name]) => name);
+  }
+}

@@ -72,7 +72,8 @@ export class Tokens {
   async #fetch(): Promise<string> {
     const refused = this.#refused;
     const token = await this.#ask({ refused });
-    if (!token || token === refused) throw new ConfabError('UNAUTHENTICATED', 'There is no token that the server takes');
+    // None, or the one that the server has refused.
+    if (!token || token === refused) throw new ConfabError('UNAUTHENTICATED', 'The token was refused');
     const { sub } = claimsOf(token);
     const subject = sub === undefined ? this.#subject : String(sub);
     // The store is that of one user.

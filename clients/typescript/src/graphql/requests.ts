@@ -1,13 +1,21 @@
-// The requests of a link, each a document and what of its answer is wanted.
+// The requests of a link, each an operation and what of its answer is wanted.
 import { ConfabError } from '../errors.js';
 import type { Id, Page } from '../model.js';
 import type { Link } from '../transport.js';
-import type { Ask } from './transport.js';
+import { capitalized, field, operation, REACTED, type Variables } from './text.js';
+
+/** Asks and answers with `data`. */
+export type Ask = (text: string, variables: Variables) => Promise<object>;
 
 interface Connection<T> {
   readonly nodes: readonly T[];
   readonly pageInfo: { readonly endCursor?: string | null; readonly hasNextPage: boolean; readonly hasPreviousPage?: boolean };
 }
+
+const PAGE = 50;
+const C = '{...C}';
+const M = '{...M}';
+const nodes = (fragment: string) => `{nodes{...${fragment}}pageInfo{endCursor hasNextPage hasPreviousPage}}`;
 
 const page = <T>({ nodes, pageInfo }: Connection<T>): Page<T> => ({
   items: nodes,
@@ -15,77 +23,90 @@ const page = <T>({ nodes, pageInfo }: Connection<T>): Page<T> => ({
 });
 
 /** The paging cursor of a message: the server writes its id so. */
-const at = (id: Id): string => btoa(id).replace(/=+$/, '');
+const at = (id: Id | undefined) => id && btoa(id).replace(/=+$/, '');
 
 /** The first field of an answer, which has no other. */
-const only = (data: object): never => {
+function only(data: object): never {
   const [value] = Object.values(data) as unknown[];
   if (value === null || value === undefined) throw new ConfabError('NOT_FOUND', 'Not found');
   return value as never;
-};
+}
 
 export function requests(ask: Ask): Omit<Link, 'listen' | 'renew' | 'ping' | 'close'> {
-  const get = async <T>(...args: Parameters<Ask>): Promise<T> => only(await ask<object>(...args));
-  const within = async <T>(...args: Parameters<Ask>): Promise<T> => only(await get<object>(...args));
-  const pages = async <T>(...args: Parameters<Ask>) => page(await get<Connection<T>>(...args));
-  const pagesWithin = async <T>(...args: Parameters<Ask>) => page(await within<Connection<T>>(...args));
+  const get = async <T>(name: string, args: Variables, selection = '', kind = 'query'): Promise<T> =>
+    only(await ask(operation(kind, args, field(name, args, selection)), args));
+  const change = <T>(name: string, args: Variables, selection = ''): Promise<T> => get(name, args, selection, 'mutation');
+  /** A field of a conversation or a message. */
+  const within = async <T>(parent: string, id: Id, name: string, args: Variables, selection: string): Promise<T> => {
+    const all = { id, ...args };
+    return only(only(await ask(operation('query', all, `${parent}(id:$id){${field(name, args, selection)}}`), all)));
+  };
+  const pages = async <T>(...args: Parameters<typeof get>) => page(await get<Connection<T>>(...args));
+  const pagesWithin = async <T>(...args: Parameters<typeof within>) => page(await within<Connection<T>>(...args));
 
   return {
     snapshot: async () => {
-      const { cursor } = await get<{ cursor: string }>('cursor');
-      const { me, conversations, unread } = await ask<{
+      const { cursor } = await get<{ cursor: string }>('sync', {}, '{cursor}');
+      const fields = `me{...U}conversations(archived:false first:${PAGE})${nodes('C')}unread{conversations{conversationId unreadCount}}`;
+      const { me, conversations, unread } = (await ask(operation('query', {}, fields), {})) as {
         me: never;
         conversations: Connection<never>;
         unread: { conversations: never };
-      }>('snapshot');
+      };
       return { cursor, me, conversations: page(conversations), unread: unread.conversations };
     },
-    conversations: ({ archived, next }) => pages('conversations', { archived, first: 50, after: next }),
-    findConversations: async (search) => (await pages<never>('conversations', { search, first: 50 })).items,
-    conversation: (id) => get('conversation', { id }),
-    messages: async ({ conversationId: id, limit, before, after }) => {
-      const range = after === undefined ? { last: limit, before: before && at(before) } : { first: limit, after: at(after) };
-      const { nodes, pageInfo } = await within<Connection<never>>('messages', { id, ...range });
-      return { items: nodes, hasMore: (after === undefined ? pageInfo.hasPreviousPage : pageInfo.hasNextPage) ?? false };
+    conversations: ({ archived, next }) => pages('conversations', { archived, first: PAGE, after: next }, nodes('C')),
+    findConversations: async (search) => (await pages<never>('conversations', { search, first: PAGE }, nodes('C'))).items,
+    conversation: (id) => get('conversation', { id }, C),
+    messages: async ({ conversationId, limit, before, after }) => {
+      const range = after ? { first: limit, after: at(after) } : { last: limit, before: at(before) };
+      const { nodes: items, pageInfo } = await within<Connection<never>>('conversation', conversationId, 'messages', range, nodes('M'));
+      return { items, hasMore: (after ? pageInfo.hasNextPage : pageInfo.hasPreviousPage) ?? false };
     },
-    message: (id) => get('message', { id }),
-    replies: async ({ messageId: id, limit, after }) => {
-      const { nodes, pageInfo } = await within<Connection<never>>('replies', { id, first: limit, after: after && at(after) });
-      return { items: nodes, hasMore: pageInfo.hasNextPage };
+    message: (id) => get('message', { id }, M),
+    replies: async ({ messageId, limit, after }) => {
+      const range = { first: limit, after: at(after) };
+      const { nodes: items, pageInfo } = await within<Connection<never>>('message', messageId, 'replies', range, nodes('M'));
+      return { items, hasMore: pageInfo.hasNextPage };
     },
-    attachments: ({ conversationId: id, next }) => pagesWithin('attachments', { id, after: next }),
+    attachments: ({ conversationId, next }) =>
+      pagesWithin('conversation', conversationId, 'attachments', { first: PAGE, after: next }, nodes('M')),
     searchMessages: async ({ text: query, conversationId, next }) => {
-      const { edges, pageInfo } = await get<{ edges: { node: never; snippet: string }[] } & Connection<never>>(
+      const found = await get<{ edges: { node: never; snippet: string }[] } & Connection<never>>(
         'searchMessages',
-        { query, conversationId, after: next },
+        { query, conversationId, first: PAGE, after: next },
+        nodes('M').replace('nodes{...M}', 'edges{node{...M}snippet}'),
       );
-      return page({ nodes: edges.map(({ node: message, snippet }) => ({ message, snippet })), pageInfo });
+      return page({ nodes: found.edges.map(({ node: message, snippet }) => ({ message, snippet })), pageInfo: found.pageInfo });
     },
-    participants: ({ conversationId: id, search, next }) => pagesWithin('participants', { id, search, after: next }),
-    searchPeople: ({ text: search, next }) => pages('searchPeople', { search, after: next }),
-    user: (id) => get('user', { id }),
-    presence: (userIds) => get('presence', { userIds }),
-    readReceipts: (id) => within('readReceipts', { id }),
-    reactions: (id) => within('reactions', { id }),
+    participants: ({ conversationId, search, next }) =>
+      pagesWithin('conversation', conversationId, 'participantsPage', { first: PAGE, search, after: next }, nodes('P')),
+    searchPeople: ({ text: search, next }) => pages('users', { search, first: PAGE, after: next }, nodes('U')),
+    user: (id) => get('user', { id }, '{...U}'),
+    presence: (userIds) => get('presence', { userIds }, '{...R}'),
+    readReceipts: (id) => within('message', id, 'readReceipts', {}, '{messageId userId userName readAt}'),
+    reactions: (id) => within('message', id, 'reactions', {}, '{emoji userId userName createdAt}'),
 
     send: ({ attachmentIds, ...message }) =>
-      get('sendMessage', { input: attachmentIds.length ? { ...message, attachmentIds } : message }),
-    edit: (messageId, content) => get('editMessage', { messageId, content }),
-    delete: (messageId) => get('deleteMessage', { messageId }),
-    react: (messageId, emoji, added) => get(added ? 'addReaction' : 'removeReaction', { messageId, emoji }),
-    markRead: (conversationId, lastReadMessageId) => get('markRead', { conversationId, lastReadMessageId }),
-    setTyping: (conversationId, typing) => get('setTyping', { conversationId, typing }),
-    setPresence: (presence) => get('setPresence', presence),
+      change('sendMessage', { input: attachmentIds.length ? { ...message, attachmentIds } : message }, M),
+    edit: (messageId, content) => change('editMessage', { messageId, content }, M),
+    delete: (messageId) => change('deleteMessage', { messageId }, M),
+    react: (messageId, emoji, added) => change(added ? 'addReaction' : 'removeReaction', { messageId, emoji }, REACTED),
+    markRead: (conversationId, lastReadMessageId) =>
+      change('markRead', { conversationId, lastReadMessageId }, '{conversationId lastReadMessageId readAt unreadCount}'),
+    setTyping: (conversationId, typing) => change('setTyping', { conversationId, typing }),
+    setPresence: (presence) => change('setPresence', presence, '{...R}'),
 
-    createGroup: (input) => get('createGroup', { input }),
-    openDirect: (userId) => get('openDirect', { userId }),
-    updateConversation: (conversationId, input) => get('updateConversation', { conversationId, input }),
-    set: (conversationId, setting, value) => get(setting, { conversationId, [setting]: value }),
-    addParticipants: (conversationId, userIds) => get('addParticipants', { conversationId, userIds }),
-    removeParticipant: (conversationId, userId) => get('removeParticipant', { conversationId, userId }),
-    setRole: (conversationId, userId, role) => get('setParticipantRole', { conversationId, userId, role }),
-    transferOwnership: (conversationId, userId) => get('transferOwnership', { conversationId, userId }),
-    leave: (conversationId) => get('leaveConversation', { conversationId }),
-    deleteConversation: (conversationId) => get('deleteConversation', { conversationId }),
+    createGroup: (input) => change('createGroup', { input }, C),
+    openDirect: (userId) => change('openDirect', { userId }, C),
+    updateConversation: (conversationId, input) => change('updateConversation', { conversationId, input }, C),
+    set: (conversationId, setting, value) =>
+      change(`set${capitalized(setting)}`, { conversationId, [setting]: value }, C),
+    addParticipants: (conversationId, userIds) => change('addParticipants', { conversationId, userIds }, C),
+    removeParticipant: (conversationId, userId) => change('removeParticipant', { conversationId, userId }),
+    setRole: (conversationId, userId, role) => change('setParticipantRole', { conversationId, userId, role }, C),
+    transferOwnership: (conversationId, userId) => change('transferOwnership', { conversationId, userId }, C),
+    leave: (conversationId) => change('leaveConversation', { conversationId }),
+    deleteConversation: (conversationId) => change('deleteConversation', { conversationId }),
   };
 }

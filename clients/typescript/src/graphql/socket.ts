@@ -60,7 +60,7 @@ export class Socket {
     };
   }
 
-  subscribe(query: string, variables: Record<string, unknown>, sink: Sink): void {
+  subscribe(query: string, variables: object, sink: Sink): void {
     if (this.#ended || this.#socket.readyState !== OPEN) return sink.error(lost(this.#ended?.message));
     const id = String((this.#count += 1));
     this.#sinks.set(id, sink);
@@ -104,8 +104,9 @@ export class Socket {
 
 /** What the server said. */
 export function refusal(errors: readonly RawError[]): ConfabError {
-  const { message, extensions } = errors[0] ?? { message: 'The server refused without a word' };
-  return new ConfabError(extensions?.code ?? 'INTERNAL', message, extensions?.retryAfterSeconds);
+  const [first] = errors;
+  const { code = 'INTERNAL', retryAfterSeconds } = first?.extensions ?? {};
+  return new ConfabError(code, first?.message ?? code, retryAfterSeconds);
 }
 
 export const lost = (why = 'The connection was lost') => new ConfabError('DISCONNECTED', why);

@@ -2,9 +2,9 @@
 import { ConfabError } from '../errors.js';
 import type { Presence } from '../model.js';
 import type { ChatEvent, Link, OpenOptions, Transport, TypingNotice } from '../transport.js';
-import { DOCUMENTS, type DocumentName } from './documents.js';
-import { requests } from './requests.js';
+import { requests, type Ask } from './requests.js';
 import { lost, refusal, Socket } from './socket.js';
+import { EVENTS, field, operation, type Variables } from './text.js';
 
 export interface GraphqlOptions {
   /** The class where there is no global one, such as that of `ws` in Node.js before 22. */
@@ -13,11 +13,10 @@ export interface GraphqlOptions {
 
 /** Everything over one WebSocket to `/graphql`. */
 export function graphql({ webSocket }: GraphqlOptions = {}): Transport {
-  return { name: 'GraphQL', open: (how) => open(how, (webSocket ?? globalThis.WebSocket) as typeof WebSocket) };
+  const make = (webSocket ?? globalThis.WebSocket) as typeof WebSocket | undefined;
+  if (!make) throw new ConfabError('BAD_REQUEST', 'There is no WebSocket here: name a class as webSocket');
+  return { name: 'GraphQL', open: (how) => open(how, make) };
 }
-
-/** Asks and answers with `data`. */
-export type Ask = <T>(name: DocumentName, variables?: Record<string, unknown>) => Promise<T>;
 
 function open({ url, token, signal, on }: OpenOptions, webSocket: typeof WebSocket): Promise<Link> {
   return new Promise((done, fail) => {
@@ -34,9 +33,9 @@ function open({ url, token, signal, on }: OpenOptions, webSocket: typeof WebSock
     };
     const socket = new Socket(webSocket, `${url.replace(/^http/, 'ws')}/graphql`, token, ready, over);
 
-    const ask: Ask = (name, variables = {}) =>
+    const ask: Ask = (text, variables) =>
       new Promise((answer, refuse) => {
-        socket.subscribe(DOCUMENTS[name], variables, {
+        socket.subscribe(text, variables, {
           next: ({ data, errors }) => (errors?.length ? refuse(refusal(errors)) : answer(data as never)),
           error: refuse,
           complete: () => refuse(lost()),
@@ -44,30 +43,30 @@ function open({ url, token, signal, on }: OpenOptions, webSocket: typeof WebSock
       });
 
     /** Tells what is heard, until it is over for a reason. */
-    const hear = <T>(name: DocumentName, variables: Record<string, unknown>, heard: (data: T) => void) =>
+    const hear = <T>(name: string, args: Variables, selection: string, heard: (what: T) => void) =>
       new Promise<never>((_, fail) => {
-        socket.subscribe(DOCUMENTS[name], variables, {
+        socket.subscribe(operation('subscription', args, field(name, args, selection)), args, {
           // What cannot be shown would be a hole: begin again from the last that could.
-          next: ({ data, errors }) => (errors?.length ? fail(refusal(errors)) : heard(data as T)),
+          next: ({ data, errors }) => (errors?.length ? fail(refusal(errors)) : heard((data as Record<string, T>)[name] as T)),
           error: fail,
-          complete: () => fail(lost('The server ended a subscription')),
+          complete: () => fail(lost()),
         });
       });
 
     const listen = async (after: string): Promise<void> => {
-      const over = Promise.race([
-        hear<{ events: RawEvent }>('events', { after }, ({ events }) => on.event(event(events))),
-        hear<{ typing: TypingNotice }>('typing', {}, ({ typing }) => on.typing(typing)),
-        hear<{ presence: Presence }>('presences', {}, ({ presence }) => on.presence(presence)),
-      ]);
+      const events = hear<RawEvent>('events', { after }, EVENTS, (it) => on.event(event(it)));
       // The server answers in the order in which it is asked, so that a refusal comes before this.
-      await Promise.race([ask('alive'), over]);
-      over.catch((error: ConfabError) => socket.end(error));
+      await Promise.race([ask('{__typename}', {}), events]);
+      Promise.race([
+        events,
+        hear<TypingNotice>('typing', {}, '{conversationId userId userName typing expiresAt}', (it) => on.typing(it)),
+        hear<Presence>('presence', {}, '{...R}', (it) => on.presence(it)),
+      ]).catch((error: ConfabError) => socket.end(error));
     };
 
     const renew = async (token: string): Promise<boolean> => {
       try {
-        await ask('renewToken', { token });
+        await ask(operation('mutation', { token }, field('renewToken', { token }, '{expiresAt}')), { token });
         return true;
       } catch (error) {
         // A server that does not know it.
@@ -80,7 +79,7 @@ function open({ url, token, signal, on }: OpenOptions, webSocket: typeof WebSock
 
     const close = () => {
       isWanted = false;
-      socket.end(lost('The connection was closed'));
+      socket.end(lost());
     };
 
     signal.addEventListener('abort', close);

@@ -1,14 +1,12 @@
 // The viewer's conversations: what the last snapshot said of them, and what happened since.
 import type { ConversationList, Conversations, UnreadState } from '../api.js';
 import { ConfabError } from '../errors.js';
-import { compareIds, type Conversation, type Id, type Participant, type ReadMarker } from '../model.js';
-import { Derived, type Readable } from '../observable.js';
+import { compareIds, type Conversation, type Id, type ReadMarker } from '../model.js';
+import { Derived, DerivedByName, type Readable } from '../observable.js';
 import type { ChatEvent, Link, Snapshot } from '../transport.js';
+import { Patches } from './patches.js';
 import type { People } from './people.js';
 import { told, withViewer } from './shelf.js';
-
-/** Participants that a conversation shows, at most. */
-const MAX_SHOWN = 100;
 
 export interface BookOwner {
   ask<T>(perform: (link: Link) => Promise<T>): Promise<T>;
@@ -18,19 +16,19 @@ export interface BookOwner {
   isGone(conversationId: Id, isGone: boolean): void;
 }
 
-type Patch = (conversation: Conversation) => Conversation;
-
 export class Book {
   readonly #owner: BookOwner;
   readonly #known = new Map<Id, Conversation>();
-  /** What is shown before the server has agreed. */
-  readonly #patches = new Map<Id, Set<Patch>>();
+  readonly patches = new Patches<Conversation>((id) => this.#touch(id));
   /** Of conversations that were not loaded. */
   #unreadElsewhere = new Map<Id, number>();
   /** Of people who are not among those that a conversation shows. */
   readonly #markers = new Map<Id, Map<Id, ReadMarker>>();
-  readonly #shown = new Map<Id, Derived<Conversation | undefined>>();
-  readonly #shownMarkers = new Map<Id, Derived<readonly ReadMarker[]>>();
+  readonly #shown = new DerivedByName<Conversation | undefined>(
+    (id) => this.get(id),
+    (id) => void (this.#known.has(id) || this.refresh(id)),
+  );
+  readonly #shownMarkers = new DerivedByName<readonly ReadMarker[]>((id) => this.#readers(id));
   /** Being fetched, with what happened meanwhile: that is applied to the answer, too. */
   readonly #fetching = new Map<Id, ChatEvent[]>();
   readonly #missed = new Set<Id>();
@@ -57,35 +55,15 @@ export class Book {
 
   get(id: Id): Conversation | undefined {
     const known = this.#known.get(id);
-    const patches = this.#patches.get(id);
-    return known && patches ? [...patches].reduce((it, patch) => patch(it), known) : known;
+    return known && this.patches.over(id, known);
   }
 
   conversation(id: Id): Readable<Conversation | undefined> {
-    let shown = this.#shown.get(id);
-    if (!shown) {
-      const watched = (isWatched: boolean) => {
-        if (isWatched && !this.#known.has(id)) void this.refresh(id);
-      };
-      this.#shown.set(id, (shown = new Derived(() => this.get(id), watched)));
-    }
-    return shown;
+    return this.#shown.of(id);
   }
 
   readMarkers(id: Id): Readable<readonly ReadMarker[]> {
-    let shown = this.#shownMarkers.get(id);
-    if (!shown) {
-      shown = new Derived(() => {
-        const markers = new Map(this.#markers.get(id));
-        for (const { userId, userName, lastReadMessageId } of this.#known.get(id)?.participants ?? []) {
-          if (lastReadMessageId) markers.set(userId, { userId, userName, lastReadMessageId });
-        }
-        markers.delete(this.#owner.me() ?? '');
-        return [...markers.values()];
-      });
-      this.#shownMarkers.set(id, shown);
-    }
-    return shown;
+    return this.#shownMarkers.of(id);
   }
 
   /** Begins anew from a snapshot: what it does not name is unknown again. */
@@ -97,12 +75,8 @@ export class Book {
     for (const conversation of conversations.items) this.put(conversation);
     this.current.begin(conversations.next);
     this.archived.forget();
-    for (const id of before) {
-      if (this.#known.has(id)) continue;
-      this.#touch(id);
-      if (this.#shown.get(id)?.isWatched) void this.refresh(id);
-    }
-    for (const [id, shown] of this.#shown) if (shown.isWatched && !this.#known.has(id)) void this.refresh(id);
+    for (const id of before) this.#touch(id);
+    for (const id of this.#shown.watched()) if (!this.#known.has(id)) void this.refresh(id);
   }
 
   /** What the server answered. What is known to have happened later in it stays. */
@@ -114,18 +88,6 @@ export class Book {
     this.#unreadElsewhere.delete(conversation.id);
     for (const it of conversation.participants) this.#owner.people.meet({ id: it.userId, name: it.userName, avatarUrl: it.avatarUrl });
     if (!known) this.#owner.isGone(conversation.id, false);
-  }
-
-  /** Shows it otherwise until the answer of this function is called. */
-  patch(id: Id, patch: Patch): () => void {
-    const patches = this.#patches.get(id) ?? new Set();
-    this.#patches.set(id, patches.add(patch));
-    this.#touch(id);
-    return () => {
-      patches.delete(patch);
-      if (!patches.size) this.#patches.delete(id);
-      this.#touch(id);
-    };
   }
 
   /** Asks how it stands. What happens until the answer comes is applied to it. */
@@ -247,18 +209,11 @@ export class Book {
     const known = this.#known.get(id);
     const isMe = participant.userId === this.#owner.me();
     if (isMe && type === 'participant.removed') return this.#remove(id);
-    if (!known) return void (isMe && this.refresh(id));
-    const others = known.participants.filter((it) => it.userId !== participant.userId);
-    const isShown = others.length < known.participants.length;
-    // Of a large group not everybody is shown, and who is next nobody here knows.
-    if (known.participantCount >= MAX_SHOWN && type !== 'participant.role_changed') return void this.refresh(id);
-    let participants: readonly Participant[];
-    if (type === 'participant.removed') participants = others;
-    else if (isShown) participants = known.participants.map((it) => (it.userId === participant.userId ? participant : it));
-    else participants = type === 'participant.added' ? [...others, participant] : others;
-    const participantCount = known.participantCount + participants.length - known.participants.length;
-    this.#owner.people.meet({ id: participant.userId, name: participant.userName, avatarUrl: participant.avatarUrl });
-    this.#set({ ...known, participants, participantCount });
+    // Who is shown of a large group, and how many there are, the server knows.
+    if (type !== 'participant.role_changed') return void ((known || isMe) && this.refresh(id));
+    if (!known) return;
+    const participants = known.participants.map((it) => (it.userId === participant.userId ? participant : it));
+    this.#set({ ...known, participants });
   }
 
   #onConversation(id: Id, { type, change }: Extract<ChatEvent, { change: unknown }>): void {
@@ -267,6 +222,15 @@ export class Book {
     if (known) this.#set({ ...known, ...defined(rest) });
     const isWhole = rest.muted !== undefined && rest.pinned !== undefined && rest.archived !== undefined;
     if (!known || (type === 'settings.changed' && !isWhole)) void this.refresh(id);
+  }
+
+  #readers(id: Id): readonly ReadMarker[] {
+    const markers = new Map(this.#markers.get(id));
+    for (const { userId, userName, lastReadMessageId } of this.#known.get(id)?.participants ?? []) {
+      if (lastReadMessageId) markers.set(userId, { userId, userName, lastReadMessageId });
+    }
+    markers.delete(this.#owner.me() ?? '');
+    return [...markers.values()];
   }
 
   #marker(conversation: Conversation | undefined): Id | null | undefined {
@@ -288,8 +252,8 @@ export class Book {
   }
 
   #touch(id: Id): void {
-    this.#shown.get(id)?.touch();
-    this.#shownMarkers.get(id)?.touch();
+    this.#shown.touch(id);
+    this.#shownMarkers.touch(id);
     this.current.touch();
     this.archived.touch();
     this.unread.touch();

@@ -1,5 +1,6 @@
 // Messages that are loaded and followed: what lists of a conversation and threads have in common.
 import { ConfabError } from '../errors.js';
+import { Derived, type Readable } from '../observable.js';
 import { compareIds, type Id, type Message, type StoredMessage } from '../model.js';
 import type { ChatEvent, Link } from '../transport.js';
 import { Shelf, told, withViewer } from './shelf.js';
@@ -16,7 +17,7 @@ export interface HolderOwner {
   isSending(conversationId: Id): boolean;
 }
 
-export abstract class Holder {
+export abstract class Holder<T> implements Readable<T> {
   protected readonly owner: HolderOwner;
   protected readonly shelf = new Shelf();
   isLoaded = false;
@@ -29,12 +30,35 @@ export abstract class Holder {
   /** Up to which message the replies of each were in its count when it came. */
   readonly #countedTo = new Map<Id, Id>();
 
-  constructor(owner: HolderOwner) {
+  readonly #shown: Derived<T>;
+  readonly get: () => T;
+  readonly subscribe: (listener: () => void) => () => void;
+
+  /** `watched` is told when somebody begins to look at it. */
+  constructor(owner: HolderOwner, watched: () => void) {
     this.owner = owner;
+    this.#shown = new Derived(
+      () => this.state(),
+      (isWatched) => isWatched && watched(),
+    );
+    this.get = this.#shown.get;
+    this.subscribe = this.#shown.subscribe;
   }
 
-  abstract readonly isWatched: boolean;
-  abstract touch(): void;
+  get isWatched(): boolean {
+    return this.#shown.isWatched;
+  }
+
+  /** One that is looked at and is not loaded is loaded. */
+  want(): void {
+    if (this.isWatched && !this.isLoaded && !this.#loading) void this.load();
+  }
+
+  touch(): void {
+    this.#shown.touch();
+  }
+
+  protected abstract state(): T;
   /** Whether it belongs here. */
   protected abstract accepts(message: StoredMessage): boolean;
   /** Reads the first page, or all that is shown anew; the answer puts it in. */
@@ -68,6 +92,8 @@ export abstract class Holder {
     this.shelf.clear();
     this.#countedTo.clear();
     this.#held = [];
+    // What is on its way belongs to nothing any more.
+    this.#loading = this.#meanwhile = undefined;
     this.isLoaded = false;
     this.error = error;
     this.touch();
@@ -127,10 +153,6 @@ export abstract class Holder {
       if (this.#loading === loading) this.#loading = this.#meanwhile = undefined;
       this.touch();
     }
-  }
-
-  protected get isLoading(): boolean {
-    return this.#loading !== undefined;
   }
 
   /** Puts a page in: how many replies each has is counted up to what is known now. */

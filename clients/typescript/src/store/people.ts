@@ -1,35 +1,30 @@
 // Who is who: names and pictures, from all that came by.
-import { Derived, type Readable } from '../observable.js';
+import { DerivedByName, type Readable } from '../observable.js';
 import type { Id, User } from '../model.js';
 
 export class People {
   readonly #known = new Map<Id, User>();
-  readonly #shown = new Map<Id, Derived<User | undefined>>();
   readonly #asked = new Set<Id>();
   readonly #fetch: (id: Id) => Promise<User>;
+  readonly #shown = new DerivedByName<User | undefined>(
+    (id) => this.#known.get(id),
+    (id) => void this.#complete(id),
+  );
 
   constructor(fetch: (id: Id) => Promise<User>) {
     this.#fetch = fetch;
   }
 
   person(id: Id): Readable<User | undefined> {
-    let shown = this.#shown.get(id);
-    if (!shown) {
-      shown = new Derived(
-        () => this.#known.get(id),
-        (isWatched) => isWatched && this.#complete(id),
-      );
-      this.#shown.set(id, shown);
-    }
-    return shown;
+    return this.#shown.of(id);
   }
 
   /** What is said of somebody, all of it. */
-  meet(user: User): void {
-    const known = this.#known.get(user.id);
-    if (known && known.name === user.name && known.avatarUrl === user.avatarUrl) return;
-    this.#known.set(user.id, { id: user.id, name: user.name, avatarUrl: user.avatarUrl });
-    this.#shown.get(user.id)?.touch();
+  meet({ id, name, avatarUrl }: User): void {
+    const known = this.#known.get(id);
+    if (known && known.name === name && known.avatarUrl === avatarUrl) return;
+    this.#known.set(id, { id, name, avatarUrl });
+    this.#shown.touch(id);
   }
 
   async #complete(id: Id): Promise<void> {

@@ -1,5 +1,5 @@
 // How people are, of those who are looked at.
-import { Derived, type Readable } from '../observable.js';
+import { DerivedByName, type Readable } from '../observable.js';
 import type { Id, Presence } from '../model.js';
 
 /** Users of one question, at most. */
@@ -7,7 +7,10 @@ const MAX_ASKED = 500;
 
 export class Presences {
   readonly #known = new Map<Id, Presence>();
-  readonly #shown = new Map<Id, Derived<Presence | undefined>>();
+  readonly #shown = new DerivedByName<Presence | undefined>(
+    (userId) => this.#known.get(userId),
+    (userId) => this.#known.has(userId) || this.#want(userId),
+  );
   readonly #fetch: (ids: readonly Id[]) => Promise<readonly Presence[]>;
   #wanted = new Set<Id>();
 
@@ -16,30 +19,20 @@ export class Presences {
   }
 
   of(userId: Id): Readable<Presence | undefined> {
-    let shown = this.#shown.get(userId);
-    if (!shown) {
-      shown = new Derived(
-        () => this.#known.get(userId),
-        (isWatched) => isWatched && !this.#known.has(userId) && this.#want(userId),
-      );
-      this.#shown.set(userId, shown);
-    }
-    return shown;
+    return this.#shown.of(userId);
   }
 
   notice(presence: Presence): void {
     // Of those at whom nobody looks nothing is kept, or thousands would be.
     if (!this.#shown.has(presence.userId)) return;
     this.#known.set(presence.userId, presence);
-    this.#shown.get(presence.userId)?.touch();
+    this.#shown.touch(presence.userId);
   }
 
   /** What was missed is asked for: of those who are looked at now at once, of others when they are again. */
   refresh(): void {
-    for (const [userId, shown] of this.#shown) {
-      if (shown.isWatched) this.#want(userId);
-      else this.#known.delete(userId);
-    }
+    this.#known.clear();
+    for (const userId of this.#shown.watched()) this.#want(userId);
   }
 
   #want(userId: Id): void {

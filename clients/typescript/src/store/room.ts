@@ -1,7 +1,6 @@
 // The newest messages of a conversation, as far back as was asked for.
 import type { MessageList, Messages } from '../api.js';
 import { compareIds, type Id, type StoredMessage } from '../model.js';
-import { Derived } from '../observable.js';
 import { Holder, type HolderOwner } from './holder.js';
 
 const LARGEST_PAGE = 100;
@@ -13,46 +12,22 @@ const MAX_PAGES_ANEW = 5;
 const MAX_UNWATCHED = 200;
 const KEPT_UNWATCHED = 100;
 
-export class Room extends Holder implements Messages {
-  readonly id: Id;
-  readonly #shown: Derived<MessageList>;
+export class Room extends Holder<MessageList> implements Messages {
+  readonly #id: Id;
   #hasOlder = false;
   #isLoadingOlder = false;
-  readonly get: () => MessageList;
-  readonly subscribe: (listener: () => void) => () => void;
 
-  constructor(id: Id, owner: HolderOwner, watched: (room: Room) => void) {
-    super(owner);
-    this.id = id;
-    this.#shown = new Derived(
-      () => ({
-        items: [...this.show(), ...this.waiting(id)],
-        isLoaded: this.isLoaded,
-        hasOlder: this.#hasOlder,
-        isLoadingOlder: this.#isLoadingOlder,
-        error: this.error,
-      }),
-      (isWatched) => isWatched && watched(this),
-    );
-    this.get = this.#shown.get;
-    this.subscribe = this.#shown.subscribe;
+  constructor(id: Id, owner: HolderOwner, watched: () => void) {
+    super(owner, watched);
+    this.#id = id;
   }
 
-  get isWatched(): boolean {
-    return this.#shown.isWatched;
-  }
-
-  /** One that is looked at and is not loaded is loaded. */
-  want(): void {
-    if (this.isWatched && !this.isLoaded && !this.isLoading) void this.load();
-  }
-
-  touch(): void {
+  override touch(): void {
     if (!this.isWatched && this.shelf.items.length > MAX_UNWATCHED) {
       this.shelf.cutBefore((this.shelf.items[this.shelf.items.length - KEPT_UNWATCHED] as StoredMessage).id);
       this.#hasOlder = true;
     }
-    this.#shown.touch();
+    super.touch();
   }
 
   async loadOlder(): Promise<void> {
@@ -75,9 +50,19 @@ export class Room extends Holder implements Messages {
     return this.shelf.find(messageId) !== undefined;
   }
 
+  protected state(): MessageList {
+    return {
+      items: [...this.show(), ...this.waiting(this.#id)],
+      isLoaded: this.isLoaded,
+      hasOlder: this.#hasOlder,
+      isLoadingOlder: this.#isLoadingOlder,
+      error: this.error,
+    };
+  }
+
   protected accepts(message: StoredMessage): boolean {
     // Older than what is loaded: it comes when that is.
-    return message.conversationId === this.id && (!this.#hasOlder || compareIds(message.id, this.shelf.oldest?.id ?? '0') > 0);
+    return message.conversationId === this.#id && (!this.#hasOlder || compareIds(message.id, this.shelf.oldest?.id ?? '0') > 0);
   }
 
   /** What is on the screen stays there until all that it is replaced by has come. */
@@ -88,7 +73,7 @@ export class Room extends Holder implements Messages {
     let hasOlder = true;
     for (let pages = 0; pages < MAX_PAGES_ANEW && hasOlder; pages += 1) {
       const before = found[0]?.id;
-      const query = { conversationId: this.id, limit };
+      const query = { conversationId: this.#id, limit };
       const page = await ask((link) => link.messages(before ? { ...query, before } : query));
       found = [...page.items, ...found];
       hasOlder = page.hasMore;
@@ -103,7 +88,7 @@ export class Room extends Holder implements Messages {
 
   async #readOlder(limit: number): Promise<() => void> {
     const before = this.shelf.oldest?.id ?? '1';
-    const page = await this.owner.ask((link) => link.messages({ conversationId: this.id, limit, before }));
+    const page = await this.owner.ask((link) => link.messages({ conversationId: this.#id, limit, before }));
     return () => {
       this.take(page.items);
       this.#hasOlder = page.hasMore;

@@ -4,7 +4,7 @@ import { ConfabError } from '../errors.js';
 import type { Id, StoredMessage } from '../model.js';
 import type { Readable } from '../observable.js';
 import type { ChatEvent, Link } from '../transport.js';
-import type { Holder, HolderOwner } from './holder.js';
+import type { HolderOwner } from './holder.js';
 import { Room } from './room.js';
 import { Thread } from './thread.js';
 
@@ -22,31 +22,11 @@ export class Rooms {
   }
 
   messages(conversationId: Id): Messages {
-    let room = this.#rooms.get(conversationId);
-    if (!room) {
-      room = new Room(conversationId, this.#owner, (it) => {
-        this.#rooms.delete(conversationId);
-        this.#rooms.set(conversationId, it);
-        it.want();
-        this.#forgetSome(this.#rooms);
-      });
-      this.#rooms.set(conversationId, room);
-    }
-    return room;
+    return this.#holder(this.#rooms, conversationId, Room);
   }
 
   thread(messageId: Id): Readable<ThreadState> {
-    let thread = this.#threads.get(messageId);
-    if (!thread) {
-      thread = new Thread(messageId, this.#owner, (it) => {
-        this.#threads.delete(messageId);
-        this.#threads.set(messageId, it);
-        it.want();
-        this.#forgetSome(this.#threads);
-      });
-      this.#threads.set(messageId, thread);
-    }
-    return thread;
+    return this.#holder(this.#threads, messageId, Thread);
   }
 
   find(messageId: Id): StoredMessage | undefined {
@@ -88,7 +68,7 @@ export class Rooms {
   close(conversationId: Id, isGone: boolean): void {
     for (const holder of this.#of(conversationId)) {
       if (isGone) holder.unload(new ConfabError('FORBIDDEN', 'You are not a participant in this conversation'));
-      else (holder as Room | Thread).want();
+      else holder.want();
     }
   }
 
@@ -107,19 +87,28 @@ export class Rooms {
     for (const holder of this.#all()) holder.want();
   }
 
+  #holder<T extends Room | Thread>(holders: Map<Id, T>, id: Id, Kind: new (id: Id, owner: HolderOwner, watched: () => void) => T): T {
+    const known = holders.get(id);
+    if (known) return known;
+    const made = new Kind(id, this.#owner, () => {
+      holders.delete(id);
+      holders.set(id, made);
+      made.want();
+      const unwatched = [...holders.values()].filter((it) => !it.isWatched);
+      for (const holder of unwatched.slice(0, -MAX_UNWATCHED)) holder.unload();
+    });
+    holders.set(id, made);
+    return made;
+  }
+
   #all(): (Room | Thread)[] {
     return [...this.#rooms.values(), ...this.#threads.values()];
   }
 
-  #of(conversationId: Id): Holder[] {
+  #of(conversationId: Id): (Room | Thread)[] {
     const room = this.#rooms.get(conversationId);
     // A thread that is being loaded may be of this conversation; it takes what belongs to it.
     const threads = [...this.#threads.values()].filter((it) => (it.conversationId ?? conversationId) === conversationId);
     return room ? [room, ...threads] : threads;
-  }
-
-  #forgetSome(holders: ReadonlyMap<Id, Room | Thread>): void {
-    const unwatched = [...holders.values()].filter((it) => !it.isWatched);
-    for (const holder of unwatched.slice(0, -MAX_UNWATCHED)) holder.unload();
   }
 }

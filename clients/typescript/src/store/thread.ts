@@ -1,53 +1,33 @@
 // A message and the replies to it.
 import type { ThreadState } from '../api.js';
 import { compareIds, type Id, type StoredMessage } from '../model.js';
-import { Derived } from '../observable.js';
 import { Holder, type HolderOwner } from './holder.js';
 
 const PAGE = 100;
 /** Replies that are shown, the oldest ones. */
 const MAX_REPLIES = 1_000;
 
-export class Thread extends Holder {
+export class Thread extends Holder<ThreadState> {
   readonly #parentId: Id;
-  readonly #shown: Derived<ThreadState>;
-  readonly get: () => ThreadState;
-  readonly subscribe: (listener: () => void) => () => void;
 
-  constructor(parentId: Id, owner: HolderOwner, watched: (thread: Thread) => void) {
-    super(owner);
+  constructor(parentId: Id, owner: HolderOwner, watched: () => void) {
+    super(owner, watched);
     this.#parentId = parentId;
-    this.#shown = new Derived(
-      () => {
-        const parent = this.shelf.find(parentId);
-        const waiting = parent ? this.waiting(parent.conversationId).filter((it) => it.parentMessageId === parentId) : [];
-        return {
-          parent: parent ? owner.views.show(parent) : null,
-          replies: [...this.show().filter((it) => it.id !== parentId), ...waiting],
-          isLoaded: this.isLoaded,
-          error: this.error,
-        };
-      },
-      (isWatched) => isWatched && watched(this),
-    );
-    this.get = this.#shown.get;
-    this.subscribe = this.#shown.subscribe;
-  }
-
-  get isWatched(): boolean {
-    return this.#shown.isWatched;
   }
 
   get conversationId(): Id | undefined {
     return this.shelf.find(this.#parentId)?.conversationId;
   }
 
-  want(): void {
-    if (this.isWatched && !this.isLoaded && !this.isLoading) void this.load();
-  }
-
-  touch(): void {
-    this.#shown.touch();
+  protected state(): ThreadState {
+    const parent = this.shelf.find(this.#parentId);
+    const waiting = parent ? this.waiting(parent.conversationId) : [];
+    return {
+      parent: parent ? this.owner.views.show(parent) : null,
+      replies: [...this.show().filter((it) => it.id !== this.#parentId), ...waiting.filter((it) => it.parentMessageId === this.#parentId)],
+      isLoaded: this.isLoaded,
+      error: this.error,
+    };
   }
 
   protected accepts(message: StoredMessage): boolean {

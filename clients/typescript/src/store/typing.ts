@@ -1,5 +1,5 @@
 // Who types, until they stop, or their client is not heard of any more.
-import { Derived, type Readable } from '../observable.js';
+import { DerivedByName, type Readable } from '../observable.js';
 import type { Id, Typist } from '../model.js';
 import type { TypingNotice } from '../transport.js';
 
@@ -16,15 +16,10 @@ interface Entry {
 
 export class Typing {
   readonly #rooms = new Map<Id, Map<Id, Entry>>();
-  readonly #shown = new Map<Id, Derived<readonly Typist[]>>();
+  readonly #shown = new DerivedByName<readonly Typist[]>((id) => [...(this.#rooms.get(id)?.values() ?? [])].map((it) => it.typist));
 
   in(conversationId: Id): Readable<readonly Typist[]> {
-    let shown = this.#shown.get(conversationId);
-    if (!shown) {
-      shown = new Derived(() => [...(this.#rooms.get(conversationId)?.values() ?? [])].map((it) => it.typist));
-      this.#shown.set(conversationId, shown);
-    }
-    return shown;
+    return this.#shown.of(conversationId);
   }
 
   notice({ conversationId, userId, userName, typing, expiresAt }: TypingNotice): void {
@@ -36,7 +31,7 @@ export class Typing {
     let room = this.#rooms.get(conversationId);
     if (!room) this.#rooms.set(conversationId, (room = new Map()));
     room.set(userId, { typist: { userId, userName }, timer });
-    this.#shown.get(conversationId)?.touch();
+    this.#shown.touch(conversationId);
   }
 
   /** After a reconnect nobody is known to type: who still does is told again. */
@@ -52,6 +47,6 @@ export class Typing {
     if (!room || !entry) return;
     clearTimeout(entry.timer);
     room.delete(userId);
-    this.#shown.get(conversationId)?.touch();
+    this.#shown.touch(conversationId);
   }
 }
