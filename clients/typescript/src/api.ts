@@ -47,7 +47,8 @@ export interface ConnectOptions {
 export type ClientStorage = Pick<Storage, 'getItem' | 'setItem' | 'removeItem' | 'key' | 'length'>;
 
 /**
- * `connecting`: for the first time. `online`: everything up to now has been heard. `offline`: the machine says that it has
+ * `connecting`: for the first time. `online`: connected, and
+ * following. `offline`: the machine says that it has
  * no network; it is tried when that changes, and now and then. `reconnecting`: next attempt `at` (milliseconds of
  * `Date.now()`), or under way where that is past. `refused`: nothing more is tried; {@link Confab.reconnect} does. `closed`:
  * by {@link Confab.close}.

@@ -308,7 +308,7 @@ class Client implements Confab {
   }
 
   #online(): void {
-    this.#typing.clear();
+    this.#typing.refresh((id) => this.#connection.ask((link) => link.typing(id)));
     this.#presences.refresh();
     this.#book.online();
     this.#rooms.online();

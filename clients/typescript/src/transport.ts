@@ -207,6 +207,8 @@ export interface Link {
   user(id: Id): Promise<User>;
   /** Of up to 500 users; those whom the viewer may not see are left out. */
   presence(userIds: readonly Id[]): Promise<readonly Presence[]>;
+  /** Who else types there at this moment; nobody where that cannot be asked for. */
+  typing(conversationId: Id): Promise<readonly TypingNotice[]>;
   readReceipts(messageId: Id): Promise<readonly ReadReceipt[]>;
   reactions(messageId: Id): Promise<readonly Reaction[]>;
 

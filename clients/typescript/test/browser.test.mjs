@@ -1,7 +1,7 @@
 // The client in Chromium: hooks, reloads, tabs, sleep, uploads.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { bundle, contextOf, launch, openChat } from './support/browser.mjs';
+import { bundle, contextOf, example, launch, openChat } from './support/browser.mjs';
 import { client, online, watch } from './support/clients.mjs';
 import { startProxy } from './support/proxy.mjs';
 import { startServer } from './support/server.mjs';
@@ -18,7 +18,7 @@ after(async () => {
   await server?.remove();
 });
 
-async function opened(t, origin = server.origin, code = script) {
+async function opened(t, code = script) {
   const context = await contextOf(browser, code);
   t.after(() => context.close());
   return context;
@@ -45,7 +45,7 @@ for (const library of ['react', 'preact']) {
     const bob = client(t, server, 'Bob');
     await online(bob);
     const his = await watch(t, bob, id);
-    const context = await opened(t, server.origin, await bundle(library));
+    const context = await opened(t, await bundle(library));
     const { page, faults } = await openChat(context, server.origin, server.token('Alice'));
     await page.click(`nav button[data-id="${id}"]`);
     await page.waitForSelector('main[data-loaded="true"]');
@@ -72,6 +72,19 @@ for (const library of ['react', 'preact']) {
     assert.deepEqual(faults, []);
   });
 }
+
+test('the example of the README is a chat', async (t) => {
+  const context = await opened(t, await example());
+  const token = server.token('Alice');
+  await context.route('**/chat-token', (route) => route.fulfill({ contentType: 'text/plain', body: token }));
+  const { page, faults } = await openChat(context, server.origin, token);
+  await page.waitForFunction(() => document.body.innerText.includes('Bob: Friday works for me'));
+  page.once('dialog', (dialog) => dialog.accept('Said by the example'));
+  await page.click('body');
+  await page.waitForFunction(() => document.body.innerText.includes('Alice: Said by the example'));
+  assert.deepEqual(faults, []);
+  assert.equal((await contents('1')).at(-1), 'Said by the example');
+});
 
 test('a page that is loaded anew goes on with what waits in the outbox', async (t) => {
   const id = await group(t.name);

@@ -2,7 +2,19 @@
 import { ConfabError } from '../errors.js';
 import type { Id, Page } from '../model.js';
 import type { Link } from '../transport.js';
-import { capitalized, field, operation, REACTED, type Variables } from './text.js';
+import {
+  capitalized,
+  CONVERSATION,
+  field,
+  MESSAGE,
+  operation,
+  PARTICIPANT,
+  PRESENCE,
+  REACTED,
+  TYPING,
+  USER,
+  type Variables,
+} from './text.js';
 
 /** Asks and answers with `data`. */
 export type Ask = (text: string, variables: Variables) => Promise<object>;
@@ -13,9 +25,7 @@ interface Connection<T> {
 }
 
 const PAGE = 50;
-const C = '{...C}';
-const M = '{...M}';
-const nodes = (fragment: string) => `{nodes{...${fragment}}pageInfo{endCursor hasNextPage hasPreviousPage}}`;
+const nodes = (selection: string) => `{nodes${selection}pageInfo{endCursor hasNextPage hasPreviousPage}}`;
 
 const page = <T>({ nodes, pageInfo }: Connection<T>): Page<T> => ({
   items: nodes,
@@ -47,7 +57,7 @@ export function requests(ask: Ask): Omit<Link, 'listen' | 'renew' | 'ping' | 'cl
   return {
     snapshot: async () => {
       const { cursor } = await get<{ cursor: string }>('sync', {}, '{cursor}');
-      const fields = `me{...U}conversations(archived:false first:${PAGE})${nodes('C')}unread{conversations{conversationId unreadCount}}`;
+      const fields = `me${USER}conversations(archived:false first:${PAGE})${nodes(CONVERSATION)}unread{conversations{conversationId unreadCount}}`;
       const { me, conversations, unread } = (await ask(operation('query', {}, fields), {})) as {
         me: never;
         conversations: Connection<never>;
@@ -55,57 +65,58 @@ export function requests(ask: Ask): Omit<Link, 'listen' | 'renew' | 'ping' | 'cl
       };
       return { cursor, me, conversations: page(conversations), unread: unread.conversations };
     },
-    conversations: ({ archived, next }) => pages('conversations', { archived, first: PAGE, after: next }, nodes('C')),
-    findConversations: async (search) => (await pages<never>('conversations', { search, first: PAGE }, nodes('C'))).items,
-    conversation: (id) => get('conversation', { id }, C),
+    conversations: ({ archived, next }) => pages('conversations', { archived, first: PAGE, after: next }, nodes(CONVERSATION)),
+    findConversations: async (search) => (await pages<never>('conversations', { search, first: PAGE }, nodes(CONVERSATION))).items,
+    conversation: (id) => get('conversation', { id }, CONVERSATION),
     messages: async ({ conversationId, limit, before, after }) => {
       const range = after ? { first: limit, after: at(after) } : { last: limit, before: at(before) };
-      const { nodes: items, pageInfo } = await within<Connection<never>>('conversation', conversationId, 'messages', range, nodes('M'));
+      const { nodes: items, pageInfo } = await within<Connection<never>>('conversation', conversationId, 'messages', range, nodes(MESSAGE));
       return { items, hasMore: (after ? pageInfo.hasNextPage : pageInfo.hasPreviousPage) ?? false };
     },
-    message: (id) => get('message', { id }, M),
+    message: (id) => get('message', { id }, MESSAGE),
     replies: async ({ messageId, limit, after }) => {
       const range = { first: limit, after: at(after) };
-      const { nodes: items, pageInfo } = await within<Connection<never>>('message', messageId, 'replies', range, nodes('M'));
+      const { nodes: items, pageInfo } = await within<Connection<never>>('message', messageId, 'replies', range, nodes(MESSAGE));
       return { items, hasMore: pageInfo.hasNextPage };
     },
     attachments: ({ conversationId, next }) =>
-      pagesWithin('conversation', conversationId, 'attachments', { first: PAGE, after: next }, nodes('M')),
+      pagesWithin('conversation', conversationId, 'attachments', { first: PAGE, after: next }, nodes(MESSAGE)),
     searchMessages: async ({ text: query, conversationId, next }) => {
       const found = await get<{ edges: { node: never; snippet: string }[] } & Connection<never>>(
         'searchMessages',
         { query, conversationId, first: PAGE, after: next },
-        nodes('M').replace('nodes{...M}', 'edges{node{...M}snippet}'),
+        nodes(MESSAGE).replace('nodes', 'edges{node').replace('pageInfo', 'snippet}pageInfo'),
       );
       return page({ nodes: found.edges.map(({ node: message, snippet }) => ({ message, snippet })), pageInfo: found.pageInfo });
     },
     participants: ({ conversationId, search, next }) =>
-      pagesWithin('conversation', conversationId, 'participantsPage', { first: PAGE, search, after: next }, nodes('P')),
-    searchPeople: ({ text: search, next }) => pages('users', { search, first: PAGE, after: next }, nodes('U')),
-    user: (id) => get('user', { id }, '{...U}'),
-    presence: (userIds) => get('presence', { userIds }, '{...R}'),
+      pagesWithin('conversation', conversationId, 'participantsPage', { first: PAGE, search, after: next }, nodes(PARTICIPANT)),
+    searchPeople: ({ text: search, next }) => pages('users', { search, first: PAGE, after: next }, nodes(USER)),
+    user: (id) => get('user', { id }, USER),
+    presence: (userIds) => get('presence', { userIds }, PRESENCE),
+    typing: (id) => within('conversation', id, 'typing', {}, TYPING),
     readReceipts: (id) => within('message', id, 'readReceipts', {}, '{messageId userId userName readAt}'),
     reactions: (id) => within('message', id, 'reactions', {}, '{emoji userId userName createdAt}'),
 
     send: ({ attachmentIds, ...message }) =>
-      change('sendMessage', { input: attachmentIds.length ? { ...message, attachmentIds } : message }, M),
-    edit: (messageId, content) => change('editMessage', { messageId, content }, M),
-    delete: (messageId) => change('deleteMessage', { messageId }, M),
+      change('sendMessage', { input: attachmentIds.length ? { ...message, attachmentIds } : message }, MESSAGE),
+    edit: (messageId, content) => change('editMessage', { messageId, content }, MESSAGE),
+    delete: (messageId) => change('deleteMessage', { messageId }, MESSAGE),
     react: (messageId, emoji, added) => change(added ? 'addReaction' : 'removeReaction', { messageId, emoji }, REACTED),
     markRead: (conversationId, lastReadMessageId) =>
       change('markRead', { conversationId, lastReadMessageId }, '{conversationId lastReadMessageId readAt unreadCount}'),
     setTyping: (conversationId, typing) => change('setTyping', { conversationId, typing }),
-    setPresence: (presence) => change('setPresence', presence, '{...R}'),
+    setPresence: (presence) => change('setPresence', presence, PRESENCE),
 
-    createGroup: (input) => change('createGroup', { input }, C),
-    openDirect: (userId) => change('openDirect', { userId }, C),
-    updateConversation: (conversationId, input) => change('updateConversation', { conversationId, input }, C),
+    createGroup: (input) => change('createGroup', { input }, CONVERSATION),
+    openDirect: (userId) => change('openDirect', { userId }, CONVERSATION),
+    updateConversation: (conversationId, input) => change('updateConversation', { conversationId, input }, CONVERSATION),
     set: (conversationId, setting, value) =>
-      change(`set${capitalized(setting)}`, { conversationId, [setting]: value }, C),
-    addParticipants: (conversationId, userIds) => change('addParticipants', { conversationId, userIds }, C),
+      change(`set${capitalized(setting)}`, { conversationId, [setting]: value }, CONVERSATION),
+    addParticipants: (conversationId, userIds) => change('addParticipants', { conversationId, userIds }, CONVERSATION),
     removeParticipant: (conversationId, userId) => change('removeParticipant', { conversationId, userId }),
-    setRole: (conversationId, userId, role) => change('setParticipantRole', { conversationId, userId, role }, C),
-    transferOwnership: (conversationId, userId) => change('transferOwnership', { conversationId, userId }, C),
+    setRole: (conversationId, userId, role) => change('setParticipantRole', { conversationId, userId, role }, CONVERSATION),
+    transferOwnership: (conversationId, userId) => change('transferOwnership', { conversationId, userId }, CONVERSATION),
     leave: (conversationId) => change('leaveConversation', { conversationId }),
     deleteConversation: (conversationId) => change('deleteConversation', { conversationId }),
   };

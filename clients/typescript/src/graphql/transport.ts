@@ -4,7 +4,7 @@ import type { Presence } from '../model.js';
 import type { ChatEvent, Link, OpenOptions, Transport, TypingNotice } from '../transport.js';
 import { requests, type Ask } from './requests.js';
 import { lost, refusal, Socket } from './socket.js';
-import { EVENTS, field, operation, type Variables } from './text.js';
+import { EVENTS, field, operation, PRESENCE, TYPING, type Variables } from './text.js';
 
 export interface GraphqlOptions {
   /** The class where there is no global one, such as that of `ws` in Node.js before 22. */
@@ -59,8 +59,8 @@ function open({ url, token, signal, on }: OpenOptions, webSocket: typeof WebSock
       await Promise.race([ask('{__typename}', {}), events]);
       Promise.race([
         events,
-        hear<TypingNotice>('typing', {}, '{conversationId userId userName typing expiresAt}', (it) => on.typing(it)),
-        hear<Presence>('presence', {}, '{...R}', (it) => on.presence(it)),
+        hear<TypingNotice>('typing', {}, TYPING, (it) => on.typing(it)),
+        hear<Presence>('presence', {}, PRESENCE, (it) => on.presence(it)),
       ]).catch((error: ConfabError) => socket.end(error));
     };
 

@@ -34,11 +34,16 @@ export class Typing {
     this.#shown.touch(conversationId);
   }
 
-  /** After a reconnect nobody is known to type: who still does is told again. */
   clear(): void {
     for (const [conversationId, room] of this.#rooms) {
       for (const userId of [...room.keys()]) this.#end(conversationId, userId);
     }
+  }
+
+  /** After a reconnect nobody is known to type. Where somebody looks, it is asked for. */
+  refresh(fetch: (conversationId: Id) => Promise<readonly TypingNotice[]>): void {
+    this.clear();
+    for (const id of this.#shown.watched()) fetch(id).then((all) => all.forEach((it) => this.notice(it)), () => {});
   }
 
   #end(conversationId: Id, userId: Id): void {

@@ -1,4 +1,5 @@
 // Chromium with pages of the server's own origin, which are there whether the server is or not.
+import { readFile } from 'node:fs/promises';
 import { build } from 'esbuild';
 import { chromium } from 'playwright-core';
 import { fileURLToPath } from 'node:url';
@@ -27,6 +28,21 @@ export async function bundle(library) {
     jsxFactory: 'createElement',
     define: { 'process.env.NODE_ENV': '"production"' },
     alias: library === 'preact' ? PREACT : {},
+  });
+  return outputFiles[0].text;
+}
+
+/** The first example of the package's README as one script. */
+export async function example() {
+  const text = await readFile(new URL('../../README.md', import.meta.url), 'utf8');
+  const [, contents] = /```ts\n(.*?)```/s.exec(text);
+  const index = fileURLToPath(new URL('../../dist/index.js', import.meta.url));
+  const { outputFiles } = await build({
+    stdin: { contents, loader: 'ts' },
+    bundle: true,
+    write: false,
+    format: 'esm',
+    alias: { '@confab/client': index },
   });
   return outputFiles[0].text;
 }
