@@ -276,6 +276,17 @@ test('searches find messages, with the words that matched', async (t) => {
   assert.equal(pieces.map((it) => it.text).join(''), 'a < b & the quick brown fox');
 });
 
+test('people are found by the beginnings of their names, where the server looks for people', async (t) => {
+  const { alice } = await together(t);
+  const { data } = await server.answer('Alice', 'POST', '/graphql', { query: '{__type(name:"Query"){fields{name}}}' });
+  if (!data.__type.fields.some((it) => it.name === 'users')) {
+    return assert.rejects(() => alice.searchPeople({ text: 'car' }), (error) => error.code === 'BAD_REQUEST');
+  }
+  const { items, next } = await alice.searchPeople({ text: 'car' });
+  assert.deepEqual(items, [{ id: '3', name: 'Carol', avatarUrl: null }]);
+  assert.equal(next, null);
+});
+
 test('a file goes up and with a message to others', async (t) => {
   const { id, alice, bob, of_bob } = await together(t);
   const steps = [];
