@@ -79,10 +79,10 @@ export class Book {
     for (const id of this.#shown.watched()) if (!this.#known.has(id)) void this.refresh(id);
   }
 
-  /** What the server answered. What is known to have happened later in it stays. */
-  put(conversation: Conversation): void {
+  /** What the server answered. What is known to have happened later in it stays, unless that is applied anew. */
+  put(conversation: Conversation, isAppliedAnew = false): void {
     const known = this.#known.get(conversation.id);
-    const isBehind = compareIds(known?.lastMessage?.id ?? '0', conversation.lastMessage?.id ?? '0') > 0;
+    const isBehind = !isAppliedAnew && compareIds(known?.lastMessage?.id ?? '0', conversation.lastMessage?.id ?? '0') > 0;
     const kept = known && isBehind && { lastMessage: known.lastMessage, lastMessageAt: known.lastMessageAt, unreadCount: known.unreadCount };
     this.#set({ ...conversation, ...kept });
     this.#unreadElsewhere.delete(conversation.id);
@@ -99,7 +99,7 @@ export class Book {
     try {
       const answer = await this.#owner.ask((link) => link.conversation(id));
       this.#fetching.delete(id);
-      this.put(answer);
+      this.put(answer, true);
       for (const event of meanwhile) this.apply(event);
     } catch (error) {
       this.#fetching.delete(id);
@@ -209,6 +209,7 @@ export class Book {
     const known = this.#known.get(id);
     const isMe = participant.userId === this.#owner.me();
     if (isMe && type === 'participant.removed') return this.#remove(id);
+    if (type === 'participant.removed') this.#markers.get(id)?.delete(participant.userId);
     // Who is shown of a large group, and how many there are, the server knows.
     if (type !== 'participant.role_changed') return void ((known || isMe) && this.refresh(id));
     if (!known) return;

@@ -6,6 +6,9 @@ import type { ChatEvent, Link } from '../transport.js';
 import { Shelf, told, withViewer } from './shelf.js';
 import type { Views } from './views.js';
 
+/** How long an event may come behind an answer that knows of it. */
+const SETTLING_MS = 1_000;
+
 export interface HolderOwner {
   ask<T>(perform: (link: Link) => Promise<T>): Promise<T>;
   me(): Id | undefined;
@@ -30,6 +33,8 @@ export abstract class Holder<T> implements Readable<T> {
   /** Up to which message the replies of each were in its count when it came. */
   readonly #countedTo = new Map<Id, Id>();
 
+  /** Whose replies are being counted, and whether that has to be done again. */
+  readonly #recounting = new Map<Id, boolean>();
   readonly #shown: Derived<T>;
   readonly get: () => T;
   readonly subscribe: (listener: () => void) => () => void;
@@ -183,7 +188,8 @@ export abstract class Holder<T> implements Readable<T> {
       const message = told(event.message, known);
       if (known) this.shelf.put(message);
       else if (event.type === 'message.sent' && this.accepts(message)) this.#put(message, true);
-      if (event.type === 'message.deleted' && message.parentMessageId) void this.#recount(message.parentMessageId);
+      const isCounted = known || this.accepts(message);
+      if (message.parentMessageId && (event.type === 'message.deleted' || !isCounted)) void this.#recount(message.parentMessageId);
     } else if ('reaction' in event) {
       const { messageId, reactions, userId } = event.reaction;
       const known = this.shelf.find(messageId);
@@ -203,20 +209,29 @@ export abstract class Holder<T> implements Readable<T> {
     const parent = message.parentMessageId ? this.shelf.find(message.parentMessageId) : undefined;
     if (!parent || compareIds(message.id, this.#countedTo.get(parent.id) ?? '0') <= 0) return;
     this.shelf.put({ ...parent, replyCount: parent.replyCount + 1 });
+    if (this.#recounting.has(parent.id)) this.#recounting.set(parent.id, true);
   }
 
+  /**
+   * Asks for the count of replies after one was deleted: whether it was counted cannot be told from here. Nor can that be
+   * told of one that is heard within a moment of the answer, so then it is asked again.
+   */
   async #recount(messageId: Id): Promise<void> {
     if (!this.shelf.find(messageId)) return;
+    if (this.#recounting.has(messageId)) return void this.#recounting.set(messageId, true);
     try {
-      const { replyCount } = await this.owner.ask((link) => link.message(messageId));
-      const known = this.shelf.find(messageId);
-      const newest = this.shelf.newest;
-      if (!known || !newest) return;
-      this.shelf.put({ ...known, replyCount });
-      this.#countedTo.set(messageId, newest.id);
-      this.touch();
+      do {
+        this.#recounting.set(messageId, false);
+        const { replyCount } = await this.owner.ask((link) => link.message(messageId));
+        const known = this.shelf.find(messageId);
+        if (known) this.shelf.put({ ...known, replyCount });
+        this.touch();
+        await new Promise((done) => setTimeout(done, SETTLING_MS));
+      } while (this.#recounting.get(messageId));
     } catch {
       // It is as it was, until it is read again.
+    } finally {
+      this.#recounting.delete(messageId);
     }
   }
 }

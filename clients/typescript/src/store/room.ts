@@ -13,13 +13,13 @@ const MAX_UNWATCHED = 200;
 const KEPT_UNWATCHED = 100;
 
 export class Room extends Holder<MessageList> implements Messages {
-  readonly #id: Id;
+  readonly conversationId: Id;
   #hasOlder = false;
   #isLoadingOlder = false;
 
   constructor(id: Id, owner: HolderOwner, watched: () => void) {
     super(owner, watched);
-    this.#id = id;
+    this.conversationId = id;
   }
 
   override touch(): void {
@@ -52,7 +52,7 @@ export class Room extends Holder<MessageList> implements Messages {
 
   protected state(): MessageList {
     return {
-      items: [...this.show(), ...this.waiting(this.#id)],
+      items: [...this.show(), ...this.waiting(this.conversationId)],
       isLoaded: this.isLoaded,
       hasOlder: this.#hasOlder,
       isLoadingOlder: this.#isLoadingOlder,
@@ -62,7 +62,7 @@ export class Room extends Holder<MessageList> implements Messages {
 
   protected accepts(message: StoredMessage): boolean {
     // Older than what is loaded: it comes when that is.
-    return message.conversationId === this.#id && (!this.#hasOlder || compareIds(message.id, this.shelf.oldest?.id ?? '0') > 0);
+    return message.conversationId === this.conversationId && (!this.#hasOlder || compareIds(message.id, this.shelf.oldest?.id ?? '0') > 0);
   }
 
   /** What is on the screen stays there until all that it is replaced by has come. */
@@ -73,7 +73,7 @@ export class Room extends Holder<MessageList> implements Messages {
     let hasOlder = true;
     for (let pages = 0; pages < MAX_PAGES_ANEW && hasOlder; pages += 1) {
       const before = found[0]?.id;
-      const query = { conversationId: this.#id, limit };
+      const query = { conversationId: this.conversationId, limit };
       const page = await ask((link) => link.messages(before ? { ...query, before } : query));
       found = [...page.items, ...found];
       hasOlder = page.hasMore;
@@ -88,7 +88,7 @@ export class Room extends Holder<MessageList> implements Messages {
 
   async #readOlder(limit: number): Promise<() => void> {
     const before = this.shelf.oldest?.id ?? '1';
-    const page = await this.owner.ask((link) => link.messages({ conversationId: this.#id, limit, before }));
+    const page = await this.owner.ask((link) => link.messages({ conversationId: this.conversationId, limit, before }));
     return () => {
       this.take(page.items);
       this.#hasOlder = page.hasMore;

@@ -67,8 +67,10 @@ export class Rooms {
   /** The viewer is in it no more, or again. */
   close(conversationId: Id, isGone: boolean): void {
     for (const holder of this.#of(conversationId)) {
-      if (isGone) holder.unload(new ConfabError('FORBIDDEN', 'You are not a participant in this conversation'));
-      else holder.want();
+      const isKnown = holder.conversationId !== undefined;
+      if (isGone) holder.unload(isKnown ? new ConfabError('FORBIDDEN', 'You are not a participant in this conversation') : null);
+      // Whose a thread is that is being loaded the server will say.
+      if (!isGone || !isKnown) holder.want();
     }
   }
 
