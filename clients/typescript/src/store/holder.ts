@@ -128,7 +128,10 @@ export abstract class Holder<T> implements Readable<T> {
   answer(message: StoredMessage): void {
     if (!this.isLoaded || !this.accepts(message)) return;
     const known = this.shelf.find(message.id);
-    this.#put({ ...told(message, known), ...(known ? {} : { reactions: message.reactions }) }, !known);
+    const next = told(message, known);
+    // Later reactions may have been heard already.
+    this.#put(next.isDeleted ? next : { ...next, reactions: known?.reactions ?? message.reactions }, !known);
+    if (!known && message.replyCount) void this.#recount(message.id);
     this.touch();
   }
 
@@ -204,7 +207,7 @@ export abstract class Holder<T> implements Readable<T> {
 
   #put(message: StoredMessage, isNew: boolean): void {
     this.shelf.put(message);
-    if (!isNew) return;
+    if (!isNew || message.isDeleted) return;
     this.#countedTo.set(message.id, message.id);
     const parent = message.parentMessageId ? this.shelf.find(message.parentMessageId) : undefined;
     if (!parent || compareIds(message.id, this.#countedTo.get(parent.id) ?? '0') <= 0) return;

@@ -67,6 +67,8 @@ export function told(message: EventMessage, known: StoredMessage | undefined): S
   const next: StoredMessage = {
     ...message,
     tempId: message.tempId ?? known?.tempId ?? null,
+    // What is replayed shows the present, and the replies since are told behind it: they are counted as they come.
+    replyCount: known?.replyCount ?? 0,
     reactions: withViewer(message.reactions, known?.reactions),
   };
   if (!known || next.isDeleted || (known.editedAt ?? '') <= (next.editedAt ?? '')) return next;
