@@ -2,7 +2,7 @@
 import type { Confab, ConnectOptions, SendInput, Sending, UploadOptions } from './api.js';
 import { Connection } from './connection.js';
 import { Drafts } from './drafts.js';
-import { ConfabError } from './errors.js';
+import { ConfabError, isInterruption } from './errors.js';
 import { Follow } from './follow.js';
 import { graphql } from './graphql/transport.js';
 import { upload } from './files.js';
@@ -322,9 +322,10 @@ class Client implements Confab {
       try {
         return await this.#connection.ask(perform, { patienceMs: FOREVER_MS });
       } catch (error) {
-        const isPassing = error instanceof ConfabError && /^(RATE_LIMITED|UNAVAILABLE|TIMEOUT|INTERNAL)$/.test(error.code);
-        if (!isPassing || tries >= MAX_PATIENT_TRIES) throw error;
-        await new Promise((done) => setTimeout(done, 1000 * (error.retryAfterSeconds ?? tries)));
+        const { code, retryAfterSeconds } = error as ConfabError;
+        // Without a token nothing comes, however long one waits.
+        if (!isInterruption(error) || code === 'UNAUTHENTICATED' || tries >= MAX_PATIENT_TRIES) throw error;
+        await new Promise((done) => setTimeout(done, 1000 * (retryAfterSeconds ?? tries)));
       }
     }
   }

@@ -303,7 +303,6 @@ export class Connection {
     const check = () => this.#check();
     on(globalThis as unknown as EventTarget, 'online', check);
     on(globalThis as unknown as EventTarget, 'offline', () => void this.#ping(CHECK_TIMEOUT_MS));
-    on(globalThis as unknown as EventTarget, 'pageshow', check);
     on(globalThis.document, 'visibilitychange', () => document.visibilityState === 'visible' && check());
   }
 }

@@ -51,7 +51,7 @@ export class Outbox {
 
   /** There is a connection: what waits goes out, with what pages that are gone have left. */
   async online(): Promise<void> {
-    for (const draft of (await this.#drafts?.adopt()) ?? []) {
+    for (const draft of (await this.#drafts?.adopt().catch(() => undefined)) ?? []) {
       if (!this.#entries.has(draft.tempId) && !this.#isOver) this.#add(draft);
     }
     for (const id of new Set([...this.#entries.values()].map((it) => it.draft.conversationId))) void this.#pump(id);

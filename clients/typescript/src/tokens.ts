@@ -17,6 +17,8 @@ function claimsOf(token: string): { readonly exp?: unknown; readonly sub?: unkno
   }
 }
 
+const subjectOf = (token: string): string => String(claimsOf(token).sub);
+
 /** Its end in milliseconds. */
 function expiryOf(token: string): number | undefined {
   const { exp } = claimsOf(token);
@@ -56,7 +58,7 @@ export class Tokens {
 
   /** The server took it: whoever it speaks for is the one user of this client. */
   accept(token: string): void {
-    this.#subject = String(claimsOf(token).sub ?? this.#subject ?? '') || undefined;
+    this.#subject ??= subjectOf(token);
   }
 
   /** The server did not take it. */
@@ -74,10 +76,8 @@ export class Tokens {
     const token = await this.#ask({ refused });
     // None, or the one that the server has refused.
     if (!token || token === refused) throw new ConfabError('UNAUTHENTICATED', 'The token was refused');
-    const { sub } = claimsOf(token);
-    const subject = sub === undefined ? this.#subject : String(sub);
     // The store is that of one user.
-    if (subject !== (this.#subject ?? subject)) throw new ConfabError('FORBIDDEN', 'The token is that of another user');
+    if (subjectOf(token) !== (this.#subject ?? subjectOf(token))) throw new ConfabError('FORBIDDEN', 'The token is that of another user');
     const isNew = token !== this.#current;
     this.#current = token;
     this.#refused = null;

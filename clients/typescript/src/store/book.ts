@@ -79,12 +79,17 @@ export class Book {
     for (const id of this.#shown.watched()) if (!this.#known.has(id)) void this.refresh(id);
   }
 
-  /** What the server answered. What is known to have happened later in it stays, unless that is applied anew. */
+  /** What the server answered: what was heard meanwhile may be newer, unless it is applied anew. */
   put(conversation: Conversation, isAppliedAnew = false): void {
     const known = this.#known.get(conversation.id);
-    const isBehind = !isAppliedAnew && compareIds(known?.lastMessage?.id ?? '0', conversation.lastMessage?.id ?? '0') > 0;
-    const kept = known && isBehind && { lastMessage: known.lastMessage, lastMessageAt: known.lastMessageAt, unreadCount: known.unreadCount };
-    this.#set({ ...conversation, ...kept });
+    let next = conversation;
+    if (known && !isAppliedAnew && compareIds(known.lastMessage?.id ?? '0', next.lastMessage?.id ?? '0') >= 0) {
+      const { muted, pinned, archived } = next;
+      const { participants, participantCount, lastMessage, lastMessageAt, unreadCount } = known;
+      const base = next.updatedAt < known.updatedAt ? known : next;
+      next = { ...base, muted, pinned, archived, participants, participantCount, lastMessage, lastMessageAt, unreadCount };
+    }
+    this.#set(next);
     this.#unreadElsewhere.delete(conversation.id);
     for (const it of conversation.participants) this.#owner.people.meet({ id: it.userId, name: it.userName, avatarUrl: it.avatarUrl });
     if (!known) this.#owner.isGone(conversation.id, false);
