@@ -35,7 +35,7 @@ function talking(t, chat, id, letter) {
     for (let n = 0; !isOver; n += 1) {
       said.push(`${letter}${n}`);
       sent.push(chat.send({ conversationId: id, content: `${letter}${n}` }).sent);
-      await Promise.race([sent.at(-1), pause(20)]);
+      await Promise.race([sent.at(-1), pause(100)]);
     }
   })();
   t.after(() => (isOver = true));
@@ -43,7 +43,7 @@ function talking(t, chat, id, letter) {
     async stop() {
       isOver = true;
       await run;
-      await within(30_000, Promise.all(sent), 'what was sent to be stored');
+      await within(60_000, Promise.all(sent), 'what was sent to be stored');
       return said;
     },
   };
