@@ -12,7 +12,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::auth::{Tokens, make_private};
+use crate::auth::{Tokens, bearer_or_bare, make_private};
 use crate::chat::duty::{self, Duty};
 use crate::chat::files::url_signer::UrlSigner;
 use crate::chat::{Chat, Cx, Loops, conversations, presence, typing, users};
@@ -23,7 +23,7 @@ use crate::cluster::nodes::Node;
 use crate::config::Config;
 use crate::connection::endings::Endings;
 use crate::entity::clock;
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::id::ConversationId;
 use crate::live::{Hub, dispatch};
 use crate::store::{Blobs, Store};
@@ -160,6 +160,21 @@ impl App {
         tracing::Span::current().record("user", claims.user);
         let viewer = users::authenticate_user(&self.chat, &claims).await?;
         Ok(Cx::new(Arc::clone(&self.chat), viewer))
+    }
+
+    /// The caller of an open connection, by a new token.
+    ///
+    /// # Errors
+    /// `Unauthenticated` for another user's token, besides those of [`App::authenticate`].
+    pub async fn renew(&self, cx: &Cx, token: &str) -> Result<Cx> {
+        let renewed = self.authenticate(bearer_or_bare(token).unwrap_or_default()).await?;
+        if renewed.me() == cx.me() { Ok(renewed) } else { Err(Error::unauthenticated("The token is another user's")) }
+    }
+
+    /// Whether a connection ends since it was offered a token that is refused for this: a token that cannot be looked at
+    /// now leaves the one that it has as good as it was.
+    pub fn ends_connection(refused: &Error) -> bool {
+        matches!(refused.kind, Kind::Unauthenticated | Kind::Forbidden)
     }
 
     /// Becomes a node of this database, before the doors open at `address`.
@@ -392,7 +407,6 @@ mod tests {
     use crate::chat::event::Topic;
     use crate::chat::users::UserInput;
     use crate::chat::writer::Batch;
-    use crate::error::Kind;
     use crate::id::UserId;
     use crate::live::Interest;
 

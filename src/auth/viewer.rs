@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use tokio::time::Instant;
 
+use super::claims::LEEWAY_SECONDS;
 use crate::entity::clock;
 use crate::id::UserId;
 
@@ -20,6 +21,12 @@ pub struct Viewer {
 }
 
 impl Viewer {
+    /// When the token itself ends, as it says.
+    pub fn token_expires(&self) -> DateTime<Utc> {
+        const LEEWAY: TimeDelta = TimeDelta::seconds(LEEWAY_SECONDS.cast_signed());
+        self.expires - LEEWAY
+    }
+
     /// When a connection of theirs has to end.
     pub fn deadline(&self) -> Instant {
         const YEAR: Duration = Duration::from_secs(60 * 60 * 24 * 365);

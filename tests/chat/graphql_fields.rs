@@ -172,6 +172,10 @@ async fn people(tour: &mut Tour, alice: &Person, bob: &Person, root: &Person) {
     assert_eq!(tour.ask(alice, of, json!({ "ids": [bob.id] })).await, json!([away]));
     assert_eq!(tour.ask(alice, "{ onlineUsers { userName } }", json!({})).await, json!([{ "userName": "Bob" }]));
     assert_eq!(tour.ask(bob, "mutation { heartbeat }", json!({})).await, true);
+    // Over a connection only, where `renewal.rs` has its story.
+    let renew = "mutation($token: String!) { renewToken(token: $token) { expiresAt } }";
+    assert_eq!(bob.gql_refused(renew, json!({ "token": bob.token })).await.0, "BAD_REQUEST");
+    tour.0.insert("renewToken".to_owned());
     let direct = alice.direct(bob).await;
     let typing = "mutation($id: ID!) { setTyping(conversationId: $id, typing: true) }";
     assert_eq!(tour.ask(alice, typing, json!({ "id": direct })).await, true);

@@ -52,6 +52,7 @@ mod operation;
 mod parity;
 mod readers;
 mod reference;
+mod renewal;
 mod rest_bad_input;
 mod rules;
 mod search;

@@ -331,6 +331,21 @@ async fn every_type_enum_and_event_of_the_schema_is_answered_as_the_specificatio
         }
     }
 
+    // A connection alone goes on with a new token.
+    let token = format!("token: \"{}\"", bob.token);
+    let renew = tour.query("Mutation", "renewToken", &token, HEARD_DEPTH, Optional::Absent);
+    socket.subscribe_loudly("renewToken", &renew, json!({})).await;
+    let text = loop {
+        let text = socket.hear_text().await;
+        if text.contains("\"id\":\"renewToken\"") {
+            break text;
+        }
+    };
+    let read: Value = serde_json::from_str(&text).expect("JSON");
+    let Value::Object(said) = &read else { panic!("{text}") };
+    let Value::Object(payload) = &said["payload"] else { panic!("{text}") };
+    tour.hold_root("Mutation", "renewToken", &payload["data"], HEARD_DEPTH);
+
     let endpoint = format!("input: {{ url: \"{}\" }}", receiver.url());
     tour.ask(&root, "Mutation", "createWebhookEndpoint", &endpoint).await;
     alice.send(group, "told to the endpoint").await;

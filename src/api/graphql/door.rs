@@ -9,6 +9,7 @@ use super::budget::Budget;
 use super::catalog::Catalog;
 use super::documents::Documents;
 use super::operation::{CheckedOperation, Operation};
+use super::renewal::Renewal;
 use super::response_shape::ResponseShape;
 use super::schema::{Schema, schema};
 use super::subscription::answers::Answers;
@@ -65,11 +66,29 @@ impl Door {
 
     /// Runs a query or a mutation for a viewer, within what is left of a budget.
     pub async fn execute(&self, cx: &Cx, checked: &CheckedOperation, budget: &Budget) -> Response {
+        self.execute_with(cx, checked, budget, None).await
+    }
+
+    /// The same over a connection that can go on with a new token.
+    pub async fn execute_on(&self, cx: &Cx, checked: &CheckedOperation, renewal: &Renewal) -> Response {
+        self.execute_with(cx, checked, &Budget::default(), Some(renewal)).await
+    }
+
+    async fn execute_with(
+        &self,
+        cx: &Cx,
+        checked: &CheckedOperation,
+        budget: &Budget,
+        renewal: Option<&Renewal>,
+    ) -> Response {
         let executed = async {
             // Mutations change what they change in their order, whatever they read afterwards.
             let heavy = checked.cost.is_heavy() && checked.kind == OperationType::Query;
             let cx = if heavy { &cx.heavy().await? } else { cx };
-            let (request, loads) = checked.request(&self.catalog, cx);
+            let (mut request, loads) = checked.request(&self.catalog, cx);
+            if let Some(renewal) = renewal {
+                request = request.data(renewal.clone());
+            }
             tokio::select! {
                 biased;
                 error = budget.exceeded() => Err(error),

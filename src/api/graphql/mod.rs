@@ -26,6 +26,7 @@ mod presence;
 mod query;
 mod reactions;
 mod receipts;
+mod renewal;
 mod response_shape;
 pub(crate) mod schema;
 mod sse;

@@ -2,6 +2,7 @@
 
 use async_graphql::{Context, InputObject, Json, Object, Result};
 
+use super::renewal;
 use super::viewer::viewer;
 use crate::chat::conversations::{self, Conversation, CreateGroup, Setting, UpdateConversation};
 use crate::chat::messages::{self, Message, SendMessage};
@@ -10,6 +11,7 @@ use crate::chat::reactions::{self, React, ReactionResult};
 use crate::chat::receipts::{self, ReadState};
 use crate::chat::typing;
 use crate::chat::users::{self, User, UserInput};
+use crate::chat::views::renewal::TokenRenewal;
 use crate::entity::message::MessageType;
 use crate::entity::participant::Role;
 use crate::entity::presence::PresenceStatus;
@@ -196,6 +198,12 @@ impl Mutation {
         let browser_info = browser_info.map(|Json(info)| info);
         let input = SetPresence { status, status_message, online: None, device_type, browser_info };
         Ok(presence::set(viewer(ctx)?, input).await?)
+    }
+
+    /// Goes on with a new token of the same user: this connection lives until that one ends. Over a WebSocket only; a
+    /// token that is refused ends the connection with 4403.
+    async fn renew_token(&self, ctx: &Context<'_>, token: String) -> Result<TokenRenewal> {
+        Ok(renewal::renew(ctx, &token).await?)
     }
 
     /// Says that the viewer is still here; it makes nobody appear.

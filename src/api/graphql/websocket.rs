@@ -12,11 +12,11 @@ use serde_json::Value as Json;
 use tokio::time::Instant;
 use tracing::Instrument;
 
-use super::budget::Budget;
 use super::dialect::{self, ClientMessage, Dialect, SUBPROTOCOLS, encode};
 use super::door::Door;
 use super::error;
-use super::operation::Operation;
+use super::operation::{CheckedOperation, Operation};
+use super::renewal::Renewal;
 use super::subscription::Subscription;
 use crate::auth;
 use crate::chat::Cx;
@@ -154,8 +154,47 @@ impl Socket {
         }
         let operation = serde_json::from_value::<Operation>(payload);
         let operation = operation.map_err(|_| Goodbye::new(4400, "Invalid message"))?;
-        if let Err(refused) = self.start(&cx, &id, operation, out).await {
+        let checked = match self.door.check(operation) {
+            Ok(checked) => checked,
+            Err(refused) => {
+                out.push(self.dialect.refusal(&id, &error::response(&refused)));
+                return Ok(());
+            }
+        };
+        if checked.kind != OperationType::Subscription {
+            return self.answer(&cx, &id, &checked, out).await;
+        }
+        if let Err(refused) = self.start(&cx, &id, checked).await {
             out.push(self.dialect.refusal(&id, &refused));
+        }
+        Ok(())
+    }
+
+    /// Answers a query or a mutation, which may have brought a new token.
+    async fn answer(
+        &mut self,
+        cx: &Cx,
+        id: &str,
+        checked: &CheckedOperation,
+        out: &mut Vec<Message>,
+    ) -> Result<(), Goodbye> {
+        let renewal = Renewal::of(&self.door.app);
+        let answer = self.door.execute_on(cx, checked, &renewal).await;
+        if error::is_refusal(&answer) {
+            out.push(self.dialect.refusal(id, &answer));
+        } else {
+            match serde_json::to_vec(&answer) {
+                Ok(bytes) => out.extend([self.dialect.next(id, &bytes), encode("complete", Some(id), None)]),
+                Err(cause) => out.push(self.dialect.refusal(id, &error::response(&Error::internal_because(cause)))),
+            }
+        }
+        match renewal.outcome() {
+            None => {}
+            Some(Ok(renewed)) => {
+                self.deadline = renewed.viewer.deadline();
+                self.cx = Some(renewed);
+            }
+            Some(Err(refused)) => return Err(Goodbye::new(4403, refused.message)),
         }
         Ok(())
     }
@@ -164,21 +203,9 @@ impl Socket {
         &mut self,
         cx: &Cx,
         id: &str,
-        operation: Operation,
-        out: &mut Vec<Message>,
+        checked: CheckedOperation,
     ) -> Result<(), Box<async_graphql::Response>> {
         let refuse = |refused: &Error| Box::new(error::response(refused));
-        let checked = self.door.check(operation).map_err(|refused| refuse(&refused))?;
-        if checked.kind != OperationType::Subscription {
-            let answer = self.door.execute(cx, &checked, &Budget::default()).await;
-            if error::is_refusal(&answer) {
-                return Err(Box::new(answer));
-            }
-            let bytes = serde_json::to_vec(&answer).map_err(|cause| refuse(&Error::internal_because(cause)))?;
-            out.push(self.dialect.next(id, &bytes));
-            out.push(encode("complete", Some(id), None));
-            return Ok(());
-        }
         if self.subscriptions.len() >= MAX_SUBSCRIPTIONS {
             return Err(refuse(&Error::bad_request(format!(
                 "At most {MAX_SUBSCRIPTIONS} subscriptions fit on one connection"

@@ -45,7 +45,7 @@ impl ConnectedClient {
     /// `NotFound` and `Forbidden` for other destinations, `BadRequest` without an id or for one subscription too many, and what
     /// is said of a cursor that cannot be served.
     pub async fn subscribe(&mut self, frame: &frame::Frame) -> Result<(), Refused> {
-        let refuse = |error| Refused { prefix: "Failed to subscribe", error };
+        let refuse = |error| Refused::of("Failed to subscribe", error);
         let destination = frame.header("destination").unwrap_or_default();
         let queue = destinations::queue(destination)?;
         let id = frame.header("id").map(str::to_owned);
@@ -149,7 +149,7 @@ impl ConnectedClient {
     fn update_interest(&self) {
         let topics = self.subscriptions.iter().filter_map(|known| match known.queue {
             Queue::Events(topic) => Some(topic),
-            Queue::Errors => None,
+            Queue::Errors | Queue::Renewals => None,
         });
         let interest = topics.collect::<Interest>();
         let shows_conversations = interest.covers(Topic::Conversations);

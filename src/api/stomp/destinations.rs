@@ -3,6 +3,7 @@
 
 use serde::Deserialize;
 
+use crate::app::App;
 use crate::chat::event::Topic;
 use crate::chat::messages::{self, SendMessage};
 use crate::chat::presence::{self, SetPresence};
@@ -21,16 +22,18 @@ pub(super) enum Send {
     Reaction,
     Presence,
     Heartbeat,
+    Renew,
 }
 
 /// Each destination, what it does, and what its refusals begin with.
-const SENDS: [(&str, Send, &str); 6] = [
+const SENDS: [(&str, Send, &str); 7] = [
     ("/app/chat.send", Send::Message, "Failed to send message"),
     ("/app/chat.typing", Send::Typing, "Failed to update typing"),
     ("/app/chat.markRead", Send::MarkRead, "Failed to mark as read"),
     ("/app/chat.reaction", Send::Reaction, "Failed to update reaction"),
     ("/app/chat.presence", Send::Presence, "Failed to update presence"),
     ("/app/chat.heartbeat", Send::Heartbeat, "Failed to keep the session alive"),
+    ("/app/chat.renew", Send::Renew, "Failed to renew the token"),
 ];
 
 /// What a client can subscribe to.
@@ -39,9 +42,11 @@ pub(super) enum Queue {
     Events(Topic),
     /// The refusals of this very session.
     Errors,
+    /// The new tokens with which this very session goes on.
+    Renewals,
 }
 
-const QUEUES: [(&str, Queue); 7] = [
+const QUEUES: [(&str, Queue); 8] = [
     ("/user/queue/chat/messages", Queue::Events(Topic::Messages)),
     ("/user/queue/chat/typing", Queue::Events(Topic::Typing)),
     ("/user/queue/chat/presence", Queue::Events(Topic::Presence)),
@@ -49,6 +54,7 @@ const QUEUES: [(&str, Queue); 7] = [
     ("/user/queue/chat/reactions", Queue::Events(Topic::Reactions)),
     ("/user/queue/chat/conversations", Queue::Events(Topic::Conversations)),
     ("/user/queue/chat/errors", Queue::Errors),
+    ("/user/queue/chat/renewals", Queue::Renewals),
 ];
 
 /// Destinations of the broker alone: no client publishes to them, or subscribes to another queue than its own.
@@ -58,6 +64,15 @@ const BROKER: [&str; 3] = ["/queue/", "/topic/", "/user/"];
 pub(super) struct Refused {
     pub prefix: &'static str,
     pub error: Error,
+    /// Whether the session ends with it.
+    pub ends: bool,
+}
+
+impl Refused {
+    /// One that the session outlives.
+    pub fn of(prefix: &'static str, error: Error) -> Self {
+        Self { prefix, error, ends: false }
+    }
 }
 
 /// The queue of a SUBSCRIBE.
@@ -66,19 +81,31 @@ pub(super) struct Refused {
 /// `Forbidden` for a destination of the broker, `NotFound` for one that does not exist.
 pub(super) fn queue(destination: &str) -> Result<Queue, Refused> {
     let known = QUEUES.iter().find(|(name, _)| *name == destination).map(|(_, queue)| *queue);
-    known.ok_or_else(|| Refused { prefix: "Failed to subscribe", error: no_destination(destination) })
+    known.ok_or_else(|| Refused::of("Failed to subscribe", no_destination(destination)))
+}
+
+/// What is left to the session once a SEND was performed.
+pub(super) enum Performed {
+    Nothing,
+    /// It goes on for this caller, by a new token.
+    Renewed(Box<Cx>),
 }
 
 /// Does what a SEND to a destination asks for.
 ///
 /// # Errors
-/// Those of the chat, and those of [`queue`].
-pub(super) async fn perform(cx: &Cx, destination: &str, body: &[u8]) -> Result<(), Refused> {
+/// Those of the chat, those of a new token, and those of [`queue`].
+pub(super) async fn perform(app: &App, cx: &Cx, destination: &str, body: &[u8]) -> Result<Performed, Refused> {
     let known = SENDS.iter().find(|(name, _, _)| *name == destination);
     let Some((_, send, prefix)) = known else {
-        return Err(Refused { prefix: "Failed to send", error: no_destination(destination) });
+        return Err(Refused::of("Failed to send", no_destination(destination)));
     };
-    in_time(send.perform(cx, body)).await.map_err(|error| Refused { prefix, error })
+    let ends = *send == Send::Renew;
+    in_time(send.perform(app, cx, body)).await.map_err(|error| Refused {
+        prefix,
+        ends: ends && App::ends_connection(&error),
+        error,
+    })
 }
 
 fn no_destination(destination: &str) -> Error {
@@ -123,13 +150,22 @@ struct ReactionPayload {
     add: bool,
 }
 
+#[derive(Deserialize)]
+struct RenewPayload {
+    token: String,
+}
+
 fn yes() -> bool {
     true
 }
 
 impl Send {
-    async fn perform(self, cx: &Cx, body: &[u8]) -> Result<()> {
-        match self {
+    async fn perform(self, app: &App, cx: &Cx, body: &[u8]) -> Result<Performed> {
+        let done = match self {
+            Send::Renew => {
+                let RenewPayload { token } = body::object_from_json(body)?;
+                return Ok(Performed::Renewed(Box::new(app.renew(cx, &token).await?)));
+            }
             Send::Message => {
                 let SendTarget { conversation_id } = body::object_from_json(body)?;
                 messages::send(cx, conversation_id, body::object_from_json::<SendMessage>(body)?).await.map(drop)
@@ -152,6 +188,7 @@ impl Send {
             }
             Send::Presence => presence::set(cx, body::object_from_json::<SetPresence>(body)?).await.map(drop),
             Send::Heartbeat => presence::heartbeat(cx).await,
-        }
+        };
+        done.map(|()| Performed::Nothing)
     }
 }

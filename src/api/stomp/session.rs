@@ -10,11 +10,12 @@ use tokio::time::Instant;
 
 use super::agreement::{Beat, heart_beat, version};
 use super::connected::ConnectedClient;
-use super::destinations::{self, Queue, Refused};
+use super::destinations::{self, Performed, Queue};
 use super::frame::{self, Command, Decoder, Frame, Item};
 use crate::app::App;
 use crate::auth::bearer_or_bare;
 use crate::chat::log;
+use crate::chat::views::renewal::TokenRenewal;
 use crate::connection::{Goodbye, Message, Protocol, Step, is_enough};
 use crate::error::Kind;
 use crate::http::peer::Introduction;
@@ -121,13 +122,11 @@ impl StompSession {
                 return Err("Session already exists".into());
             }
             (State::ConnectedClient(_), Command::Send) => {
-                if let Err(refused) = self.send(&frame).await {
-                    self.tell_refusal(&refused, out);
-                }
+                self.send(&frame, out).await?;
             }
             (State::ConnectedClient(connected), Command::Subscribe) => {
                 if let Err(refused) = connected.subscribe(&frame).await {
-                    self.tell_refusal(&refused, out);
+                    self.tell(Queue::Errors, refused.body(), out);
                 }
             }
             (State::ConnectedClient(connected), Command::Unsubscribe) => connected.unsubscribe(&frame),
@@ -196,17 +195,28 @@ impl StompSession {
         Ok(())
     }
 
-    async fn send(&mut self, frame: &Frame) -> Result<(), Refused> {
-        let State::ConnectedClient(connected) = &self.state else { return Ok(()) };
+    async fn send(&mut self, frame: &Frame, out: &mut Vec<Message>) -> Result<(), Fatal> {
+        let State::ConnectedClient(connected) = &mut self.state else { return Ok(()) };
         let destination = frame.header("destination").unwrap_or_default();
-        destinations::perform(&connected.cx, destination, &frame.body).await
+        match destinations::perform(&self.app, &connected.cx, destination, &frame.body).await {
+            Ok(Performed::Nothing) => {}
+            Ok(Performed::Renewed(cx)) => {
+                let renewal = serde_json::to_vec(&TokenRenewal::of(&cx.viewer)).ok().map(Bytes::from);
+                connected.expires = cx.viewer.deadline();
+                connected.cx = *cx;
+                self.tell(Queue::Renewals, renewal, out);
+            }
+            Err(refused) if refused.ends => return Err(refused.error.message.into()),
+            Err(refused) => self.tell(Queue::Errors, refused.body(), out),
+        }
+        Ok(())
     }
 
-    /// Tells a refusal to the subscriptions to the errors queue.
-    fn tell_refusal(&mut self, refused: &Refused, out: &mut Vec<Message>) {
+    /// Tells what is this session's alone to its subscriptions to the queue.
+    fn tell(&mut self, queue: Queue, body: Option<Bytes>, out: &mut Vec<Message>) {
         let State::ConnectedClient(connected) = &self.state else { return };
-        let Some(body) = refused.body() else { return };
-        for subscription in connected.subscriptions.iter().filter(|known| known.queue == Queue::Errors) {
+        let Some(body) = body else { return };
+        for subscription in connected.subscriptions.iter().filter(|known| known.queue == queue) {
             self.messages += 1;
             out.push(subscription.message(&self.id, self.messages, &[], &body));
         }

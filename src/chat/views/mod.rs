@@ -10,6 +10,7 @@ pub mod participant;
 pub mod presence;
 pub mod reaction;
 pub mod receipt;
+pub mod renewal;
 pub mod shared;
 pub mod typing;
 pub mod user;
