@@ -15,7 +15,7 @@ use tokio_util::task::TaskTracker;
 use crate::auth::{Tokens, bearer_or_bare, make_private};
 use crate::chat::duty::{self, Duty};
 use crate::chat::files::url_signer::UrlSigner;
-use crate::chat::{Chat, Cx, Loops, conversations, presence, typing, users};
+use crate::chat::{Chat, Cx, Loops, conversations, directory, presence, typing, users};
 use crate::chat::{Foundation, event, files, limit, log, messages, search};
 use crate::cluster::Cluster;
 use crate::cluster::agreement::Settings;
@@ -116,6 +116,7 @@ impl App {
         tasks.spawn(sweep_files(Arc::clone(&chat), stopping.clone()));
         tasks.spawn(tidy_closed_groups(Arc::clone(&chat), stopping.clone()));
         tasks.spawn(carry_activity(Arc::clone(&chat), stopping.clone()));
+        tasks.spawn(complete_names(Arc::clone(&chat), stopping.clone()));
         if search::rewrite::look(&chat).await.context("The database cannot be read")? > 0 {
             tasks.spawn(rewrite_words(Arc::clone(&chat), stopping.clone()));
         }
@@ -370,6 +371,31 @@ async fn carry_activity(chat: Arc<Chat>, stopping: CancellationToken) {
             Err(error) => {
                 tracing::debug!(%error, "activity is carried to the lists again soon");
                 CARRY_INTERVAL
+            }
+        };
+    }
+}
+
+/// Names that a program of before has written have no words yet: at first all of them, later those of a node that is one
+/// release behind.
+async fn complete_names(chat: Arc<Chat>, stopping: CancellationToken) {
+    let mut pause = TIDY_PAUSE;
+    loop {
+        tokio::select! {
+            () = sleep(pause) => {}
+            () = stopping.cancelled() => return,
+        }
+        if !duty::is_mine(&chat, Duty::Names).await {
+            pause = SWEEP_INTERVAL;
+            continue;
+        }
+        let started = Instant::now();
+        pause = match directory::names::complete(&chat).await {
+            Ok(true) => started.elapsed().clamp(TIDY_PAUSE, SWEEP_INTERVAL),
+            Ok(false) => SWEEP_INTERVAL,
+            Err(error) => {
+                tracing::debug!(%error, "words of names are written again soon");
+                SWEEP_INTERVAL
             }
         };
     }

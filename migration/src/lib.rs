@@ -20,6 +20,7 @@ mod m20261128_000015_postgres;
 mod m20261128_000016_nodes;
 mod m20261128_000017_sockjs_sessions;
 mod m20261128_000018_premises;
+mod m20261128_000019_names;
 mod numbering;
 mod schema;
 
@@ -125,6 +126,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000016_nodes::Migration),
             Box::new(m20261128_000017_sockjs_sessions::Migration),
             Box::new(m20261128_000018_premises::Migration),
+            Box::new(m20261128_000019_names::Migration),
         ]
     }
 }
@@ -148,7 +150,8 @@ pub(crate) mod tests {
         row.try_get_by_index(0).unwrap()
     }
 
-    const PEOPLE: &str = "INSERT INTO chat_users VALUES (1, 'Alice', NULL, 't', 't'), (2, 'Bob', NULL, 't', 't');
+    const PEOPLE: &str =
+        "INSERT INTO chat_users (id, name, created_at, updated_at) VALUES (1, 'Alice', 't', 't'), (2, 'Bob', 't', 't');
         INSERT INTO chat_conversations (id, type, name, created_by_id, allow_reactions, allow_replies,
                 allow_file_uploads, max_file_size_mb, last_activity_at, created_at, updated_at)
             VALUES (1, 'GROUP', 'Team', 1, true, true, true, 1, 't', 't', 't');

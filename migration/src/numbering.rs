@@ -190,7 +190,7 @@ mod tests {
     use super::*;
     use crate::tests::{migrated, number as one_number};
 
-    const ROWS: &str = "INSERT INTO chat_users VALUES (1, 'Alice', NULL, 't', 't'), (2, 'Bob', NULL, 't', 't');
+    const ROWS: &str = "INSERT INTO chat_users (id, name, created_at, updated_at) VALUES (1, 'Alice', 't', 't'), (2, 'Bob', 't', 't');
         INSERT INTO chat_conversations (id, type, name, created_by_id, allow_reactions, allow_replies,
                 allow_file_uploads, max_file_size_mb, last_activity_at, created_at, updated_at)
             VALUES (1, 'GROUP', 'Team', 1, true, true, true, 1, 't', 't', 't'),

@@ -17,6 +17,8 @@ pub enum Duty {
     Tidy,
     /// Carrying activity to the lists of conversations.
     Carry,
+    /// Writing the words of names that lack them.
+    Names,
     /// Telling who is gone: nodes that have ended, and signs of life.
     Bury,
 }
@@ -28,6 +30,7 @@ impl Duty {
             Duty::Sweep => "files",
             Duty::Tidy => "tidy",
             Duty::Carry => "activity",
+            Duty::Names => "names",
             Duty::Bury => "nodes",
         }
     }

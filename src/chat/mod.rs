@@ -4,6 +4,7 @@
 pub mod access;
 pub mod conversations;
 mod counts;
+pub mod directory;
 pub mod doctor;
 pub mod duty;
 pub mod event;

@@ -100,6 +100,20 @@ pub fn decode_cursor<const N: usize>(cursor: &str) -> Result<[i64; N]> {
     if encode_cursor(&numbers) == cursor { Ok(numbers) } else { Err(bad_cursor()) }
 }
 
+/// The same for places that have words to them; the text stands in no form that is looked at here.
+pub fn encode_text_cursor(text: &str) -> String {
+    URL_SAFE_NO_PAD.encode(text)
+}
+
+/// Reads what [`encode_text_cursor`] wrote.
+///
+/// # Errors
+/// `BadRequest` for anything else.
+pub fn decode_text_cursor(cursor: &str) -> Result<String> {
+    let bytes = (cursor.len() <= 500).then(|| URL_SAFE_NO_PAD.decode(cursor).ok()).flatten();
+    bytes.and_then(|bytes| String::from_utf8(bytes).ok()).ok_or_else(bad_cursor)
+}
+
 /// What is said of a paging cursor that this server never gave out.
 pub fn bad_cursor() -> Error {
     Error::bad_request("The cursor is not valid")

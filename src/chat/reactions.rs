@@ -13,6 +13,7 @@ use crate::chat::messages::{find, find_many, must_not_be_deleted};
 use crate::chat::rate_limit::Limited;
 use crate::chat::text;
 use crate::chat::views::reaction::{as_map, load, summaries};
+use crate::chat::views::user::{by_ids, name_of};
 use crate::chat::writer::Batch;
 use crate::entity::{message, reaction};
 use crate::error::{Error, Result};
@@ -171,6 +172,30 @@ pub async fn of_message(cx: &Cx, id: MessageId) -> Result<Vec<Reaction>> {
     let db = &cx.reader();
     find(db, cx.me(), id).await?;
     Ok(load(db, &[id]).await?.remove(&id).unwrap_or_default())
+}
+
+/// Somebody's reaction to a message.
+///
+/// # Errors
+/// `NotFound`, `Forbidden`.
+pub async fn get(cx: &Cx, id: MessageId, user: UserId, emoji: &str) -> Result<Reaction> {
+    let db = &cx.reader();
+    find(db, cx.me(), id).await?;
+    let row = reaction::Entity::find()
+        .filter(reaction::Column::MessageId.eq(id))
+        .filter(reaction::Column::UserId.eq(user))
+        .filter(reaction::Column::Emoji.eq(emoji))
+        .one(db)
+        .await?;
+    let row = row.ok_or_else(|| Error::not_found("Reaction not found"))?;
+    let users = by_ids(db, &[user]).await?;
+    Ok(Reaction {
+        message_id: id,
+        user_id: user,
+        user_name: name_of(&users, user),
+        emoji: row.emoji,
+        created_at: row.created_at.into(),
+    })
 }
 
 /// The reactions to each of the messages that the caller may see, for GraphQL's links.

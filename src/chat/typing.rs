@@ -2,25 +2,32 @@
 //! A row is written at the start and removed at the end; refreshes are told but not written (protocol §11). That somebody
 //! types is told once a second at most, and each time that it was told its end is told, too (protocol §13).
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::sea_query::OnConflict;
-use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
+use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Statement};
 use tokio::time::Instant;
 
 use crate::chat::access;
 use crate::chat::event::{Event, EventType, Fact};
 use crate::chat::notes::Note;
+use crate::chat::rows::group;
+use crate::chat::views::user;
 use crate::chat::{Chat, Cx};
 use crate::cluster::typists::{Key, Next, Start};
 use crate::entity::clock::now;
 use crate::entity::typing;
 use crate::error::Result;
 use crate::id::{ConversationId, UserId};
+use crate::store::{list, rows_of};
 
 pub use crate::chat::views::typing::TypingIndicator;
+
+/// A row that is older was left by a node that has died.
+const LONGEST: TimeDelta = TimeDelta::minutes(5);
 
 /// Says that the caller types, or has stopped. To say so again within a second is no error and is told to nobody.
 ///
@@ -144,6 +151,35 @@ async fn delete_row(chat: &Chat, conversation: ConversationId, user: UserId) -> 
         Ok(())
     })
     .await
+}
+
+/// Who types in each of the conversations, of those that the caller is in: the others, of groups that are not too large to
+/// be told. A row is not written anew while somebody goes on, so the end that is told is the latest that is possible.
+pub async fn present(cx: &Cx, ids: &[ConversationId]) -> Result<HashMap<ConversationId, Vec<TypingIndicator>>> {
+    let (db, now, ttl) = (&cx.reader(), now(), TimeDelta::from_std(ttl(&cx.chat)).unwrap_or(TimeDelta::MAX));
+    let most = i64::try_from(cx.chat.config.chat.quiet_group_size).unwrap_or(i64::MAX);
+    let sql = format!(
+        "SELECT t.* FROM {} CROSS JOIN chat_typing_indicators t WHERE t.conversation_id = listed.value \
+         AND t.user_id <> $2 AND t.started_at > $3 AND {} AND (SELECT c.participant_count FROM chat_conversations c \
+         WHERE c.id = t.conversation_id) <= $4 ORDER BY t.started_at, t.user_id",
+        rows_of::<ConversationId>(db, 1),
+        access::is_in_sql("t.conversation_id", "$2"),
+    );
+    let values = [list(db, ids.iter().copied()), cx.me().into(), (now - LONGEST).into(), most.into()];
+    let statement = Statement::from_sql_and_values(db.get_database_backend(), sql, values);
+    let rows = typing::Entity::find().from_raw_sql(statement).all(db).await?;
+    let users = user::by_ids(db, &rows.iter().map(|row| row.user_id).collect::<Vec<_>>()).await?;
+    Ok(group(rows.into_iter().map(|row| {
+        let expires_at = if row.expires_at > now { row.expires_at } else { now + ttl };
+        let indicator = TypingIndicator {
+            conversation_id: row.conversation_id,
+            user_id: row.user_id,
+            user_name: user::name_of(&users, row.user_id),
+            typing: true,
+            expires_at: Some(expires_at.into()),
+        };
+        (row.conversation_id, indicator)
+    })))
 }
 
 /// Removes the rows of those who were typing when a server died: they have expired long since.

@@ -8,6 +8,7 @@ use sea_orm::{ActiveValue::Set, EntityTrait};
 use serde::Deserialize;
 
 use crate::auth::Claims;
+use crate::chat::directory::names;
 use crate::chat::notes::Note;
 use crate::chat::text;
 use crate::chat::views::user::by_ids;
@@ -82,12 +83,13 @@ async fn put(note: &mut Note<'_>, users: &[User]) -> Result<()> {
         avatar_url: Set(user.avatar_url.clone()),
         created_at: Set(note.now),
         updated_at: Set(note.now),
+        words_of: Set(Some(user.name.clone())),
     });
     let on_conflict = OnConflict::column(user::Column::Id)
-        .update_columns([user::Column::Name, user::Column::AvatarUrl, user::Column::UpdatedAt])
+        .update_columns([user::Column::Name, user::Column::AvatarUrl, user::Column::UpdatedAt, user::Column::WordsOf])
         .to_owned();
     user::Entity::insert_many(rows).on_conflict(on_conflict).exec_without_returning(note.tx).await?;
-    Ok(())
+    names::write(note.tx, users.iter().map(|user| (user.id, user.name.as_str()))).await
 }
 
 /// Creates or updates users ahead of time.

@@ -41,6 +41,7 @@ pub struct Config {
     pub cors: Cors,
     pub webhooks: Webhooks,
     pub presence: Presence,
+    pub users: Users,
     pub stomp: Stomp,
     pub graphql: Graphql,
     /// No setting: nobody but the project's own tests has another.
@@ -245,6 +246,25 @@ pub enum Visibility {
     Everyone,
 }
 
+/// Who finds whom by name.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Users {
+    pub directory: Directory,
+}
+
+/// Whom a user finds who looks for people; administrators find everybody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Directory {
+    /// People of the user's conversations.
+    Shared,
+    /// Everybody.
+    Everyone,
+    /// Nobody.
+    None,
+}
+
 /// The STOMP door.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -362,6 +382,12 @@ impl Default for Webhooks {
 impl Default for Presence {
     fn default() -> Self {
         Self { visibility: Visibility::Shared }
+    }
+}
+
+impl Default for Users {
+    fn default() -> Self {
+        Self { directory: Directory::Shared }
     }
 }
 

@@ -15,6 +15,8 @@ pub struct Model {
     pub avatar_url: Option<String>,
     pub created_at: DateTimeUtc,
     pub updated_at: DateTimeUtc,
+    /// The name whose words stand in `chat_user_words`.
+    pub words_of: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]

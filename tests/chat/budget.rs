@@ -17,7 +17,7 @@ const REST: [(&str, u64); 7] = [
     ("/messages/{message}/thread", 4),
     ("/events?after={cursor}&limit=100", 15),
 ];
-const GRAPHQL: [(&str, u64); 6] = [
+const GRAPHQL: [(&str, u64); 8] = [
     ("{ conversations { edges { node { id name participants { userName } lastMessage { content } } } } }", 6),
     ("{ conversations { edges { node { messages(last: 50) { edges { node { content sender { name } } } } } } } }", 9),
     (
@@ -31,6 +31,12 @@ const GRAPHQL: [(&str, u64); 6] = [
         16,
     ),
     ("{ searchMessages(query: \"word\") { edges { node { content sender { name } } snippet } } }", 7),
+    ("{ users(search: \"b\") { nodes { name presence { status } } } }", 7),
+    (
+        "{ conversations { nodes { otherUser { name } viewerRole viewerPermissions { canSend } typing { userName } \
+         participants { user { presence { online } } } } } }",
+        13,
+    ),
     ("{ unread { totalUnread conversations { conversationId } } }", 1),
 ];
 

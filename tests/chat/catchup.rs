@@ -150,12 +150,12 @@ async fn a_resumed_subscription_tells_what_was_missed_as_it_is_now() {
     }
     let tombstone = json!({ "id": second.to_string(), "content": null, "isDeleted": true });
     let expected = [
-        json!({ "type": "message.sent", "message": { "id": first.to_string(), "content": "First", "isDeleted": false } }),
-        json!({ "type": "message.sent", "message": tombstone }),
-        json!({ "type": "reaction.added", "reaction": { "emoji": "👍" } }),
-        json!({ "type": "receipt.moved", "receipt": { "lastReadMessageId": first.to_string() } }),
-        json!({ "type": "message.deleted", "message": tombstone }),
-        json!({ "type": "conversation.updated", "change": { "event": "UPDATED", "conversation": { "id": group.to_string() } } }),
+        json!({ "type": "MESSAGE_SENT", "message": { "id": first.to_string(), "content": "First", "isDeleted": false } }),
+        json!({ "type": "MESSAGE_SENT", "message": tombstone }),
+        json!({ "type": "REACTION_ADDED", "reaction": { "emoji": "👍" } }),
+        json!({ "type": "RECEIPT_MOVED", "receipt": { "lastReadMessageId": first.to_string() } }),
+        json!({ "type": "MESSAGE_DELETED", "message": tombstone }),
+        json!({ "type": "CONVERSATION_UPDATED", "change": { "event": "UPDATED", "conversation": { "id": group.to_string() } } }),
     ];
     assert_eq!(heard, expected);
     socket.is_quiet().await;
@@ -228,10 +228,10 @@ async fn whoever_was_removed_meanwhile_gets_only_the_removal_and_of_a_deleted_gr
     let event = socket.event().await["events"].clone();
     assert_eq!(
         (&event["type"], &event["conversationId"], &event["participant"]["userId"]),
-        (&json!("participant.removed"), &json!(group.to_string()), &json!(bob.id.to_string()))
+        (&json!("PARTICIPANT_REMOVED"), &json!(group.to_string()), &json!(bob.id.to_string()))
     );
     let event = socket.event().await["events"].clone();
-    assert_eq!((&event["type"], &event["change"]["event"]), (&json!("conversation.deleted"), &json!("DELETED")));
+    assert_eq!((&event["type"], &event["change"]["event"]), (&json!("CONVERSATION_DELETED"), &json!("DELETED")));
     socket.is_quiet().await;
 }
 

@@ -419,7 +419,7 @@ mod server {
         }
         let query = "query($a: String) { sync(after: $a) { events { ... on MessageEvent { type } } } }";
         let events = alice.gql_ok(query, json!({ "a": start })).await["sync"]["events"].clone();
-        assert_eq!(events, json!([{ "type": "message.sent" }, {}]));
+        assert_eq!(events, json!([{ "type": "MESSAGE_SENT" }, {}]));
         let mut socket = alice.subscribe("subscription { events { ... on MessageEvent { type } } }").await;
         alice.gql_ok(&format!("mutation {{ setPinned(conversationId: {group}) {{ id }} }}"), json!({})).await;
         assert_eq!(socket.event().await, json!({ "events": {} }));

@@ -165,6 +165,14 @@ async fn people(tour: &mut Tour, alice: &Person, bob: &Person, root: &Person) {
     assert_eq!(tour.ask(alice, "{ me { name } }", json!({})).await, json!({ "name": "Alice" }));
     let user = "query($id: ID!) { user(id: $id) { name } }";
     assert_eq!(tour.ask(alice, user, json!({ "id": bob.id })).await, json!({ "name": "Bob" }));
+    let people = "query($search: String) { users(search: $search) { nodes { name nodeId } } }";
+    let found = tour.ask(alice, people, json!({ "search": "bo" })).await["nodes"].take();
+    assert_eq!((found.as_array().map(Vec::len), &found[0]["name"]), (Some(1), &json!("Bob")));
+    let node = "query($id: ID!) { node(nodeId: $id) { nodeId ... on User { name } } }";
+    let at = json!({ "id": found[0]["nodeId"], "ids": [found[0]["nodeId"]] });
+    assert_eq!(tour.ask(alice, node, at.clone()).await, json!({ "nodeId": found[0]["nodeId"], "name": "Bob" }));
+    let nodes = "query($ids: [ID!]!) { nodes(nodeIds: $ids) { __typename } }";
+    assert_eq!(tour.ask(alice, nodes, at).await, json!([{ "__typename": "User" }]));
     let set = "mutation { setPresence(status: AWAY, statusMessage: \"Lunch\") { status online statusMessage } }";
     let away = json!({ "status": "AWAY", "online": true, "statusMessage": "Lunch" });
     assert_eq!(tour.ask(bob, set, json!({})).await, away);
@@ -240,7 +248,17 @@ async fn each_field_of_a_conversation_is_the_same_asked_for_alone_and_with_all_o
     let direct = alice.direct(&bob).await;
     bob.send(group, "Hello").await;
     bob.send(direct, "Hello").await;
-    let compound = ["createdBy", "participants", "lastMessage", "messages", "participantsPage", "attachments"];
+    let compound = [
+        "otherUser",
+        "typing",
+        "viewerPermissions",
+        "createdBy",
+        "participants",
+        "lastMessage",
+        "messages",
+        "participantsPage",
+        "attachments",
+    ];
     let ask = |field: &String| match compound.contains(&field.as_str()) {
         true => format!("{field} {{ __typename }}"),
         false => field.clone(),

@@ -191,7 +191,7 @@ async fn somebody_removed_hears_the_removal_and_nothing_after() {
         assert_eq!(lost["payload"][0]["extensions"]["code"], "FORBIDDEN", "{lost}");
     }
     socket.is_quiet().await;
-    let removal = json!({ "type": "participant.removed", "participant": { "userId": id(bob.id) } });
+    let removal = json!({ "type": "PARTICIPANT_REMOVED", "participant": { "userId": id(bob.id) } });
     assert_eq!(events.event().await["events"], removal);
     events.is_quiet().await;
     let (name, data) = sse.next().await;

@@ -68,7 +68,22 @@ impl Tour {
     }
 
     fn is_leaf(&self, of: &str) -> bool {
-        !matches!(self.types.get(of), Some(TypeKind::Object(_) | TypeKind::Union(_)))
+        !matches!(self.types.get(of), Some(TypeKind::Object(_) | TypeKind::Union(_) | TypeKind::Interface(_)))
+    }
+
+    /// The types that a union or an interface is of.
+    fn members(&self, of: &str) -> Vec<String> {
+        match self.types.get(of) {
+            Some(TypeKind::Union(union)) => union.members.iter().map(|member| member.node.to_string()).collect(),
+            Some(TypeKind::Interface(_)) => {
+                let implements = |kind: &TypeKind| match kind {
+                    TypeKind::Object(object) => object.implements.iter().any(|name| name.node == of),
+                    _ => false,
+                };
+                self.types.iter().filter(|(_, kind)| implements(kind)).map(|(name, _)| name.clone()).collect()
+            }
+            _ => Vec::new(),
+        }
     }
 
     /// A root field with all that it has, as deep as the server takes it: its data, which is held against the schema.
@@ -149,9 +164,9 @@ impl Tour {
         let kind = self.types.get(name).cloned();
         match (kind, value) {
             (Some(TypeKind::Object(_)), Value::Object(object)) => self.hold_object(at, name, object, depth),
-            (Some(TypeKind::Union(union)), Value::Object(object)) => {
+            (Some(TypeKind::Union(_) | TypeKind::Interface(_)), Value::Object(object)) => {
                 let Some(Value::String(member)) = object.get("is") else { panic!("{at} has no type: {value}") };
-                assert!(union.members.iter().any(|known| known.node == *member), "{at}: {member}");
+                assert!(self.members(name).contains(member), "{at}: {member}");
                 let member = member.clone();
                 self.seen.insert(name.to_owned());
                 self.hold_object(at, &member, object, depth);
@@ -210,11 +225,11 @@ impl Asked<'_> {
     fn set_of(&mut self, of: &str, depth: usize) -> String {
         let tour = self.tour;
         match tour.types.get(of) {
-            Some(TypeKind::Union(union)) => {
+            Some(TypeKind::Union(_) | TypeKind::Interface(_)) => {
                 let mut text = " { is: __typename".to_owned();
-                for member in &union.members {
-                    let below = self.set_of(&member.node, depth);
-                    write!(text, " ... on {}{below}", member.node).expect("a text");
+                for member in tour.members(of) {
+                    let below = self.set_of(&member, depth);
+                    write!(text, " ... on {of} {{ ... on {member}{below} }}").expect("a text");
                 }
                 text + " }"
             }
@@ -352,6 +367,22 @@ async fn every_type_enum_and_event_of_the_schema_is_answered_as_the_specificatio
     receiver.wait_for(1).await;
     tour.ask(&root, "Query", "webhookEndpoints", "").await;
     tour.ask(&root, "Query", "webhookDeliveries", "").await;
+    let ids = format!(
+        "query {{ me {{ nodeId }} file(id: {}) {{ nodeId }} conversation(id: {group}) {{ nodeId participants {{ nodeId }} }} \
+         message(id: {message}) {{ nodeId attachments {{ nodeId }} reactions {{ nodeId }} }} }}",
+        file["id"]
+    );
+    let ids = alice.gql_ok(&ids, json!({})).await;
+    let ids = [
+        "/me",
+        "/file",
+        "/conversation",
+        "/conversation/participants/0",
+        "/message",
+        "/message/attachments/0",
+        "/message/reactions/0",
+    ]
+    .map(|place| ids.pointer(&format!("{place}/nodeId")).and_then(|id| id.as_str()).expect("an id").to_owned());
     for (field, arguments) in [
         ("me", String::new()),
         ("user", format!("id: {}", bob.id)),
@@ -365,6 +396,9 @@ async fn every_type_enum_and_event_of_the_schema_is_answered_as_the_specificatio
         ("presence", format!("userIds: [{}]", bob.id)),
         ("sync", format!("after: \"{start}\"")),
         ("unread", String::new()),
+        ("users", "search: \"bo\"".to_owned()),
+        ("node", format!("nodeId: \"{}\"", ids[0])),
+        ("nodes", format!("nodeIds: {ids:?}")),
     ] {
         tour.ask(&alice, "Query", field, &arguments).await;
     }
@@ -373,7 +407,8 @@ async fn every_type_enum_and_event_of_the_schema_is_answered_as_the_specificatio
 
     let wanted = tour.types.iter().filter(|(name, kind)| {
         let is_root = ["Query", "Mutation", "Subscription"].contains(&name.as_str());
-        !is_root && matches!(kind, TypeKind::Object(_) | TypeKind::Union(_) | TypeKind::Enum(_))
+        !is_root
+            && matches!(kind, TypeKind::Object(_) | TypeKind::Union(_) | TypeKind::Interface(_) | TypeKind::Enum(_))
     });
     let unseen: Vec<&String> = wanted.map(|(name, _)| name).filter(|name| !tour.seen.contains(*name)).collect();
     assert_eq!(unseen, Vec::<&String>::new(), "nobody was answered with these");

@@ -1,5 +1,5 @@
 //! Asks the engine for the types of some objects beside what a client asks of them: of those that may come to no field at
-//! all, for which it would answer null, and of those of a union, whose fields would else have no order.
+//! all, for which it would answer null, and of those of a union or an interface, whose fields would else have no order.
 
 use std::collections::HashSet;
 
@@ -69,8 +69,8 @@ impl Asking<'_> {
                     let Some(known) = self.catalog.field(of, &field.node.name.node) else { continue };
                     let (of, below) = (base(&known.ty), &mut field.node.selection_set.node);
                     self.look_into(of, below);
-                    let is_union = !self.catalog.members(of).is_empty();
-                    if !below.items.is_empty() && (is_union || !self.is_certain(below)) {
+                    let is_one_of_several = !self.catalog.members(of).is_empty();
+                    if !below.items.is_empty() && (is_one_of_several || !self.is_certain(below)) {
                         below.items.push(type_name());
                     }
                 }

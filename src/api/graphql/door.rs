@@ -8,6 +8,7 @@ use async_graphql::parser::types::OperationType;
 use super::budget::Budget;
 use super::catalog::Catalog;
 use super::documents::Documents;
+use super::events::ReadAhead;
 use super::operation::{CheckedOperation, Operation};
 use super::renewal::Renewal;
 use super::response_shape::ResponseShape;
@@ -15,7 +16,7 @@ use super::schema::{Schema, schema};
 use super::subscription::answers::Answers;
 use super::{error, guard};
 use crate::app::App;
-use crate::chat::Cx;
+use crate::chat::{Cx, log};
 use crate::config;
 use crate::error::{Error, Kind, Result, in_time};
 
@@ -86,6 +87,9 @@ impl Door {
             let heavy = checked.cost.is_heavy() && checked.kind == OperationType::Query;
             let cx = if heavy { &cx.heavy().await? } else { cx };
             let (mut request, loads) = checked.request(&self.catalog, cx);
+            if checked.kind == OperationType::Query && checked.asks_at_root("sync") {
+                request = request.data(ReadAhead(log::head(cx).await?));
+            }
             if let Some(renewal) = renewal {
                 request = request.data(renewal.clone());
             }

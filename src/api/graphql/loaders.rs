@@ -14,9 +14,11 @@ use crate::chat::access;
 use crate::chat::conversations::{self, Conversation};
 use crate::chat::messages::{self, Message};
 use crate::chat::page::Page;
+use crate::chat::presence::{self, Presence};
 use crate::chat::reactions::{self, Reaction};
 use crate::chat::receipts::{self, ReadReceipt};
 use crate::chat::rows;
+use crate::chat::typing::{self, TypingIndicator};
 use crate::chat::users::{self, User};
 use crate::error::{Error, Result};
 use crate::id::{ConversationId, MessageId, UserId};
@@ -97,6 +99,10 @@ pub(crate) struct OwnLoaders {
     pub reactions: DataLoader<BatchLoader<MessageId, Vec<Reaction>>>,
     /// The read receipts of messages.
     pub receipts: DataLoader<BatchLoader<MessageId, Vec<ReadReceipt>>>,
+    /// Who types in conversations.
+    pub typing: DataLoader<BatchLoader<ConversationId, Vec<TypingIndicator>>>,
+    /// How users are, of those whom the viewer may see.
+    pub presence: DataLoader<BatchLoader<UserId, Presence>>,
     /// The emojis that the viewer reacted to messages with.
     pub own_reactions: DataLoader<BatchLoader<MessageId, HashSet<String>>>,
 }
@@ -118,6 +124,10 @@ impl OwnLoaders {
                 .loader(BatchLoader::new(cx, |cx, ids| Box::pin(async move { reactions::of_many(&cx, &ids).await }))),
             receipts: loads
                 .loader(BatchLoader::new(cx, |cx, ids| Box::pin(async move { receipts::of_many(&cx, &ids).await }))),
+            typing: loads
+                .loader(BatchLoader::new(cx, |cx, ids| Box::pin(async move { typing::present(&cx, &ids).await }))),
+            presence: loads
+                .loader(BatchLoader::new(cx, |cx, ids| Box::pin(async move { presence::by_ids(&cx, &ids).await }))),
             own_reactions: loads
                 .loader(BatchLoader::new(cx, |cx, ids| Box::pin(async move { reactions::by_viewer(&cx, &ids).await }))),
         }

@@ -1,7 +1,8 @@
 //! The mutations: a line a field, each one function of the chat. Results are bare (protocol §12).
 
-use async_graphql::{Context, InputObject, Json, Object, Result};
+use async_graphql::{Context, InputObject, Object, Result};
 
+use super::json::Json;
 use super::renewal;
 use super::viewer::viewer;
 use crate::chat::conversations::{self, Conversation, CreateGroup, Setting, UpdateConversation};
@@ -31,7 +32,7 @@ struct SendMessageInput {
     /// Up to 10 files that the caller uploaded.
     attachment_ids: Option<Vec<FileId>>,
     /// An object of up to 8 KiB.
-    metadata: Option<Json<serde_json::Value>>,
+    metadata: Option<Json>,
     /// Up to 64 characters: repeating it within 24 hours makes no second message.
     temp_id: Option<String>,
 }
@@ -193,7 +194,7 @@ impl Mutation {
         status: Option<PresenceStatus>,
         status_message: Option<String>,
         device_type: Option<String>,
-        browser_info: Option<Json<serde_json::Value>>,
+        browser_info: Option<Json>,
     ) -> Result<Presence> {
         let browser_info = browser_info.map(|Json(info)| info);
         let input = SetPresence { status, status_message, online: None, device_type, browser_info };

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use async_graphql::parser::types::{ExecutableDocument, OperationDefinition, OperationType};
+use async_graphql::parser::types::{ExecutableDocument, OperationDefinition, OperationType, Selection, SelectionSet};
 use async_graphql::{Request, Response, Variables};
 use serde::Deserialize;
 
@@ -105,10 +105,27 @@ impl CheckedOperation {
         response
     }
 
+    /// Whether a field of this name stands at the root, in whatever fragment.
+    pub fn asks_at_root(&self, field: &str) -> bool {
+        self.definition().is_some_and(|operation| asks(&self.document, &operation.selection_set.node, field))
+    }
+
     /// The definition that runs, of those in the document.
     pub fn definition(&self) -> Option<&OperationDefinition> {
         definition(&self.document, self.operation.operation_name.as_deref())
     }
+}
+
+/// Fragments are opened: the guard has counted what they come to, and has found no circle.
+fn asks(document: &ExecutableDocument, set: &SelectionSet, name: &str) -> bool {
+    set.items.iter().any(|item| match &item.node {
+        Selection::Field(field) => field.node.name.node == name,
+        Selection::InlineFragment(inline) => asks(document, &inline.node.selection_set.node, name),
+        Selection::FragmentSpread(spread) => {
+            let fragment = document.fragments.get(&spread.node.fragment_name.node);
+            fragment.is_some_and(|fragment| asks(document, &fragment.node.selection_set.node, name))
+        }
+    })
 }
 
 /// The operation called `name`, or the only one.

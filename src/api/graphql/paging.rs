@@ -1,7 +1,8 @@
 //! Relay's paging over the chat's pages: `first`/`after` forwards, `last`/`before` backwards.
 
-use async_graphql::OutputType;
-use async_graphql::connection::{Connection, Edge};
+use std::borrow::Cow;
+
+use async_graphql::{Object, OutputType, SimpleObject, TypeName};
 
 use crate::chat::page::{self, Page, Window};
 use crate::error::{Error, Result};
@@ -71,11 +72,103 @@ impl Paging {
         page: Page<T>,
         forward: bool,
         cursor: impl Fn(&T) -> String,
-    ) -> Connection<String, T> {
-        let (previous, next) = self.beyond(forward, page.has_more);
-        let mut connection = Connection::new(previous, next);
-        connection.edges.extend(page.items.into_iter().map(|item| Edge::new(cursor(&item), item)));
-        connection
+    ) -> Connection<T> {
+        let edges = page.items.into_iter().map(|item| Edge { cursor: cursor(&item), node: item });
+        Connection::new(edges, self.beyond(forward, page.has_more))
+    }
+}
+
+/// A page of a list. Its name is that of what the list is of.
+pub(crate) struct Connection<T> {
+    pub edges: Vec<Edge<T>>,
+    has_previous_page: bool,
+    has_next_page: bool,
+}
+
+/// An entry of a list, and its place there. Its name is that of the entry.
+#[derive(Clone)]
+pub(crate) struct Edge<T> {
+    pub cursor: String,
+    pub node: T,
+}
+
+/// What is before and behind a page of a list.
+#[derive(SimpleObject)]
+pub(crate) struct PageInfo {
+    /// Whether there are entries before the first of this page.
+    has_previous_page: bool,
+    /// Whether there are entries behind the last of this page.
+    has_next_page: bool,
+    /// The cursor of the first entry, for `before`; null where the page is empty.
+    start_cursor: Option<String>,
+    /// The cursor of the last entry, for `after`; null where the page is empty.
+    end_cursor: Option<String>,
+}
+
+impl<T> Connection<T> {
+    /// A page of these entries, and whether there are others before and behind it.
+    pub fn new(edges: impl Iterator<Item = Edge<T>>, (has_previous_page, has_next_page): (bool, bool)) -> Self {
+        Self { edges: edges.collect(), has_previous_page, has_next_page }
+    }
+
+    /// What is before and behind it.
+    pub fn info(&self) -> PageInfo {
+        PageInfo {
+            has_previous_page: self.has_previous_page,
+            has_next_page: self.has_next_page,
+            start_cursor: self.edges.first().map(|edge| edge.cursor.clone()),
+            end_cursor: self.edges.last().map(|edge| edge.cursor.clone()),
+        }
+    }
+
+    /// The entries without their places.
+    pub fn entries(&self) -> Vec<&T> {
+        self.edges.iter().map(|edge| &edge.node).collect()
+    }
+}
+
+impl<T: OutputType> TypeName for Connection<T> {
+    fn type_name() -> Cow<'static, str> {
+        format!("{}Connection", T::type_name()).into()
+    }
+}
+
+/// A page of a list.
+#[Object(name_type)]
+impl<T: OutputType> Connection<T> {
+    /// The entries, each with its place in the list.
+    async fn edges(&self) -> &[Edge<T>] {
+        &self.edges
+    }
+
+    /// The entries without their places.
+    async fn nodes(&self) -> Vec<&T> {
+        self.entries()
+    }
+
+    /// What is before and behind this page.
+    async fn page_info(&self) -> PageInfo {
+        self.info()
+    }
+}
+
+impl<T: OutputType> TypeName for Edge<T> {
+    fn type_name() -> Cow<'static, str> {
+        format!("{}Edge", T::type_name()).into()
+    }
+}
+
+/// An entry of a list, and its place there.
+#[Object(name_type)]
+impl<T: OutputType> Edge<T> {
+    /// The place of the entry, for `after` and `before`.
+    async fn cursor(&self) -> &str {
+        &self.cursor
+    }
+
+    /// The entry.
+    async fn node(&self) -> &T {
+        &self.node
     }
 }
 

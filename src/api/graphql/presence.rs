@@ -10,6 +10,7 @@ use crate::chat::users::User;
 
 #[ComplexObject]
 impl Presence {
+    /// Who it is.
     async fn user(&self, ctx: &Context<'_>) -> Result<User> {
         loaders::user(ctx, self.user_id).await
     }
@@ -17,11 +18,13 @@ impl Presence {
 
 #[ComplexObject]
 impl TypingIndicator {
+    /// Where they type.
     #[graphql(tag = "own")]
     async fn conversation(&self, ctx: &Context<'_>) -> Result<Conversation> {
         loaders::conversation(ctx, self.conversation_id).await
     }
 
+    /// Who types.
     async fn user(&self, ctx: &Context<'_>) -> Result<User> {
         loaders::user(ctx, self.user_id).await
     }

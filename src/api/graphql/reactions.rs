@@ -1,8 +1,9 @@
 //! What only GraphQL has of reactions: their links, and whether the viewer is among those who reacted.
 
-use async_graphql::{ComplexObject, Context, Result, SimpleObject};
+use async_graphql::{ComplexObject, Context, ID, Result, SimpleObject};
 
 use super::loaders;
+use super::node::NodeKey;
 use crate::chat::conversations::Conversation;
 use crate::chat::messages::Message;
 use crate::chat::reactions::{EmojiCount, Reaction, ReactionChange, ReactionResult};
@@ -11,6 +12,12 @@ use crate::id::MessageId;
 
 #[ComplexObject]
 impl Reaction {
+    /// Its id among all objects, for clients that keep all of them in one place.
+    pub async fn node_id(&self) -> ID {
+        NodeKey::Reaction(self.message_id, self.user_id, self.emoji.clone()).into()
+    }
+
+    /// Whose it is.
     async fn user(&self, ctx: &Context<'_>) -> Result<User> {
         loaders::user(ctx, self.user_id).await
     }
@@ -22,7 +29,9 @@ impl Reaction {
 pub(crate) struct ReactionCount {
     #[graphql(skip)]
     message: MessageId,
+    /// The emoji.
     emoji: String,
+    /// How many have reacted with it.
     count: i64,
 }
 
@@ -46,6 +55,13 @@ impl ReactionCount {
 
 #[ComplexObject]
 impl ReactionResult {
+    /// The message, as it is with that.
+    #[graphql(tag = "own")]
+    async fn message(&self, ctx: &Context<'_>) -> Result<Message> {
+        loaders::message(ctx, self.message_id).await
+    }
+
+    /// What the message's reactions come to, each emoji in the order of its first reaction.
     #[graphql(tag = "up-to-50")]
     async fn reaction_summary(&self) -> Vec<ReactionCount> {
         ReactionCount::all(self.message_id, &self.reaction_summary)
@@ -54,20 +70,24 @@ impl ReactionResult {
 
 #[ComplexObject]
 impl ReactionChange {
+    /// What the message's reactions come to, each emoji in the order of its first reaction.
     #[graphql(tag = "up-to-50")]
     async fn reaction_summary(&self) -> Vec<ReactionCount> {
         ReactionCount::all(self.message_id, &self.reaction_summary)
     }
 
+    /// Whose it is.
     async fn user(&self, ctx: &Context<'_>) -> Result<User> {
         loaders::user(ctx, self.user_id).await
     }
 
+    /// The conversation of the message.
     #[graphql(tag = "own")]
     async fn conversation(&self, ctx: &Context<'_>) -> Result<Conversation> {
         loaders::conversation(ctx, self.conversation_id).await
     }
 
+    /// The message.
     #[graphql(tag = "own")]
     async fn message(&self, ctx: &Context<'_>) -> Result<Message> {
         loaders::message(ctx, self.message_id).await

@@ -15,7 +15,7 @@ use super::catalog::{Catalog, base, root};
 #[derive(Debug, Default)]
 pub(crate) struct ResponseShape {
     fields: IndexMap<Name, ResponseShape>,
-    /// Of a union instead: the fields of an object of each of its types.
+    /// Of a union or an interface instead: the fields of an object of each of its types.
     of_types: HashMap<Name, ResponseShape>,
     /// Whether null may stand here, and in the lists that stand here; an unknown place may be null.
     nullable: Vec<bool>,
@@ -64,7 +64,7 @@ impl ResponseShape {
         }
     }
 
-    /// The shape of this object: of a union, by its type.
+    /// The shape of this object: of one of several types, by its type.
     fn of_object(&self, object: &IndexMap<Name, Value>) -> &Self {
         let Some(Value::String(name)) = object.get(TYPE_KEY) else { return self };
         self.of_types.get(name.as_str()).unwrap_or(self)

@@ -1,9 +1,10 @@
 //! The schema: the three roots, each put together from the fields of its subjects.
 
 use async_graphql::{MergedObject, SDLExportOptions};
+use chrono::{DateTime, Utc};
 
 use super::subscription::root::SubscriptionRoot;
-use super::{budget, events, mutation, query, webhooks};
+use super::{budget, mutation, query, webhooks};
 
 /// The schema of this server.
 pub type Schema = async_graphql::Schema<Query, Mutation, SubscriptionRoot>;
@@ -26,12 +27,15 @@ pub fn schema() -> Schema {
         // The catalog reads the tags of these fields, too.
         .enable_subscription_in_federation()
         .extension(budget::Metering)
-        .register_output_type::<events::Event>()
+        .override_output_type_description::<DateTime<Utc>>(
+            "A moment: RFC 3339 in UTC, with three digits of a second where the server tells it.",
+        )
         .finish()
 }
 
 /// The text of the schema, as `confab schema` prints it.
 pub fn schema_text() -> String {
-    let sdl = schema().sdl_with_options(SDLExportOptions::new().sorted_enum_items().sorted_fields());
+    let sdl =
+        schema().sdl_with_options(SDLExportOptions::new().include_specified_by().sorted_enum_items().sorted_fields());
     format!("{}\n", sdl.trim())
 }

@@ -1,10 +1,9 @@
 //! The administration of webhooks: a line a field, each one function of the chat.
 
-use async_graphql::connection::Connection;
 use async_graphql::{Context, Object, Result};
 use chrono::{DateTime, Utc};
 
-use super::paging::{Paging, id_cursor};
+use super::paging::{Connection, Paging, id_cursor};
 use super::viewer::viewer;
 use crate::entity::webhook_delivery::DeliveryState;
 use crate::error::Error;
@@ -28,11 +27,11 @@ impl WebhookQuery {
         ctx: &Context<'_>,
         endpoint_id: Option<WebhookEndpointId>,
         state: Option<DeliveryState>,
-        first: Option<i32>,
-        after: Option<String>,
-        last: Option<i32>,
-        before: Option<String>,
-    ) -> Result<Connection<String, Delivery>> {
+        #[graphql(desc = "So many from the start, or behind `after`; 100 at most")] first: Option<i32>,
+        #[graphql(desc = "A cursor: what is behind it")] after: Option<String>,
+        #[graphql(desc = "So many from the end, or before `before`; 100 at most")] last: Option<i32>,
+        #[graphql(desc = "A cursor: what is before it")] before: Option<String>,
+    ) -> Result<Connection<Delivery>> {
         let paging = Paging::of(first, after, last, before);
         let (window, limit) = paging.window(true)?;
         let page = webhooks::deliveries(viewer(ctx)?, endpoint_id, state, window, limit).await?;

@@ -18,7 +18,7 @@ pub use announce::{announcements, notice_for};
 pub use list::{Listing, Unread, cursor, list, unread};
 pub use lookup::{get, ids_of, many, must_be_in, outline};
 pub use membership::{add_participants, delete, leave, remove_participant, set_role, transfer_ownership};
-pub use participants::participants;
+pub use participants::{participant, participants};
 pub use settings::{Setting, UpdateConversation, set, update};
 pub use start::{CreateGroup, create_first_group, create_group, open_direct};
 pub(crate) use tidy::tidy;

@@ -9,7 +9,7 @@ pub mod send;
 pub use attached::with_files;
 pub use change::{delete, edit};
 pub(crate) use find::{find, find_many, must_not_be_deleted, not_found};
-pub use read::{get, latest, many, must_be_of, page, replies, thread};
+pub use read::{attachment, get, latest, many, must_be_of, page, replies, thread};
 pub use send::draft::SendMessage;
 pub use send::{apply, apply_at_once, send};
 

@@ -14,10 +14,12 @@ use crate::chat::Cx;
 use crate::chat::access;
 use crate::chat::page::{Page, Window};
 use crate::chat::rows;
+use crate::chat::views::file::Attachment;
 use crate::chat::views::message::{Message, ShownRow, complete, load, shown, shown_sql};
+use crate::entity::attachment;
 use crate::entity::message::{self, Column};
 use crate::error::{Error, Result};
-use crate::id::{ConversationId, MessageId};
+use crate::id::{AttachmentId, ConversationId, MessageId};
 use crate::store::{self, Listed};
 
 /// A page of a conversation, always oldest first; replies are in it (protocol §4).
@@ -61,6 +63,17 @@ pub async fn get(cx: &Cx, id: MessageId) -> Result<Message> {
     let (row, _) = find(&cx.reader(), cx.me(), id).await?;
     let message = load(&cx.reader(), &cx.chat.signer, vec![row]).await?.pop();
     Ok(message.ok_or_else(|| Error::internal_because("a message that was found is not there"))?.for_viewer(cx.me()))
+}
+
+/// A file of a message.
+///
+/// # Errors
+/// `NotFound`, also where the message is deleted; `Forbidden`.
+pub async fn attachment(cx: &Cx, id: AttachmentId) -> Result<Attachment> {
+    let not_found = || Error::not_found("Attachment not found");
+    let row = attachment::Entity::find_by_id(id).one(&cx.reader()).await?.ok_or_else(not_found)?;
+    let message = get(cx, row.message_id).await?;
+    message.attachments.into_iter().find(|attached| attached.id == id).ok_or_else(not_found)
 }
 
 /// Makes sure that the message is of this conversation, where a caller names both.

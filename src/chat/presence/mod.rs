@@ -15,6 +15,6 @@ pub(crate) use leases::too_many_connections;
 pub use leases::{PresenceLease, connect, heartbeat};
 pub use online::online;
 pub use set::{SetPresence, set};
-pub use visibility::{of, of_many};
+pub use visibility::{by_ids, of, of_many};
 
 pub use crate::chat::views::presence::Presence;

@@ -45,6 +45,15 @@ pub async fn of_many(cx: &Cx, asked: &[UserId]) -> Result<Vec<Presence>> {
     Ok(seen.collect())
 }
 
+/// The presence of those among `ids` whom the caller may see, for GraphQL's links.
+pub async fn by_ids(cx: &Cx, ids: &[UserId]) -> Result<HashMap<UserId, Presence>> {
+    let mut found = HashMap::with_capacity(ids.len());
+    for some in ids.chunks(MAX_USERS) {
+        found.extend(of_many(cx, some).await?.into_iter().map(|presence| (presence.user_id, presence)));
+    }
+    Ok(found)
+}
+
 /// Those whom the caller may see: everybody, or those who share a conversation, and always oneself.
 async fn visible(cx: &Cx, asked: &[UserId]) -> Result<Vec<UserId>> {
     if cx.chat.config.presence.visibility == Visibility::Everyone {

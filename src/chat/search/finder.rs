@@ -193,8 +193,7 @@ impl<'a> Finder<'a> {
 
     fn matches(&self, row: &message::Model) -> bool {
         let Some(words) = &row.search_words else { return false };
-        let words = format!(" {words}");
-        !row.is_deleted && self.terms.iter().all(|term| words.contains(&format!(" {}", term.needle)))
+        !row.is_deleted && self.terms.iter().all(|term| term.is_in(words))
     }
 
     /// Words of before are found as they were.

@@ -22,4 +22,4 @@ pub use content::content;
 pub use emoji::emoji;
 pub use names::{avatar_url, description, file_name, name, status_message, temp_id, token_name};
 pub use snippet::snippet;
-pub use words::{Term, query_terms, words};
+pub use words::{Term, has_all, query_terms, words};

@@ -37,6 +37,12 @@ impl Term {
     pub fn beginnings(&self) -> impl Iterator<Item = &str> {
         self.needle.split(' ')
     }
+
+    /// Whether it is in a text of which these are the [`words`].
+    pub fn is_in(&self, words: &str) -> bool {
+        let mut places = words.match_indices(&self.needle);
+        places.any(|(at, _)| at == 0 || words.as_bytes()[at - 1] == b' ')
+    }
 }
 
 /// The words of stored content (or a name), separated by a blank, 96 KiB at most.
@@ -108,6 +114,12 @@ pub fn query_terms(query: &str) -> Result<Vec<Term>> {
         }
     }
     Ok(terms)
+}
+
+/// Whether a name has all that a search asks for.
+pub fn has_all(name: &str, terms: &[Term]) -> bool {
+    let words = words(name);
+    terms.iter().all(|term| term.is_in(&words))
 }
 
 /// Whether one of the words of plain text begins with `asked`.

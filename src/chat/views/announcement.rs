@@ -19,7 +19,7 @@ pub enum Change {
 
 /// What became of a conversation, from where its viewer stands.
 #[derive(Debug, Clone, Serialize, async_graphql::SimpleObject)]
-#[graphql(name = "ConversationChange")]
+#[graphql(complex, name = "ConversationChange")]
 pub struct Announcement {
     #[serde(flatten)]
     pub conversation: Conversation,

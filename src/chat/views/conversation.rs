@@ -14,7 +14,7 @@ use crate::chat::counts::unread_in;
 use crate::chat::files::limits::allowed_types;
 use crate::chat::files::url_signer::UrlSigner;
 use crate::entity::conversation::{self, ConversationType};
-use crate::entity::participant;
+use crate::entity::participant::{self, Role};
 use crate::error::{Error, Result};
 use crate::id::{ConversationId, MessageId, UserId};
 use crate::store::among;
@@ -49,6 +49,14 @@ pub struct Conversation {
     pub pinned: bool,
     #[graphql(tag = "own")]
     pub archived: bool,
+    /// The viewer's; null to somebody who is not in it any more.
+    #[serde(skip)]
+    #[graphql(tag = "own")]
+    pub viewer_role: Option<Role>,
+    /// Of all messages, deleted ones included.
+    #[serde(skip)]
+    #[graphql(skip)]
+    pub message_count: i64,
     pub allow_reactions: bool,
     pub allow_replies: bool,
     pub allow_file_uploads: bool,
@@ -172,6 +180,9 @@ impl Conversation {
             muted: me.muted,
             pinned: me.pinned,
             archived: me.archived,
+            // The row that somebody would have who is not in it was never stored.
+            viewer_role: (me.id != 0).then_some(me.role),
+            message_count: row.message_count,
             allow_reactions: row.allow_reactions,
             allow_replies: row.allow_replies,
             allow_file_uploads: row.allow_file_uploads,
@@ -190,6 +201,7 @@ impl Conversation {
         shell.name = name.or(shell.name);
         shell.last_message_at = None;
         shell.participant_count = 0;
+        shell.message_count = 0;
         shell.updated_at = at.into();
         shell
     }
@@ -224,7 +236,7 @@ pub(in crate::chat) fn gone(row: &conversation::Model, user: UserId) -> particip
         id: 0,
         conversation_id: row.id,
         user_id: user,
-        role: participant::Role::Member,
+        role: Role::Member,
         joined_at: row.created_at,
         last_read_message_id: None,
         muted: false,

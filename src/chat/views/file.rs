@@ -17,6 +17,7 @@ use crate::timestamp::Timestamp;
 
 /// An uploaded file: `ChatFileResponse` over REST.
 #[derive(Debug, Clone, Serialize, async_graphql::SimpleObject)]
+#[graphql(complex)]
 #[serde(rename_all = "camelCase")]
 pub struct File {
     pub id: FileId,
@@ -36,6 +37,7 @@ pub struct File {
 
 /// A file of a message: `ChatAttachmentResponse` over REST and STOMP.
 #[derive(Debug, Clone, Serialize, Deserialize, async_graphql::SimpleObject)]
+#[graphql(complex)]
 #[serde(rename_all = "camelCase")]
 pub struct Attachment {
     pub id: AttachmentId,

@@ -7,6 +7,7 @@ pub mod conversation;
 pub mod file;
 pub mod message;
 pub mod participant;
+pub mod permissions;
 pub mod presence;
 pub mod reaction;
 pub mod receipt;

@@ -22,6 +22,10 @@ pub const MAX_SHOWN: usize = 100;
 #[graphql(complex)]
 #[serde(rename_all = "camelCase")]
 pub struct Participant {
+    /// Where they take part; the payload does not repeat it.
+    #[serde(skip, default = "nowhere")]
+    #[graphql(skip)]
+    pub conversation_id: ConversationId,
     pub user_id: UserId,
     pub user_name: String,
     pub avatar_url: Option<String>,
@@ -31,10 +35,16 @@ pub struct Participant {
     pub last_read_message_id: Option<MessageId>,
 }
 
+/// Of one that was read from an event, which names the conversation itself.
+fn nowhere() -> ConversationId {
+    ConversationId::stored(0)
+}
+
 impl Participant {
     pub(crate) fn of(row: &participant::Model, users: &HashMap<UserId, User>) -> Self {
         let user_id = row.user_id;
         Self {
+            conversation_id: row.conversation_id,
             user_id,
             user_name: user::name_of(users, user_id),
             avatar_url: users.get(&user_id).and_then(|user| user.avatar_url.clone()),

@@ -27,6 +27,10 @@ pub struct EmojiCount {
 #[graphql(complex)]
 #[serde(rename_all = "camelCase")]
 pub struct Reaction {
+    /// To which message; the payload does not repeat it.
+    #[serde(skip)]
+    #[graphql(skip)]
+    pub message_id: MessageId,
     pub emoji: String,
     pub user_id: UserId,
     pub user_name: String,
@@ -89,8 +93,8 @@ pub(crate) async fn load(db: &impl ConnectionTrait, ids: &[MessageId]) -> Result
     Ok(group(rows.into_iter().map(|row| {
         let user_id = row.user_id;
         let user_name = user::name_of(&users, user_id);
-        let reaction = Reaction { emoji: row.emoji, user_id, user_name, created_at: row.created_at.into() };
-        (row.message_id, reaction)
+        let (message_id, created_at) = (row.message_id, row.created_at.into());
+        (message_id, Reaction { message_id, emoji: row.emoji, user_id, user_name, created_at })
     })))
 }
 

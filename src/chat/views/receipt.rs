@@ -37,6 +37,7 @@ pub struct ReadReceipt {
 
 /// Where the caller's marker stands.
 #[derive(Debug, Clone, Serialize, async_graphql::SimpleObject)]
+#[graphql(complex)]
 #[serde(rename_all = "camelCase")]
 pub struct ReadState {
     pub conversation_id: ConversationId,

@@ -21,6 +21,7 @@ use super::{message, user};
 use crate::chat::access::Member;
 use crate::chat::counts::unread_of;
 use crate::chat::files::url_signer::UrlSigner;
+use crate::entity::participant::Role;
 use crate::entity::{conversation, participant};
 use crate::error::Result;
 use crate::id::{ConversationId, UserId};
@@ -76,6 +77,7 @@ pub(in crate::chat) struct OwnSide {
     muted: bool,
     pinned: bool,
     archived: bool,
+    role: Role,
     /// The viewer, where they are not among the first: they are shown in the place of the last of those.
     shown_last: Option<Box<Participant>>,
 }
@@ -255,6 +257,7 @@ impl SharedView {
         let mut seen = self.alike.clone();
         seen.unread_count = unread_count;
         (seen.muted, seen.pinned, seen.archived) = (own.muted, own.pinned, own.archived);
+        seen.viewer_role = Some(own.role);
         if let Some((me, last)) = own.shown_last.as_deref().zip(seen.participants.last_mut()) {
             *last = me.clone();
         }
@@ -323,7 +326,7 @@ fn last_shown(payload: &[u8], people: &[Participant]) -> Option<Range<usize>> {
 
 impl OwnSide {
     fn of(row: &participant::Model, shown_last: Option<Box<Participant>>) -> Self {
-        Self { muted: row.muted, pinned: row.pinned, archived: row.archived, shown_last }
+        Self { muted: row.muted, pinned: row.pinned, archived: row.archived, role: row.role, shown_last }
     }
 }
 

@@ -13,6 +13,7 @@ use crate::store::among;
 
 /// A user as others see them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, async_graphql::SimpleObject)]
+#[graphql(complex)]
 #[serde(rename_all = "camelCase")]
 pub struct User {
     pub id: UserId,

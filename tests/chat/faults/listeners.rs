@@ -98,7 +98,7 @@ impl Listener {
             let heard = wire.json(SILENCE).await?;
             let event = &heard["payload"]["data"]["events"];
             match heard["type"].as_str() {
-                Some("next") if event["type"] == "message.sent" => {
+                Some("next") if event["type"] == "MESSAGE_SENT" => {
                     self.hear(event["cursor"].as_str().unwrap_or_default(), &event["message"]);
                 }
                 Some("next") if heard["payload"]["errors"].is_null() => {}

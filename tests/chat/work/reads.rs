@@ -55,7 +55,7 @@ const REST: [(&str, Asker, &str); 41] = [
     ("pinned conversations, none", bob, "/conversations/pinned"),
 ];
 
-const GRAPHQL: [(&str, Asker, &str); 20] = [
+const GRAPHQL: [(&str, Asker, &str); 28] = [
     ("me", bob, "{ me { id name } }"),
     ("user", bob, "query($member: ID!) { user(id: $member) { name } }"),
     (
@@ -115,6 +115,22 @@ const GRAPHQL: [(&str, Asker, &str); 20] = [
         "sync, the first of many",
         alice,
         "query($start: String) { sync(after: $start, first: 20) { cursor events { __typename } } }",
+    ),
+    ("people of a large group by name", dave, "{ users(search: \"memb\", first: 5) { nodes { name } } }"),
+    ("people of a few by name", bob, "{ users(search: \"al\", first: 5) { nodes { name } } }"),
+    ("people of one who is in many", carol, "{ users(first: 2) { nodes { name } } }"),
+    ("everybody by a common name", root, "{ users(search: \"memb\", first: 5) { nodes { name } } }"),
+    ("everybody by a rare name", root, "{ users(search: \"memb 1042\", first: 5) { nodes { name } } }"),
+    ("everybody", root, "{ users(first: 5) { nodes { name } } }"),
+    (
+        "who types in a large group, and what the viewer may do",
+        dave,
+        "query($crowd: ID!) { conversation(id: $crowd) { typing { userName } viewerRole viewerPermissions { canEdit } } }",
+    ),
+    (
+        "how people of a large group are",
+        dave,
+        "query($crowd: ID!) { conversation(id: $crowd) { participants { user { presence { online } } } } }",
     ),
     ("sync, none new", carol, "query($head: String) { sync(after: $head) { cursor events { __typename } } }"),
 ];

@@ -17,7 +17,8 @@ const DEFAULT_LENGTH: u64 = 100;
 /// The fields of every type of a schema, and those of every input.
 pub(crate) struct Catalog {
     fields: HashMap<Name, HashMap<Name, Field>>,
-    unions: HashMap<Name, Vec<Name>>,
+    /// The types of each union and of each interface.
+    members: HashMap<Name, Vec<Name>>,
     inputs: HashMap<Name, HashMap<Name, Input>>,
 }
 
@@ -69,14 +70,19 @@ impl Catalog {
             _ => None,
         });
         let (mut composite, mut defined) = (HashSet::new(), Vec::new());
-        let (mut inputs, mut unions) = (HashMap::new(), HashMap::new());
+        let (mut inputs, mut members) = (HashMap::new(), HashMap::<Name, Vec<Name>>::new());
         for found in types {
             let fields = match found.kind {
-                TypeKind::Object(object) => object.fields,
+                TypeKind::Object(object) => {
+                    for interface in object.implements {
+                        members.entry(interface.node).or_default().push(found.name.node.clone());
+                    }
+                    object.fields
+                }
                 TypeKind::Interface(interface) => interface.fields,
                 TypeKind::Union(union) => {
-                    let members = union.members.into_iter().map(|member| member.node).collect();
-                    unions.insert(found.name.node.clone(), members);
+                    let of_union = union.members.into_iter().map(|member| member.node).collect();
+                    members.insert(found.name.node.clone(), of_union);
                     Vec::new()
                 }
                 TypeKind::InputObject(input) => {
@@ -107,7 +113,7 @@ impl Catalog {
             let fields = fields.into_iter().map(|field| (field.node.name.node.clone(), read(&of, field.node)));
             (of.clone(), fields.collect())
         });
-        Self { fields: fields.collect(), unions, inputs }
+        Self { fields: fields.collect(), members, inputs }
     }
 
     /// What the schema says of a field of a type; nothing where it has no such field.
@@ -115,9 +121,9 @@ impl Catalog {
         self.fields.get(of)?.get(field)
     }
 
-    /// The types that a union is of; none where this is no union.
+    /// The types that a union or an interface is of; none where this is neither.
     pub fn members(&self, of: &str) -> &[Name] {
-        self.unions.get(of).map_or(&[], Vec::as_slice)
+        self.members.get(of).map_or(&[], Vec::as_slice)
     }
 
     /// Whether a fragment for the type `condition` is for an object of the type `of`. A type that the schema does not have

@@ -46,7 +46,14 @@ pub struct SubscriptionRoot;
 #[Subscription(name = "Subscription")]
 impl SubscriptionRoot {
     /// Messages as they are sent, edited and deleted.
-    async fn messages(&self, ctx: &Context<'_>, conversation_id: Option<ConversationId>) -> Result<Items<Message>> {
+    async fn messages(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "One conversation; without it, all of the viewer's")] conversation_id: Option<ConversationId>,
+        #[graphql(desc = "A cursor, of an event or of `sync`: what was missed since comes first, without a gap")]
+        after: Option<String>,
+    ) -> Result<Items<Message>> {
+        started_by_the_connection(after);
         pick(ctx, conversation_id, |cx, event| match &event.fact {
             Fact::Message(message) => Some(Message::clone(message).for_viewer(cx.me())),
             _ => None,
@@ -58,7 +65,7 @@ impl SubscriptionRoot {
     async fn typing(
         &self,
         ctx: &Context<'_>,
-        conversation_id: Option<ConversationId>,
+        #[graphql(desc = "One conversation; without it, all of the viewer's")] conversation_id: Option<ConversationId>,
     ) -> Result<Items<TypingIndicator>> {
         pick(ctx, conversation_id, |_, event| match &event.fact {
             Fact::Typing(typing) => Some(typing.clone()),
@@ -80,8 +87,11 @@ impl SubscriptionRoot {
     async fn receipts(
         &self,
         ctx: &Context<'_>,
-        conversation_id: Option<ConversationId>,
+        #[graphql(desc = "One conversation; without it, all of the viewer's")] conversation_id: Option<ConversationId>,
+        #[graphql(desc = "A cursor, of an event or of `sync`: what was missed since comes first, without a gap")]
+        after: Option<String>,
     ) -> Result<Items<ReadReceiptMove>> {
+        started_by_the_connection(after);
         pick(ctx, conversation_id, |_, event| match &event.fact {
             Fact::Receipt(moved) => Some(moved.clone()),
             _ => None,
@@ -93,8 +103,11 @@ impl SubscriptionRoot {
     async fn reactions(
         &self,
         ctx: &Context<'_>,
-        conversation_id: Option<ConversationId>,
+        #[graphql(desc = "One conversation; without it, all of the viewer's")] conversation_id: Option<ConversationId>,
+        #[graphql(desc = "A cursor, of an event or of `sync`: what was missed since comes first, without a gap")]
+        after: Option<String>,
     ) -> Result<Items<ReactionChange>> {
+        started_by_the_connection(after);
         pick(ctx, conversation_id, |_, event| match &event.fact {
             Fact::Reaction(change) => Some(change.clone()),
             _ => None,
@@ -107,8 +120,11 @@ impl SubscriptionRoot {
     async fn conversation_changes(
         &self,
         ctx: &Context<'_>,
-        conversation_id: Option<ConversationId>,
+        #[graphql(desc = "One conversation; without it, all of the viewer's")] conversation_id: Option<ConversationId>,
+        #[graphql(desc = "A cursor, of an event or of `sync`: what was missed since comes first, without a gap")]
+        after: Option<String>,
     ) -> Result<Items<Announcement>> {
+        started_by_the_connection(after);
         let notice = happened_in(ctx, conversation_id).await?.and_then(|happened| happened.notice);
         Ok(iter(notice.map(|notice| notice.announcement())))
     }
@@ -118,11 +134,10 @@ impl SubscriptionRoot {
     async fn everything(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "A cursor that an event came with: what was missed since comes first, without a gap")]
+        #[graphql(desc = "A cursor, of an event or of `sync`: what was missed since comes first, without a gap")]
         after: Option<String>,
     ) -> Result<Items<events::Event>> {
-        // Where to start is the connection's business; here it is only looked at.
-        let _ = after;
+        started_by_the_connection(after);
         let cx = viewer_of_own_parts(ctx)?;
         let seen = happened_in(ctx, None).await?.and_then(|Happened { event, head, notice }| {
             events::event_for(cx, &head, &event, notice.map(|notice| notice.announcement()))
@@ -130,6 +145,9 @@ impl SubscriptionRoot {
         Ok(iter(seen))
     }
 }
+
+/// Where a field starts is the business of its connection, which reads the argument; here it is only declared.
+fn started_by_the_connection(_after: Option<String>) {}
 
 /// Which events wake the field of this name.
 pub(crate) fn topics(field: &str) -> Option<&'static [Topic]> {
