@@ -27,6 +27,7 @@ pub use crate::chat::views::reaction::{EmojiCount, Reaction, ReactionChange};
 #[graphql(complex)]
 #[serde(rename_all = "camelCase")]
 pub struct ReactionResult {
+    /// The emoji.
     pub emoji: String,
     /// Whether the reaction is there now.
     pub added: bool,

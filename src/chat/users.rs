@@ -25,8 +25,11 @@ pub use crate::chat::views::user::{User, not_found};
 #[graphql(name = "UserInput")]
 #[serde(rename_all = "camelCase")]
 pub struct UserInput {
+    /// The user's id, which the host application gives.
     pub id: UserId,
+    /// What they are called: 1 to 100 characters.
     pub name: String,
+    /// The address of their picture.
     pub avatar_url: Option<String>,
 }
 

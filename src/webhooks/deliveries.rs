@@ -23,19 +23,27 @@ const MAX_REPLAYED_IDS: usize = 256;
 #[derive(Debug, Clone, async_graphql::SimpleObject)]
 #[graphql(name = "WebhookDelivery")]
 pub struct Delivery {
+    /// The id of the delivery.
     pub id: WebhookDeliveryId,
     /// The id that the receiver sees, the same in every attempt.
     pub webhook_id: String,
+    /// Whom it is for.
     pub endpoint_id: WebhookEndpointId,
+    /// What it tells of, such as `chat_message.sent`.
     pub event_type: String,
+    /// How far it is.
     pub state: DeliveryState,
+    /// How often it was tried.
     pub attempts: i32,
     /// When it is tried next, while it is pending and the first of its endpoint.
     pub next_attempt_at: Option<Timestamp>,
     /// The HTTP status of the last answer, if there was one.
     pub last_status: Option<i32>,
+    /// What was wrong at the last attempt.
     pub last_error: Option<String>,
+    /// When what it tells of happened.
     pub created_at: Timestamp,
+    /// When it was accepted.
     pub delivered_at: Option<Timestamp>,
 }
 

@@ -33,10 +33,13 @@ const SECRET_OVERLAP: TimeDelta = TimeDelta::hours(24);
 #[derive(Debug, Clone, async_graphql::SimpleObject)]
 #[graphql(name = "WebhookEndpoint")]
 pub struct Endpoint {
+    /// The id of the endpoint.
     pub id: WebhookEndpointId,
+    /// Where it is told.
     pub url: String,
     /// The events that it wants; none are all.
     pub events: Vec<String>,
+    /// Whether it is told of what happens.
     pub enabled: bool,
     /// Why the server switched it off.
     pub disabled_reason: Option<String>,
@@ -46,7 +49,9 @@ pub struct Endpoint {
     pub secret: Option<String>,
     /// Until then the secret before this one signs, too.
     pub previous_secret_until: Option<Timestamp>,
+    /// When it was made.
     pub created_at: Timestamp,
+    /// When it was changed last.
     pub updated_at: Timestamp,
 }
 
@@ -64,7 +69,9 @@ pub struct EndpointInput {
 #[derive(Debug, Clone, async_graphql::InputObject)]
 #[graphql(name = "UpdateWebhookEndpointInput")]
 pub struct EndpointChange {
+    /// As with a new one.
     pub url: Option<String>,
+    /// Such as `chat_message.sent`; none are all.
     pub events: Option<Vec<String>>,
     /// Switched off, it is told nothing of what happens meanwhile; what waits for it goes on waiting.
     pub enabled: Option<bool>,

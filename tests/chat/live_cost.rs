@@ -105,6 +105,43 @@ async fn a_changed_conversation_costs_the_same_statements_however_many_listen() 
     }
 }
 
+/// What a message costs that so many hear who went on from cursors of their own.
+async fn cost_of_a_resumed_message(listeners: usize) -> u64 {
+    let server = Server::start().await;
+    let (alice, people, group) = crowd(&server, listeners).await;
+    let query = "subscription($after: String) { messages(after: $after) { content sender { name } } }";
+    let mut sockets = Vec::new();
+    for person in &people {
+        alice.send(group, "before").await;
+        let cursor = person.gql_ok("{ sync { cursor } }", json!({})).await["sync"]["cursor"].take();
+        let mut socket = person.socket().await;
+        socket.subscribe("1", query, json!({ "after": cursor })).await;
+        sockets.push(socket);
+    }
+    // Those who came first hear what was sent for the later ones.
+    for (place, socket) in sockets.iter_mut().enumerate() {
+        for _ in place + 1..listeners {
+            assert_eq!(socket.event().await["messages"]["content"], "before");
+        }
+    }
+    statements(&server, async |turn| {
+        alice.send(group, &format!("message {turn}")).await;
+        for heard in join_all(sockets.iter_mut().map(async |socket| socket.event().await)).await {
+            assert_eq!(
+                heard["messages"],
+                json!({ "content": format!("message {turn}"), "sender": { "name": "Alice" } })
+            );
+        }
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_costs_the_same_statements_however_many_went_on_from_cursors_of_their_own() {
+    let (one, many) = (cost_of_a_resumed_message(1).await, cost_of_a_resumed_message(20).await);
+    assert!(many <= one + 4, "{one} statements for one listener, {many} for twenty");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn people_who_are_added_in_one_call_are_announced_once_and_stand_in_the_log_one_by_one() {
     let server = Server::start().await;

@@ -57,6 +57,7 @@ mod reference;
 mod renewal;
 mod rest_bad_input;
 mod rules;
+mod schema_words;
 mod search;
 mod sockjs_door;
 mod stalled;

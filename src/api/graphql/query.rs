@@ -78,7 +78,8 @@ impl Query {
         Ok(users::get(cx, cx.me()).await?)
     }
 
-    async fn user(&self, ctx: &Context<'_>, id: UserId) -> Result<Option<User>> {
+    /// The user with this id.
+    async fn user(&self, ctx: &Context<'_>, #[graphql(desc = "The user")] id: UserId) -> Result<Option<User>> {
         Ok(Some(users::get(viewer(ctx)?, id).await?))
     }
 
@@ -100,7 +101,12 @@ impl Query {
         Ok(Connection::new(edges, (after.is_some(), page.has_more)))
     }
 
-    async fn conversation(&self, ctx: &Context<'_>, id: ConversationId) -> Result<Option<Conversation>> {
+    /// A conversation that the viewer is in.
+    async fn conversation(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The conversation")] id: ConversationId,
+    ) -> Result<Option<Conversation>> {
         let cx = viewer(ctx)?;
         Ok(Some(if is_gathered(ctx) {
             conversations::get(cx, id).await?
@@ -115,9 +121,10 @@ impl Query {
     async fn conversations(
         &self,
         ctx: &Context<'_>,
+        #[graphql(desc = "Those that are archived, or are not; those that are not where nothing narrows the list")]
         archived: Option<bool>,
-        pinned: Option<bool>,
-        search: Option<String>,
+        #[graphql(desc = "Those that are pinned, or are not")] pinned: Option<bool>,
+        #[graphql(desc = "1 to 200 characters: the beginnings of words")] search: Option<String>,
         #[graphql(desc = "So many from the start, or behind `after`; 100 at most")] first: Option<i32>,
         #[graphql(desc = "A cursor: what is behind it")] after: Option<String>,
         #[graphql(desc = "So many from the end, or before `before`; 100 at most")] last: Option<i32>,
@@ -138,7 +145,12 @@ impl Query {
         Ok(paging.connection(page, forward, conversations::cursor))
     }
 
-    async fn message(&self, ctx: &Context<'_>, id: MessageId) -> Result<Option<Message>> {
+    /// A message of a conversation that the viewer is in.
+    async fn message(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The message")] id: MessageId,
+    ) -> Result<Option<Message>> {
         Ok(Some(messages::get(viewer(ctx)?, id).await?))
     }
 
@@ -149,8 +161,8 @@ impl Query {
     async fn search_messages(
         &self,
         ctx: &Context<'_>,
-        query: String,
-        conversation_id: Option<ConversationId>,
+        #[graphql(desc = "1 to 200 characters: the beginnings of words")] query: String,
+        #[graphql(desc = "One conversation; without it, all of the viewer's")] conversation_id: Option<ConversationId>,
         #[graphql(desc = "So many from the start, or behind `after`; 100 at most")] first: Option<i32>,
         #[graphql(desc = "A cursor: what is behind it")] after: Option<String>,
         #[graphql(desc = "So many from the end, or before `before`; 100 at most")] last: Option<i32>,
@@ -169,7 +181,7 @@ impl Query {
     }
 
     /// What is known of a file that the viewer may read.
-    async fn file(&self, ctx: &Context<'_>, id: FileId) -> Result<Option<File>> {
+    async fn file(&self, ctx: &Context<'_>, #[graphql(desc = "The file")] id: FileId) -> Result<Option<File>> {
         Ok(Some(files::get(viewer(ctx)?, id).await?))
     }
 
@@ -180,7 +192,11 @@ impl Query {
     }
 
     /// The presence of up to 500 users; those whom the viewer may not see are left out.
-    async fn presence(&self, ctx: &Context<'_>, user_ids: Vec<UserId>) -> Result<Vec<Presence>> {
+    async fn presence(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Their ids, 500 at most")] user_ids: Vec<UserId>,
+    ) -> Result<Vec<Presence>> {
         Ok(presence::of_many(viewer(ctx)?, &user_ids).await?)
     }
 
@@ -191,7 +207,12 @@ impl Query {
 
     /// What happened after the cursor, as things stand now; without one, nothing but the present cursor. That is never
     /// younger than what stands beside it in a query: whoever goes on from it misses nothing.
-    async fn sync(&self, ctx: &Context<'_>, after: Option<String>, first: Option<i32>) -> Result<EventPage> {
+    async fn sync(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "A cursor that an event or `sync` came with")] after: Option<String>,
+        #[graphql(desc = "So many; 50 where nothing is said, 100 at most")] first: Option<i32>,
+    ) -> Result<EventPage> {
         let paging = Paging::of(first, after, None, None);
         let cx = viewer(ctx)?;
         let head = match ctx.data_opt::<ReadAhead>() {

@@ -25,8 +25,8 @@ impl WebhookQuery {
     async fn webhook_deliveries(
         &self,
         ctx: &Context<'_>,
-        endpoint_id: Option<WebhookEndpointId>,
-        state: Option<DeliveryState>,
+        #[graphql(desc = "The endpoint; all where nothing is said")] endpoint_id: Option<WebhookEndpointId>,
+        #[graphql(desc = "How far they are")] state: Option<DeliveryState>,
         #[graphql(desc = "So many from the start, or behind `after`; 100 at most")] first: Option<i32>,
         #[graphql(desc = "A cursor: what is behind it")] after: Option<String>,
         #[graphql(desc = "So many from the end, or before `before`; 100 at most")] last: Option<i32>,
@@ -44,34 +44,50 @@ pub struct WebhookMutation;
 
 #[Object]
 impl WebhookMutation {
-    /// The answer shows the endpoint's `secret`, once. For administrators.
-    async fn create_webhook_endpoint(&self, ctx: &Context<'_>, input: EndpointInput) -> Result<Endpoint> {
+    /// Makes an endpoint. The answer shows its `secret`, once. For administrators.
+    async fn create_webhook_endpoint(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The endpoint")] input: EndpointInput,
+    ) -> Result<Endpoint> {
         Ok(webhooks::create(viewer(ctx)?, input).await?)
     }
 
-    /// What waits for the endpoint is tried at once. For administrators.
+    /// Changes an endpoint. What waits for it is tried at once. For administrators.
     async fn update_webhook_endpoint(
         &self,
         ctx: &Context<'_>,
-        endpoint_id: WebhookEndpointId,
-        input: EndpointChange,
+        #[graphql(desc = "The endpoint")] endpoint_id: WebhookEndpointId,
+        #[graphql(desc = "What changes")] input: EndpointChange,
     ) -> Result<Endpoint> {
         Ok(webhooks::update(viewer(ctx)?, endpoint_id, input).await?)
     }
 
-    /// With everything that waits for it. For administrators.
-    async fn delete_webhook_endpoint(&self, ctx: &Context<'_>, endpoint_id: WebhookEndpointId) -> Result<bool> {
+    /// Deletes an endpoint, with everything that waits for it. For administrators.
+    async fn delete_webhook_endpoint(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The endpoint")] endpoint_id: WebhookEndpointId,
+    ) -> Result<bool> {
         webhooks::delete(viewer(ctx)?, endpoint_id).await?;
         Ok(true)
     }
 
-    /// The answer shows the new `secret`, once; the old one signs beside it for 24 hours. For administrators.
-    async fn rotate_webhook_secret(&self, ctx: &Context<'_>, endpoint_id: WebhookEndpointId) -> Result<Endpoint> {
+    /// Gives an endpoint a new secret. The answer shows the new `secret`, once; the old one signs beside it for 24 hours. For administrators.
+    async fn rotate_webhook_secret(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The endpoint")] endpoint_id: WebhookEndpointId,
+    ) -> Result<Endpoint> {
         Ok(webhooks::rotate(viewer(ctx)?, endpoint_id).await?)
     }
 
     /// Sends an event of the type `webhook.test`. For administrators.
-    async fn send_test_event(&self, ctx: &Context<'_>, endpoint_id: WebhookEndpointId) -> Result<Delivery> {
+    async fn send_test_event(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The endpoint")] endpoint_id: WebhookEndpointId,
+    ) -> Result<Delivery> {
         Ok(webhooks::send_test(viewer(ctx)?, endpoint_id).await?)
     }
 
@@ -80,10 +96,10 @@ impl WebhookMutation {
     async fn replay_webhook_deliveries(
         &self,
         ctx: &Context<'_>,
-        delivery_ids: Option<Vec<WebhookDeliveryId>>,
-        endpoint_id: Option<WebhookEndpointId>,
-        from: Option<DateTime<Utc>>,
-        to: Option<DateTime<Utc>>,
+        #[graphql(desc = "Those that are sent again")] delivery_ids: Option<Vec<WebhookDeliveryId>>,
+        #[graphql(desc = "The endpoint; all where nothing is said")] endpoint_id: Option<WebhookEndpointId>,
+        #[graphql(desc = "What was made at this moment or later")] from: Option<DateTime<Utc>>,
+        #[graphql(desc = "What was made before this moment")] to: Option<DateTime<Utc>>,
     ) -> Result<u64> {
         let which = match (delivery_ids, endpoint_id) {
             (Some(ids), None) if from.is_none() && to.is_none() => Replay::Ids(ids),

@@ -38,7 +38,9 @@ pub struct Listing {
 #[derive(Debug, Clone, Serialize, async_graphql::SimpleObject)]
 #[serde(rename_all = "camelCase")]
 pub struct UnreadCount {
+    /// The conversation.
     pub conversation_id: ConversationId,
+    /// How many of its messages are unread.
     pub unread_count: i64,
 }
 
@@ -46,7 +48,9 @@ pub struct UnreadCount {
 #[derive(Debug, Clone, Serialize, async_graphql::SimpleObject)]
 #[serde(rename_all = "camelCase")]
 pub struct Unread {
+    /// How many messages are unread in all of them.
     pub total_unread: i64,
+    /// Those in which something is.
     pub conversations: Vec<UnreadCount>,
 }
 

@@ -20,13 +20,21 @@ use crate::id::ConversationId;
 #[graphql(name = "UpdateConversationInput")]
 #[serde(rename_all = "camelCase", default)]
 pub struct UpdateConversation {
+    /// 1 to 100 characters.
     pub name: Option<String>,
+    /// Up to 500 characters.
     pub description: Option<String>,
+    /// The address of a picture.
     pub avatar_url: Option<String>,
+    /// Whether messages take reactions.
     pub allow_reactions: Option<bool>,
+    /// Whether messages can be replied to.
     pub allow_replies: Option<bool>,
+    /// Whether files can be sent.
     pub allow_file_uploads: Option<bool>,
+    /// Megabytes of 1,048,576 bytes, from 1 to the server's.
     pub max_file_size_mb: Option<i64>,
+    /// Up to 50 MIME patterns such as `image/*`; none are all.
     pub allowed_file_types: Option<Vec<String>>,
 }
 

@@ -37,8 +37,11 @@ pub struct CreateGroup {
     pub description: Option<String>,
     /// Up to 256 users; duplicates and the caller are ignored.
     pub participant_ids: Option<Vec<UserId>>,
+    /// Whether messages take reactions; they do where nothing is said.
     pub allow_reactions: Option<bool>,
+    /// Whether messages can be replied to; they can where nothing is said.
     pub allow_replies: Option<bool>,
+    /// Whether files can be sent; they can where nothing is said.
     pub allow_file_uploads: Option<bool>,
     /// Megabytes of 1,048,576 bytes, from 1 to the server's own limit, which is the default.
     pub max_file_size_mb: Option<i64>,

@@ -11,9 +11,13 @@ use crate::id::UserId;
 #[serde(rename_all = "lowercase")]
 #[graphql(name = "ConversationChangeType")]
 pub enum Change {
+    /// It is new to the viewer: it was made, or the viewer was added.
     Created,
+    /// It has changed, or who is in it, or the viewer's own settings of it.
     Updated,
+    /// The viewer is not in it any more.
     Left,
+    /// It was deleted for everybody.
     Deleted,
 }
 
@@ -21,8 +25,10 @@ pub enum Change {
 #[derive(Debug, Clone, Serialize, async_graphql::SimpleObject)]
 #[graphql(complex, name = "ConversationChange")]
 pub struct Announcement {
+    /// The conversation as it is now; to somebody who is not in it any more, that it was there.
     #[serde(flatten)]
     pub conversation: Conversation,
+    /// What became of it.
     #[serde(rename = "event")]
     #[graphql(name = "event")]
     pub change: Change,

@@ -25,28 +25,36 @@ use crate::timestamp::Timestamp;
 #[graphql(complex)]
 #[serde(rename_all = "camelCase")]
 pub struct Conversation {
+    /// The conversation's id.
     pub id: ConversationId,
+    /// Whether it is between two people or of a group.
     #[serde(rename = "type")]
     #[graphql(name = "type")]
     pub kind: ConversationType,
     /// Of a direct conversation, the other user's name.
     pub name: Option<String>,
+    /// What it is about; of groups.
     pub description: Option<String>,
-    // Of a direct conversation, the other user's.
+    /// The address of a picture; of a direct conversation, the other user's.
     pub avatar_url: Option<String>,
+    /// Who made it.
     pub created_by_id: UserId,
     /// The first 100, longest-serving first; the viewer is always among them.
     pub participants: Vec<Participant>,
     /// How many there are, shown or not.
     pub participant_count: i32,
+    /// The newest message; its tombstone where it was deleted.
     pub last_message: Option<Message>,
     /// Newer than the viewer's marker, not the viewer's own, not deleted.
     #[graphql(tag = "own")]
     pub unread_count: i64,
+    /// Whether the viewer wants to hear nothing of it.
     #[graphql(tag = "own")]
     pub muted: bool,
+    /// Whether it stands at the top of the viewer's list.
     #[graphql(tag = "own")]
     pub pinned: bool,
+    /// Whether it stands apart from the viewer's list.
     #[graphql(tag = "own")]
     pub archived: bool,
     /// The viewer's; null to somebody who is not in it any more.
@@ -57,15 +65,21 @@ pub struct Conversation {
     #[serde(skip)]
     #[graphql(skip)]
     pub message_count: i64,
+    /// Whether messages take reactions.
     pub allow_reactions: bool,
+    /// Whether messages can be replied to.
     pub allow_replies: bool,
+    /// Whether files can be sent.
     pub allow_file_uploads: bool,
     /// Megabytes of 1,048,576 bytes.
     pub max_file_size_mb: i32,
     /// MIME patterns; null for all types.
     pub allowed_file_types: Option<Vec<String>>,
+    /// When the newest message was sent.
     pub last_message_at: Option<Timestamp>,
+    /// When it was made.
     pub created_at: Timestamp,
+    /// When its name, picture, description or settings changed last.
     pub updated_at: Timestamp,
 }
 

@@ -20,7 +20,9 @@ use crate::timestamp::Timestamp;
 #[graphql(complex)]
 #[serde(rename_all = "camelCase")]
 pub struct File {
+    /// The file's id.
     pub id: FileId,
+    /// What it is called.
     pub file_name: String,
     /// As the bytes tell it, not as it was declared.
     pub content_type: String,
@@ -28,10 +30,13 @@ pub struct File {
     pub size: i64,
     /// Signed; it opens the file for at least five minutes without any header. Absolute where the server knows its address.
     pub url: String,
+    /// A small picture, of images, with the same kind of link.
     pub thumbnail_url: Option<String>,
     /// Pixels, of images.
     pub width: Option<i32>,
+    /// Pixels, of images.
     pub height: Option<i32>,
+    /// When it was uploaded.
     pub created_at: Timestamp,
 }
 
@@ -40,17 +45,23 @@ pub struct File {
 #[graphql(complex)]
 #[serde(rename_all = "camelCase")]
 pub struct Attachment {
+    /// The id of the file in this message.
     pub id: AttachmentId,
+    /// The file.
     pub file_id: FileId,
+    /// What it is called.
     pub file_name: String,
+    /// As the bytes tell it, not as it was declared.
     pub content_type: String,
     /// Bytes.
     pub size: i64,
     /// Signed; it opens the file for at least five minutes without any header. Absolute where the server knows its address.
     pub url: String,
+    /// A small picture, of images, with the same kind of link.
     pub thumbnail_url: Option<String>,
     /// Pixels, of images.
     pub width: Option<i32>,
+    /// Pixels, of images.
     pub height: Option<i32>,
 }
 

@@ -28,23 +28,35 @@ use crate::timestamp::Timestamp;
 #[graphql(complex)]
 #[serde(rename_all = "camelCase")]
 pub struct Message {
+    /// The message's id; ids grow in the order of messages.
     pub id: MessageId,
+    /// Where it was sent.
     pub conversation_id: ConversationId,
+    /// What it is called by its sender.
     pub message_type: MessageType,
     /// Safe wherever it is shown: plain text as it was written, or markup of a small allow-list.
     pub content: Option<String>,
+    /// Who sent it.
     pub sender_id: UserId,
+    /// What its sender is called.
     pub sender_name: String,
+    /// What it replies to.
     pub parent_message_id: Option<MessageId>,
+    /// How many direct replies there are that are not deleted.
     pub reply_count: i32,
+    /// Whether it was edited.
     pub is_edited: bool,
+    /// Whether it was deleted.
     pub is_deleted: bool,
+    /// Its files, in order.
     #[graphql(tag = "up-to-10")]
     pub attachments: Vec<Attachment>,
     #[serde(serialize_with = "as_map", deserialize_with = "from_map")]
     #[graphql(skip)]
     pub reaction_summary: Vec<EmojiCount>,
+    /// When it was sent.
     pub created_at: Timestamp,
+    /// When it was edited last.
     pub edited_at: Option<Timestamp>,
     #[graphql(skip)]
     pub metadata: Option<Json>,

@@ -26,10 +26,15 @@ pub struct Participant {
     #[serde(skip, default = "nowhere")]
     #[graphql(skip)]
     pub conversation_id: ConversationId,
+    /// Who it is.
     pub user_id: UserId,
+    /// What they are called.
     pub user_name: String,
+    /// The address of their picture.
     pub avatar_url: Option<String>,
+    /// What they may do.
     pub role: Role,
+    /// When they came.
     pub joined_at: Timestamp,
     /// The read marker.
     pub last_read_message_id: Option<MessageId>,

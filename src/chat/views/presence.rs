@@ -13,12 +13,19 @@ use crate::timestamp::Timestamp;
 #[graphql(complex)]
 #[serde(rename_all = "camelCase")]
 pub struct Presence {
+    /// Who it is.
     pub user_id: UserId,
+    /// What they are called.
     pub user_name: String,
+    /// What they chose, or `OFFLINE` while they are not here.
     pub status: PresenceStatus,
+    /// Whether they are here and want that to be seen.
     pub online: bool,
+    /// What they say of it.
     pub status_message: Option<String>,
+    /// What they are here with, as their program says.
     pub device_type: Option<String>,
+    /// When they were here last, to the minute.
     pub last_seen_at: Option<Timestamp>,
 }
 

@@ -31,9 +31,13 @@ pub struct Reaction {
     #[serde(skip)]
     #[graphql(skip)]
     pub message_id: MessageId,
+    /// The emoji.
     pub emoji: String,
+    /// Whose it is.
     pub user_id: UserId,
+    /// What they are called.
     pub user_name: String,
+    /// When they reacted.
     pub created_at: Timestamp,
 }
 
@@ -42,11 +46,17 @@ pub struct Reaction {
 #[graphql(complex, name = "ReactionBroadcast")]
 #[serde(rename_all = "camelCase")]
 pub struct ReactionChange {
+    /// The message.
     pub message_id: MessageId,
+    /// The conversation of the message.
     pub conversation_id: ConversationId,
+    /// Whose reaction it is.
     pub user_id: UserId,
+    /// What they are called.
     pub user_name: String,
+    /// The emoji.
     pub emoji: String,
+    /// Whether the reaction came, or went.
     pub added: bool,
     #[serde(serialize_with = "as_map", deserialize_with = "from_map")]
     #[graphql(skip)]

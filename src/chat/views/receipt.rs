@@ -17,10 +17,15 @@ use crate::timestamp::Timestamp;
 #[graphql(complex, name = "ReadReceiptBroadcast")]
 #[serde(rename_all = "camelCase")]
 pub struct ReadReceiptMove {
+    /// Where the marker moved.
     pub conversation_id: ConversationId,
+    /// Whose marker it is.
     pub user_id: UserId,
+    /// What they are called.
     pub user_name: String,
+    /// Up to which message they have read.
     pub last_read_message_id: MessageId,
+    /// When they did.
     pub read_at: Timestamp,
 }
 
@@ -29,9 +34,13 @@ pub struct ReadReceiptMove {
 #[graphql(complex)]
 #[serde(rename_all = "camelCase")]
 pub struct ReadReceipt {
+    /// The message.
     pub message_id: MessageId,
+    /// Who has read it.
     pub user_id: UserId,
+    /// What they are called.
     pub user_name: String,
+    /// When they did.
     pub read_at: Timestamp,
 }
 
@@ -40,10 +49,13 @@ pub struct ReadReceipt {
 #[graphql(complex)]
 #[serde(rename_all = "camelCase")]
 pub struct ReadState {
+    /// The conversation.
     pub conversation_id: ConversationId,
+    /// Up to which message the viewer has read.
     pub last_read_message_id: Option<MessageId>,
     /// When it moved there; null if it never moved.
     pub read_at: Option<Timestamp>,
+    /// What is unread behind it.
     pub unread_count: i64,
 }
 

@@ -10,9 +10,13 @@ use crate::timestamp::Timestamp;
 #[graphql(complex)]
 #[serde(rename_all = "camelCase")]
 pub struct TypingIndicator {
+    /// Where they type.
     pub conversation_id: ConversationId,
+    /// Who types.
     pub user_id: UserId,
+    /// What they are called.
     pub user_name: String,
+    /// Whether they type, or have stopped.
     pub typing: bool,
     /// When it ends by itself; null once it has ended.
     pub expires_at: Option<Timestamp>,

@@ -16,8 +16,11 @@ use crate::store::among;
 #[graphql(complex)]
 #[serde(rename_all = "camelCase")]
 pub struct User {
+    /// The user's id, which the host application gives.
     pub id: UserId,
+    /// What they are called.
     pub name: String,
+    /// The address of their picture.
     pub avatar_url: Option<String>,
 }
 

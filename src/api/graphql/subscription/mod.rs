@@ -9,7 +9,7 @@ pub(super) mod sharing;
 
 use std::sync::Arc;
 
-use async_graphql::Response;
+use async_graphql::{Name, Response};
 use bytes::Bytes;
 use futures_util::StreamExt;
 use sha2::{Digest, Sha256};
@@ -87,6 +87,7 @@ impl Subscription {
         let (field, arguments) = arguments::root_field(&checked).ok_or_else(empty)?;
         let topics = root::topics(&field.name.node).unwrap_or_default();
         let shows = Shows::of(&field.name.node);
+        let query = hash(&checked, sharing::start_variable(&checked, field).as_ref());
         let plain = checked.definition().filter(|definition| !plain_root::is_plain(definition));
         let name = checked.operation.operation_name.as_deref();
         let plain = plain.map(|definition| plain_root::plain(&checked.document, name, definition, field));
@@ -108,7 +109,7 @@ impl Subscription {
         let after = heard.filter(|_| is_durable(topics)).or(arguments.after);
         let resumed = after.map(|after| head.position_of(&after)).transpose().map_err(refuse)?;
         Ok(Self {
-            query: hash(&checked),
+            query,
             checked,
             is_shared,
             shows,
@@ -252,9 +253,13 @@ impl Shows {
     }
 }
 
-fn hash(checked: &CheckedOperation) -> QueryHash {
+/// Names what is asked for. Where it starts is left out: whoever goes on from another cursor is told the same.
+fn hash(checked: &CheckedOperation, start: Option<&Name>) -> QueryHash {
     let operation = &checked.operation;
-    let variables = operation.variables.as_ref().map(|variables| serde_json::to_vec(variables).unwrap_or_default());
+    let variables = operation.variables.as_ref().map(|variables| {
+        let told = variables.iter().filter(|(name, _)| start.is_none_or(|start| start.as_str() != name.as_str()));
+        serde_json::to_vec(&told.collect::<Vec<_>>()).unwrap_or_default()
+    });
     let mut hash = Sha256::new();
     for part in [
         operation.query.as_bytes(),

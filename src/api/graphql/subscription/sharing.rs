@@ -1,8 +1,11 @@
 //! Which subscriptions have the same answers for all who may hear an event: those that ask for no field with the tag `own`.
 
-use async_graphql::parser::types::{ExecutableDocument, OperationDefinition, Selection, SelectionSet};
+use async_graphql::Name;
+use async_graphql::parser::types::{ExecutableDocument, Field, OperationDefinition, Selection, SelectionSet};
+use async_graphql_value::Value;
 
 use crate::api::graphql::catalog::{Catalog, base, root};
+use crate::api::graphql::operation::CheckedOperation;
 
 /// Fields that are looked at, at most; what asks for more is taken for the viewer's own.
 const MAX_FIELDS: usize = 10_000;
@@ -11,6 +14,19 @@ const MAX_FIELDS: usize = 10_000;
 pub(crate) fn is_shared(catalog: &Catalog, document: &ExecutableDocument, operation: &OperationDefinition) -> bool {
     let mut search = Search { catalog, document, fields_left: MAX_FIELDS };
     search.finds_nothing_own(root(operation.ty), &operation.selection_set.node)
+}
+
+/// The variable that says where a subscription starts and stands nowhere else; none where there is no such one.
+pub(crate) fn start_variable(checked: &CheckedOperation, root: &Field) -> Option<Name> {
+    let Value::Variable(name) = &root.get_argument("after")?.node else { return None };
+    let text = &checked.operation.query;
+    let goes_on = |end: usize| text[end..].starts_with(|c: char| c == '_' || c.is_ascii_alphanumeric());
+    let places = text.match_indices('$').filter(|(at, _)| {
+        let rest = &text[at + 1..];
+        rest.starts_with(name.as_str()) && !goes_on(at + 1 + name.len())
+    });
+    // Where it is defined, and at the root. Whatever else may look like it only keeps the answers apart.
+    (places.count() == 2).then(|| name.clone())
 }
 
 /// A search for a field that is a viewer's own.
