@@ -1,9 +1,12 @@
 //! The places that clients come back with.
 
+use async_graphql::ID;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use crate::api::graphql::node::NodeKey;
 use crate::chat::conversations::list;
+use crate::chat::directory::found::Place;
 use crate::chat::log::Head;
 use crate::chat::page;
 use crate::error::Kind;
@@ -18,6 +21,12 @@ pub fn cursors(data: &[u8]) {
         if let Ok(place) = list::place_of(cursor) {
             let numbers = [place.pinned.into(), place.at.timestamp_millis(), place.id];
             assert_eq!(page::encode_cursor(&numbers), cursor);
+        }
+        if let Ok(place) = Place::read(cursor) {
+            assert_eq!(place.cursor(), cursor);
+        }
+        if let Ok(key) = NodeKey::read(&cursor.into()) {
+            assert_eq!(ID::from(key).as_str(), cursor);
         }
     }
 }

@@ -117,7 +117,8 @@ mod tests {
 
     /// Where the type is asked for: the fields that lead there.
     fn asked(query: &str) -> Vec<String> {
-        let schema = "type Query { x: X! u: [U!] } type X { a: Int x: X } type Y { b: X } union U = X | Y";
+        let schema = "type Query { x: X! u: [U!] i: I } interface I { a: Int } type X implements I { a: Int x: X } \
+                      type Y { b: X } union U = X | Y";
         let mut document = parse_query(query).unwrap();
         ask_types(&Catalog::read(schema), &mut document);
         let mut found = Vec::new();
@@ -145,9 +146,10 @@ mod tests {
     }
 
     #[test]
-    fn the_type_is_asked_for_where_there_may_be_no_field_and_of_unions() {
+    fn the_type_is_asked_for_where_there_may_be_no_field_and_of_unions_and_interfaces() {
         for (query, paths) in [
             ("{ x { a } u { __typename } }", vec!["/u"]),
+            ("{ i { a ... on X { x { a } } } }", vec!["/i"]),
             ("query($s: Boolean!) { x { a @skip(if: $s) } }", vec!["/x"]),
             ("query($s: Boolean!) { x { a @skip(if: $s) x { a } } }", vec![]),
             ("query($s: Boolean!) { x { ... @include(if: $s) { a } x @skip(if: $s) { ... { a } } } }", vec!["/x"]),

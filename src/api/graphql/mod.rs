@@ -23,7 +23,7 @@ mod loaders;
 mod loads;
 mod message;
 mod mutation;
-mod node;
+pub(crate) mod node;
 pub(crate) mod operation;
 mod paging;
 mod presence;

@@ -69,7 +69,7 @@ impl NodeKey {
     ///
     /// # Errors
     /// `BadRequest` for anything else.
-    fn read(id: &ID) -> Result<Self> {
+    pub fn read(id: &ID) -> Result<Self> {
         let bytes = (id.len() <= MAX_KEY_BYTES).then(|| URL_SAFE_NO_PAD.decode(id.as_str()).ok()).flatten();
         let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
         let key = text.as_deref().and_then(Self::parse).filter(|key| ID::from(key.clone()) == *id);

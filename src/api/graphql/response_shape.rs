@@ -201,6 +201,23 @@ mod tests {
     }
 
     #[test]
+    fn an_object_of_an_interface_has_the_fields_of_its_type_in_their_order_however_fragments_nest() {
+        let schema_text = "type Query { x: [I!] } interface I { id: Int } type A implements I & J { id: Int a: A b: Int } \
+                           type B implements I { id: Int b: Int } interface J { b: Int }";
+        let query = "{ x { b: id ... on A { ... on I { ... on J { b } ... on A { a { b ...F } } } } ... on B { ...F c: b } ...F } } \
+                     fragment F on I { id ... on A { d: b } ... on J { e: b } }";
+        let shape = shape(schema_text, query);
+        let mut value: Value = serde_json::from_str(
+            r#"{"x":[{"__object_type":"A","e":1,"d":2,"id":3,"a":{"id":1,"e":2,"d":3,"b":4},"b":5},{"id":1,"c":2,"__object_type":"B","b":3}]}"#,
+        )
+        .unwrap();
+        shape.sort_fields(&mut value);
+        let sorted = serde_json::to_string(&value).unwrap();
+        let expected = r#"{"x":[{"b":5,"a":{"b":4,"id":1,"d":3,"e":2},"id":3,"d":2,"e":1},{"b":3,"id":1,"c":2}]}"#;
+        assert_eq!(sorted, expected);
+    }
+
+    #[test]
     fn a_failed_field_is_null_or_else_what_is_around_it() {
         let schema = "type Query { maybe: X always: X! list: [X!] sparse: [X]! } type X { must: Int! may: Int }";
         let filled = |query: &str, answered: &str, failed: &[&[&str]]| {

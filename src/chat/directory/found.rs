@@ -20,7 +20,7 @@ pub struct Found {
 
 /// Where a page ends: behind somebody, found by a word where words are what the list is ordered by.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Place {
+pub(crate) struct Place {
     pub word: String,
     pub user: i64,
 }

@@ -2,7 +2,7 @@
 //! `users.directory` has it. What a page costs follows neither how many there are nor how many have such a name.
 
 mod everybody;
-mod found;
+pub(crate) mod found;
 pub mod names;
 mod neighbours;
 

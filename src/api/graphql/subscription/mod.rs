@@ -87,7 +87,7 @@ impl Subscription {
         let (field, arguments) = arguments::root_field(&checked).ok_or_else(empty)?;
         let topics = root::topics(&field.name.node).unwrap_or_default();
         let shows = Shows::of(&field.name.node);
-        let query = hash(&checked, sharing::start_variable(&checked, field).as_ref());
+        let query = hash(&checked, sharing::start_variable(&checked.operation.query, field).as_ref());
         let plain = checked.definition().filter(|definition| !plain_root::is_plain(definition));
         let name = checked.operation.operation_name.as_deref();
         let plain = plain.map(|definition| plain_root::plain(&checked.document, name, definition, field));

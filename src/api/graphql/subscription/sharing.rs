@@ -5,7 +5,6 @@ use async_graphql::parser::types::{ExecutableDocument, Field, OperationDefinitio
 use async_graphql_value::Value;
 
 use crate::api::graphql::catalog::{Catalog, base, root};
-use crate::api::graphql::operation::CheckedOperation;
 
 /// Fields that are looked at, at most; what asks for more is taken for the viewer's own.
 const MAX_FIELDS: usize = 10_000;
@@ -17,9 +16,8 @@ pub(crate) fn is_shared(catalog: &Catalog, document: &ExecutableDocument, operat
 }
 
 /// The variable that says where a subscription starts and stands nowhere else; none where there is no such one.
-pub(crate) fn start_variable(checked: &CheckedOperation, root: &Field) -> Option<Name> {
+pub(crate) fn start_variable(text: &str, root: &Field) -> Option<Name> {
     let Value::Variable(name) = &root.get_argument("after")?.node else { return None };
-    let text = &checked.operation.query;
     let goes_on = |end: usize| text[end..].starts_with(|c: char| c == '_' || c.is_ascii_alphanumeric());
     let places = text.match_indices('$').filter(|(at, _)| {
         let rest = &text[at + 1..];
@@ -73,6 +71,26 @@ mod tests {
     use crate::api::graphql::schema::schema;
 
     #[test]
+    fn where_a_subscription_starts_is_told_apart_from_what_it_asks_for() {
+        let start = |query: &str| {
+            let document = parse_query(query).unwrap();
+            let operation = definition(&document, None).unwrap().clone();
+            let Selection::Field(field) = &operation.selection_set.node.items[0].node else { panic!("{query}") };
+            start_variable(query, &field.node).map(|name| name.to_string())
+        };
+        let found = start("subscription($a: String, $after: String) { messages(after: $after) { id } }");
+        assert_eq!(found.as_deref(), Some("after"));
+        for query in [
+            "subscription { messages(after: \"x\") { id } }",
+            "subscription($a: String) { messages(after: $a) { id ... on Message { replies(after: $a) { nodes { id } } } } }",
+            "subscription($a: String) { messages(after: $a) { id } } # and $a",
+            "subscription($after: String) { messages { replies(after: $after) { nodes { id } } } }",
+        ] {
+            assert_eq!(start(query), None, "{query}");
+        }
+    }
+
+    #[test]
     fn what_is_a_viewers_own_makes_a_subscription_its_own_wherever_it_stands() {
         let catalog = Catalog::of(&schema());
         let is_shared = |query: &str| {
@@ -81,6 +99,7 @@ mod tests {
         };
         for query in [
             "subscription { messages { __typename id content attachments { url } sender { name } } }",
+            "subscription { events { cursor type ... on MessageEvent { edge { cursor node { nodeId content } } } } }",
             "subscription { conversationChanges { event conversation { name participants { user { name } } } } }",
             "subscription { events { __typename ... on MessageEvent { cursor message { ...M } } ... on ConversationEvent \
              { change { conversation { lastMessage { ...M } } } } } } fragment M on Message { id reactionSummary { emoji } }",
@@ -91,6 +110,10 @@ mod tests {
             "subscription { messages { id tempId } }",
             "subscription { messages { reactionSummary { viewerReacted } } }",
             "subscription { messages { conversation { name } } }",
+            "subscription { messages { sender { presence { online } } } }",
+            "subscription { conversationChanges { conversation { viewerRole } } }",
+            "subscription { conversationChanges { edge { node { name } } } }",
+            "subscription { events { ... on Event { ... on MessageEvent { edge { node { tempId } } } } } }",
             "subscription { messages { parent { id } } }",
             "subscription { conversationChanges { conversation { unreadCount } } }",
             "subscription { conversationChanges { conversation { messages { nodes { id } } } } }",
