@@ -27,7 +27,7 @@ const BOUNDED: &[(&str, u64, u64)] = &[
     ("GraphQL search everywhere, of others", 500, 12),
     // The first few of each conversation who are here are the candidates for the first few of all.
     ("REST who is online, of one who is in many", 40, 20),
-    ("GraphQL people of one who is in many", 40, 20),
+    ("GraphQL people of one who is in many", 60, 30),
     // Of each conversation in which somebody listens it is asked whether it is theirs, and not too large to tell.
     ("set the presence of one who is in many, and is listened to", 40, 12),
 ];

@@ -18,7 +18,7 @@ use crate::store::Reader;
 const END: char = '\u{10FFFF}';
 /// Beginnings of a search that are compared to find the rarest, and words of each that are counted for that.
 const MAX_COMPARED: usize = 4;
-const MAX_COUNTED: i64 = 1_000;
+const MAX_COUNTED: i64 = 100;
 
 pub(super) async fn find(cx: &Cx, terms: &[Term], after: Place, limit: u64) -> Result<Page<Found>> {
     let db = &cx.reader();

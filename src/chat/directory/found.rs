@@ -7,7 +7,7 @@ use crate::error::Result;
 /// People who are looked at for one page, at most.
 pub(super) const MAX_LOOKED_THROUGH: usize = 20_000;
 /// And in one go: first so many, and up to so many.
-pub(super) const FIRST_PORTION: u64 = 200;
+pub(super) const FIRST_PORTION: u64 = 50;
 const MAX_PORTION: u64 = 1_000;
 
 /// Somebody who was found.
