@@ -10,7 +10,7 @@
 //! | --- | --- | --- |
 //! | 8 | `main`, [`cli`], `fuzz` | the command line, a file for each command; what is promised of any bytes, for tests |
 //! | 7 | [`server`] | mounts the doors, accepts connections, health |
-//! | 6 | [`api`] | the three doors, GraphQL, REST and STOMP: no rule, no SQL, no filter |
+//! | 6 | [`api`], [`site`] | the three doors, GraphQL, REST and STOMP: no rule, no SQL, no filter; pages for people |
 //! | 5 | [`app`] | wires the rooms, starts and stops their tasks |
 //! | 4 | [`live`], [`webhooks`] | who is listening: hub, feeds, the turn to the log; who is told by HTTP |
 //! | 3 | [`chat`] | THE DOMAIN: the rules, the one visibility rule, the writer, the durable log |
@@ -49,6 +49,7 @@ mod http;
 pub mod id;
 mod live;
 mod server;
+mod site;
 pub mod store;
 mod telemetry;
 pub mod timestamp;

@@ -1,5 +1,6 @@
 //! `confab serve`: listens, serves and stops; with `--demo` also what a newcomer needs to try everything.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -9,14 +10,14 @@ use tokio::sync::mpsc;
 use super::demo;
 use super::output::say;
 use crate::app::App;
-use crate::config::{self, Config};
+use crate::config::{self, Config, DemoPerson};
 use crate::server;
 
 /// Serves until it is told to stop.
 ///
 /// # Errors
 /// An address that cannot be listened on, and what keeps the server from starting.
-pub async fn serve(config: Config, with_demo: bool) -> anyhow::Result<()> {
+pub async fn serve(mut config: Config, with_demo: bool) -> anyhow::Result<()> {
     let mut told_to_stop = told_to_stop()?;
     let bind = config.server.bind;
     let listener =
@@ -25,6 +26,7 @@ pub async fn serve(config: Config, with_demo: bool) -> anyhow::Result<()> {
     let opened = async {
         if with_demo {
             seed(&config).await?;
+            config.demo = demo::PEOPLE.to_vec();
         }
         App::open(config).await
     };
@@ -34,7 +36,10 @@ pub async fn serve(config: Config, with_demo: bool) -> anyhow::Result<()> {
     };
     server::handles::raise(connections);
     match with_demo {
-        true => print_welcome(&app, address)?,
+        true => {
+            print_welcome(&app, address)?;
+            tokio::spawn(demo::stay_away(Arc::clone(&app)));
+        }
         false => say(&format!("Listening on http://{address}\n"))?,
     }
     crate::run(app, listener, told_to_stop).await
@@ -44,8 +49,13 @@ pub async fn serve(config: Config, with_demo: bool) -> anyhow::Result<()> {
 async fn seed(config: &Config) -> anyhow::Result<()> {
     let mut config = config.clone();
     config.chat = config::Chat::default();
-    config.limits =
-        config::Limits { messages_per_minute: 0, reactions_per_minute: 0, creations_per_minute: 0, ..config.limits };
+    config.limits = config::Limits {
+        messages_per_minute: 0,
+        uploads_per_minute: 0,
+        reactions_per_minute: 0,
+        creations_per_minute: 0,
+        ..config.limits
+    };
     let app = App::open(config).await?;
     let seeded = demo::seed(&app).await;
     app.close().await;
@@ -55,10 +65,11 @@ async fn seed(config: &Config) -> anyhow::Result<()> {
 /// Prints what a newcomer needs to try everything.
 fn print_welcome(app: &App, address: std::net::SocketAddr) -> anyhow::Result<()> {
     let day = Duration::from_secs(24 * 3600);
-    let token = |(id, name): (i64, &str)| app.tokens.issue(id, Some(name), false, day);
+    let token = |one: DemoPerson| app.tokens.issue(one.id, Some(one.name), false, day);
     let [alice, bob, carol, _] = demo::PEOPLE;
     let alice_token = token(alice)?;
     let (bob_token, carol_token) = (token(bob)?, token(carol)?);
+    let chat = if app.config.server.pages { format!("Web chat   http://{address}/\n") } else { String::new() };
     say(&format!(
         r#"Listening on http://{address}
 
@@ -67,7 +78,7 @@ Alice  {alice_token}
 Bob    {bob_token}
 Carol  {carol_token}
 
-GraphiQL   http://{address}/graphql#token={alice_token}
+{chat}GraphiQL   http://{address}/graphql#token={alice_token}
 REST       http://{address}/api/chat/conversations
 GraphQL    http://{address}/graphql  (subscriptions: ws://{address}/graphql)
 STOMP      ws://{address}/ws/chat  (SockJS: http://{address}/ws/chat)

@@ -17,7 +17,7 @@ const ENV_PREFIX: &str = "CONFAB_";
 /// The one setting that is a list of tables.
 const ENDPOINTS: &str = "webhooks.endpoints";
 /// Variables of the tests and scripts of this project, which mean nothing to the server.
-const OTHER_VARIABLES: [&str; 11] = [
+const OTHER_VARIABLES: [&str; 13] = [
     "CONFAB_BIN",
     "CONFAB_CHROMIUM",
     "CONFAB_FAULT",
@@ -29,6 +29,8 @@ const OTHER_VARIABLES: [&str; 11] = [
     "CONFAB_TEST_DATABASE",
     "CONFAB_TEST_RABBITMQ",
     "CONFAB_TEST_REDIS",
+    "CONFAB_WEB_DIST",
+    "CONFAB_WEB_SCREENSHOTS",
 ];
 
 /// One assignment of a layer.

@@ -44,9 +44,19 @@ pub struct Config {
     pub users: Users,
     pub stomp: Stomp,
     pub graphql: Graphql,
+    /// No setting: those of `serve --demo`, whose tokens the web chat gets without a question. In any other mode, nobody.
+    #[serde(skip)]
+    pub demo: Vec<DemoPerson>,
     /// No setting: nobody but the project's own tests has another.
     #[serde(skip)]
     pub peer_timeouts: PeerTimeouts,
+}
+
+/// Somebody to try the server as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DemoPerson {
+    pub id: i64,
+    pub name: &'static str,
 }
 
 /// How long peers are waited for that do not do their part.
@@ -78,6 +88,8 @@ pub struct Server {
     /// The address that clients know this server by, such as `https://chat.example.org`, with the path before its own if a
     /// proxy puts one there. Links to files begin with it. Unset: they begin with their path.
     pub public_url: Option<String>,
+    /// Whether a browser gets pages at `/`, `/chat` and `/docs`.
+    pub pages: bool,
 }
 
 /// Where rows are kept.
@@ -302,6 +314,7 @@ impl Default for Server {
             keep_alive_seconds: 75,
             drain_seconds: 20,
             public_url: None,
+            pages: true,
         }
     }
 }

@@ -61,6 +61,11 @@ struct Failure<'e> {
     code: &'static str,
 }
 
+/// The HTTP response where there is nothing.
+pub fn nothing_here() -> Response {
+    error_response(&Error::not_found("There is nothing at this address"))
+}
+
 /// The HTTP response to a failure.
 pub fn error_response(error: &Error) -> Response {
     let failure = Failure { success: false, error: &error.message, data: (), code: code(error.kind) };

@@ -14,6 +14,10 @@ use parking_lot::Mutex;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Client(pub IpAddr);
 
+/// The address at the other end of a connection, a proxy's perhaps, in the extensions of its requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Peer(pub IpAddr);
+
 /// Whether a connection has said whose it is, in the extensions of its requests. Until then little is kept for it.
 #[derive(Debug, Clone, Default)]
 pub struct Introduction(Arc<AtomicBool>);

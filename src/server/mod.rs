@@ -29,8 +29,9 @@ use tracing::field::Empty;
 use crate::api::{graphql, rest, stomp};
 use crate::app::App;
 use crate::error::{Error, Kind};
-use crate::http::error::error_response;
+use crate::http::error::{error_response, nothing_here};
 use crate::http::request_id;
+use crate::site;
 use crate::telemetry;
 use pages::Refusals;
 
@@ -41,7 +42,8 @@ pub fn router(app: &Arc<App>) -> Router {
     // What is refused here has to be within the layer, too: it is what answers a browser that asks before it calls.
     let doors = rest::router(app)
         .merge(graphql::router(app))
-        .fallback(no_such_route)
+        .merge(site::router(app))
+        .fallback(async || nothing_here())
         .method_not_allowed_fallback(no_such_method)
         .layer(middleware::from_fn(pages::add_headers))
         .layer(pages::compression())
@@ -55,10 +57,6 @@ pub fn router(app: &Arc<App>) -> Router {
         .layer(middleware::from_fn_with_state(Refusals::new(app), pages::log_refused_origin))
         .layer(middleware::from_fn(count))
         .layer(TraceLayer::new_for_http().make_span_with(span).on_request(()).on_response(log_answer).on_failure(()))
-}
-
-async fn no_such_route() -> Response {
-    error_response(&Error::not_found("There is nothing at this address"))
 }
 
 async fn no_such_method() -> Response {

@@ -53,6 +53,7 @@ pub(super) fn compression() -> CompressionLayer<impl Predicate> {
     let is_worth_it = SizeAbove::new(MIN_COMPRESSED_BYTES)
         .and(NotForContentType::SSE)
         .and(NotForContentType::IMAGES)
+        .and(NotForContentType::const_new("font/"))
         .and(|_, _, headers: &HeaderMap, _: &_| !headers.contains_key(CONTENT_DISPOSITION));
     CompressionLayer::new().quality(COMPRESSION).compress_when(is_worth_it)
 }

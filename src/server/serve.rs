@@ -170,6 +170,7 @@ async fn answer(router: Router, owner: &SlotOwner, mut request: hyper::Request<I
     if let Some(client) = client {
         request.extensions_mut().insert(client);
     }
+    request.extensions_mut().insert(owner.peer);
     request.extensions_mut().insert(owner.introduction.clone());
     let response = linger::answer(request, |request| route(router, request)).await;
     owner.hold(share, response)

@@ -12,7 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::holding::until_sent;
 use super::proxies::{Proxies, is_public};
 use crate::config::{Config, networks};
-use crate::http::peer::{AddressShare, AddressShares, Client, Introduction};
+use crate::http::peer::{AddressShare, AddressShares, Client, Introduction, Peer};
 
 /// What is left of the slots of a node.
 pub(super) struct Slots {
@@ -33,6 +33,7 @@ pub(super) struct SlotOwner {
     /// The proxies that are trusted, if the connection comes from one of them.
     proxies: Option<Proxies>,
     client: Option<Client>,
+    pub peer: Peer,
     pub introduction: Introduction,
     is_socket: AtomicBool,
     /// What the connection holds of its address's share: from the beginning, or since a proxied one became a socket.
@@ -61,6 +62,7 @@ impl Slots {
             shares: self.shares.clone(),
             proxies: is_proxy.then(|| self.proxies.clone()),
             client: is_client.then_some(Client(peer)),
+            peer: Peer(peer),
             introduction: Introduction::default(),
             is_socket: AtomicBool::new(false),
             share: Mutex::new(share),

@@ -50,6 +50,7 @@ mod multipart;
 mod nodes;
 mod nodes_sockjs;
 mod operation;
+mod pages;
 mod parity;
 mod people;
 mod readers;

@@ -87,7 +87,7 @@ impl Server {
         let mut server = Self::start().await;
         server.stop().await;
         let app = App::open(server.config.clone()).await.expect("the data can be opened");
-        demo::seed(&app).await.expect("the examples can be made");
+        demo::seed_team(&app).await.expect("the examples can be made");
         app.close().await;
         server.resume().await;
         server

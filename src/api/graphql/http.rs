@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::de::DeserializeOwned;
 
-use super::accept::{Accepted, Media, accepted, accepts};
+use super::accept::{Accepted, Media, accepted};
 use super::budget::Budget;
 use super::door::Door;
 use super::guard::Cost;
@@ -18,6 +18,7 @@ use super::operation::Operation;
 use super::{error, graphiql, sse, websocket};
 use crate::chat::Cx;
 use crate::error::{Error, Kind, Result};
+use crate::http::accept::accepts;
 use crate::http::error::status;
 use crate::http::{authorization, body, query};
 
