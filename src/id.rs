@@ -1,6 +1,8 @@
 //! Ids: positive 64-bit integers below 2^53, each of a kind of its own, so that a message's id cannot pass for a
 //! conversation's. They know how a column keeps them, and no table.
 
+use std::any::type_name;
+use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 use std::str::FromStr;
@@ -8,6 +10,9 @@ use std::str::FromStr;
 use sea_orm::sea_query::{ArrayType, Nullable, ValueType, ValueTypeErr};
 use sea_orm::{ColIdx, ColumnType, DbErr, QueryResult, TryFromU64, TryGetError, TryGetable, Value};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
+use utoipa::{Number, PartialSchema, ToSchema};
 
 /// The id of a `K`: at least 1 and below 2^53, so that JavaScript keeps it exact (protocol §1).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -161,6 +166,32 @@ impl<'de, K> Deserialize<'de> for Id<K> {
 
         deserializer.deserialize_any(Number(PhantomData))
     }
+}
+
+/// As REST and STOMP describe it.
+impl<K> PartialSchema for Id<K> {
+    fn schema() -> RefOr<Schema> {
+        let schema = ObjectBuilder::new()
+            .schema_type(Type::Integer)
+            .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)))
+            .minimum(Some(1))
+            .maximum(Some(Number::Int((END - 1) as isize)))
+            .description(Some(format!("The id of a {}", thing::<K>())))
+            .examples([1]);
+        schema.into()
+    }
+}
+
+/// `UserId` for the id of a user.
+impl<K> ToSchema for Id<K> {
+    fn name() -> Cow<'static, str> {
+        Cow::Owned(format!("{}Id", type_name::<K>().rsplit("::").next().unwrap_or_default()))
+    }
+}
+
+/// What has ids of this kind, as a sentence calls it.
+fn thing<K>() -> String {
+    type_name::<K>().rsplit("::").next().unwrap_or_default().to_lowercase()
 }
 
 #[cfg(test)]

@@ -62,6 +62,7 @@ use tokio::sync::mpsc;
 
 pub use api::graphql::schema_text;
 pub use chat::doctor;
+pub use server::reference::{asyncapi_text, openapi_text};
 
 use app::App;
 use config::Config;

@@ -4,12 +4,19 @@ use std::fmt;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize, Serializer};
+use utoipa::ToSchema;
 
 /// A moment as clients and webhooks are told it: RFC 3339 in UTC with `Z` and three digits of a second, whatever they
 /// are, so that every time has the same length. What is finer than a millisecond is cut off. One that is read may have
 /// any number of digits and any offset.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, ToSchema)]
 #[serde(transparent)]
+#[schema(
+    value_type = String,
+    format = DateTime,
+    description = "In UTC, with three digits of a second",
+    examples("2026-11-27T10:30:00.000Z")
+)]
 pub struct Timestamp(DateTime<Utc>);
 
 impl Timestamp {

@@ -11,6 +11,7 @@ use chrono::{DateTime, Utc};
 use parking_lot::{Mutex, MutexGuard};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{OnceCell, mpsc};
+use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 
 use crate::chat::views::message::Message;
 use crate::chat::views::participant::Participant;
@@ -98,6 +99,14 @@ impl EventType {
             EventType::Presence => Topic::Presence,
         }
     }
+}
+
+/// The names that the log may hold, as REST describes them.
+pub fn names() -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .enum_values(Some(EventType::durable_names().collect::<Vec<_>>()))
+        .build()
 }
 
 /// The kinds of listening: the queues of STOMP and the subscriptions of GraphQL.

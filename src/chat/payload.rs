@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::chat::event::{Event, Fact};
 use crate::chat::views::message::Message;
@@ -28,8 +29,9 @@ pub enum Payload<'e> {
 }
 
 /// Who came or went, or has another role, and where.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = ParticipantBroadcast)]
 pub struct Membership<'e> {
     conversation_id: Option<ConversationId>,
     participant: &'e Participant,

@@ -23,9 +23,10 @@ use crate::store::among;
 pub use crate::chat::views::reaction::{EmojiCount, Reaction, ReactionChange};
 
 /// What a reaction came to.
-#[derive(Debug, Clone, Serialize, async_graphql::SimpleObject)]
+#[derive(Debug, Clone, Serialize, async_graphql::SimpleObject, utoipa::ToSchema)]
 #[graphql(complex)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = ReactionResultResponse)]
 pub struct ReactionResult {
     /// The emoji.
     pub emoji: String,
@@ -33,6 +34,7 @@ pub struct ReactionResult {
     pub added: bool,
     #[serde(serialize_with = "as_map")]
     #[graphql(skip)]
+    #[schema(value_type = std::collections::BTreeMap<String, i64>)]
     pub reaction_summary: Vec<EmojiCount>,
     /// Which message; the payload does not repeat it.
     #[serde(skip)]

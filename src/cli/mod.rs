@@ -19,6 +19,7 @@ use output::say;
 
 use crate::api::graphql;
 use crate::config::Config;
+use crate::server::reference;
 use crate::telemetry;
 use crate::webhooks;
 
@@ -48,8 +49,15 @@ enum Command {
     Token(token::Arguments),
     /// Brings the database to the newest state
     Migrate,
-    /// Prints the GraphQL schema
-    Schema,
+    /// Prints the GraphQL schema, or the reference of another door
+    Schema {
+        /// That of REST, as OpenAPI
+        #[arg(long, conflicts_with = "asyncapi")]
+        openapi: bool,
+        /// That of STOMP, as AsyncAPI
+        #[arg(long)]
+        asyncapi: bool,
+    },
     /// Prints the settings that are in force, secrets hidden
     Config,
     /// Checks a database against what must always hold; exits with 1 where something does not
@@ -78,8 +86,12 @@ pub fn main() -> ExitCode {
 fn start(arguments: Arguments) -> anyhow::Result<()> {
     rustls::crypto::aws_lc_rs::default_provider().install_default().ok();
     let command = arguments.command.unwrap_or(Command::Serve { demo: false });
-    if let Command::Schema = command {
-        return say(&graphql::schema_text());
+    if let Command::Schema { openapi, asyncapi } = command {
+        return say(&match (openapi, asyncapi) {
+            (true, _) => reference::openapi_text(),
+            (_, true) => reference::asyncapi_text(),
+            _ => graphql::schema_text(),
+        });
     }
     let config = Config::load(arguments.config.as_deref(), std::env::vars(), &arguments.sets, |config| {
         webhooks::settings::check(&config.webhooks)
@@ -100,6 +112,6 @@ async fn run(command: Command, config: Config) -> anyhow::Result<()> {
         Command::Doctor => doctor::doctor(&config).await,
         Command::Nodes => nodes::nodes(&config).await,
         Command::User { command } => user::user(config, command).await,
-        Command::Schema | Command::Config => bail!("This command needs no server"),
+        Command::Schema { .. } | Command::Config => bail!("This command needs no server"),
     }
 }

@@ -90,6 +90,8 @@ pub struct Server {
     pub public_url: Option<String>,
     /// Whether a browser gets pages at `/`, `/chat` and `/docs`.
     pub pages: bool,
+    /// Whether `/api/openapi.json`, `/api/asyncapi.json` and the page `/api/docs` are there.
+    pub reference: bool,
 }
 
 /// Where rows are kept.
@@ -315,6 +317,7 @@ impl Default for Server {
             drain_seconds: 20,
             public_url: None,
             pages: true,
+            reference: true,
         }
     }
 }

@@ -4,6 +4,8 @@ use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 
 use crate::error::{Error, Kind};
 
@@ -53,17 +55,58 @@ pub fn status(kind: Kind) -> StatusCode {
 }
 
 /// The envelope of a failure.
-#[derive(Serialize)]
-struct Failure<'e> {
+#[derive(Serialize, ToSchema)]
+pub struct Failure<'e> {
+    #[schema(schema_with = never)]
     success: bool,
+    /// For people: what went wrong.
+    #[schema(examples("Conversation not found"))]
     error: &'e str,
+    #[schema(schema_with = nothing)]
     data: (),
+    #[schema(schema_with = codes)]
     code: &'static str,
 }
 
 /// The HTTP response where there is nothing.
 pub fn nothing_here() -> Response {
     error_response(&Error::not_found("There is nothing at this address"))
+}
+
+fn never() -> Object {
+    ObjectBuilder::new().schema_type(Type::Boolean).enum_values(Some([false])).build()
+}
+
+fn nothing() -> Object {
+    ObjectBuilder::new().schema_type(Type::Null).build()
+}
+
+/// The kinds of failure that have a code beside a refusing status.
+const REFUSING: [Kind; 15] = [
+    Kind::BadRequest,
+    Kind::Unauthenticated,
+    Kind::Forbidden,
+    Kind::NotFound,
+    Kind::MethodNotAllowed,
+    Kind::NotAcceptable,
+    Kind::Timeout,
+    Kind::RangeNotSatisfiable,
+    Kind::Conflict,
+    Kind::PayloadTooLarge,
+    Kind::UnsupportedMediaType,
+    Kind::RateLimited,
+    Kind::CursorExpired,
+    Kind::Unavailable,
+    Kind::Internal,
+];
+
+/// The codes, as REST and STOMP describe them.
+pub fn codes() -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .enum_values(Some(REFUSING.map(code)))
+        .description(Some("For programs: what a caller can do about it"))
+        .build()
 }
 
 /// The HTTP response to a failure.

@@ -3,48 +3,62 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::Router;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use serde::Serialize;
+use utoipa::openapi::ContentBuilder;
+use utoipa::openapi::response::ResponseBuilder;
+use utoipa::{IntoResponses, PartialSchema, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
+use crate::api::rest::refusals::{self, Answers};
 use crate::app::App;
 use crate::chat::presence;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::http::authorization;
 use crate::http::error::error_response;
 use crate::telemetry;
 use crate::timestamp::Timestamp;
 
 /// Without a token but for the last one, which names the nodes.
-pub fn router(app: &Arc<App>) -> Router {
-    const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
-    Router::new()
-        .route("/health/live", get(|| async { "ok" }))
-        .route("/health/ready", get(ready))
-        .route("/health/cluster", get(cluster))
-        .route("/metrics", get(|| async { ([(CONTENT_TYPE, METRICS)], telemetry::render()) }))
-        .with_state(Arc::clone(app))
+pub fn router() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new().routes(routes!(live)).routes(routes!(ready)).routes(routes!(cluster)).routes(routes!(metrics))
 }
 
-/// Whether the server should be sent requests: its database answers, it tells what happens, and it is not stopping. No
-/// broker has a say in it.
-async fn ready(State(app): State<Arc<App>>) -> Response {
+/// Whether the server runs
+#[utoipa::path(get, path = "/health/live", operation_id = "getLive", tag = "Health", security(()))]
+async fn live() -> Text {
+    Text("ok".into_response())
+}
+
+/// What the server counts
+///
+/// In the form of Prometheus.
+#[utoipa::path(get, path = "/metrics", operation_id = "getMetrics", tag = "Health", security(()))]
+async fn metrics() -> Text {
+    const KIND: &str = "text/plain; version=0.0.4; charset=utf-8";
+    Text(([(CONTENT_TYPE, KIND)], telemetry::render()).into_response())
+}
+
+/// Whether the server should be sent requests
+///
+/// Its database answers, it tells what happens, and it is not stopping. No broker has a say in it.
+#[utoipa::path(get, path = "/health/ready", operation_id = "getReady", tag = "Health", security(()))]
+async fn ready(State(app): State<Arc<App>>) -> Result<Text, Refused> {
     if app.is_draining() || app.hub.is_behind() {
-        return error_response(&Error::unavailable());
+        return Err(Refused(Error::unavailable()));
     }
-    match app.chat.ready().await {
-        Ok(()) => "ok".into_response(),
-        Err(error) => error_response(&error),
-    }
+    app.chat.ready().await.map_err(Refused)?;
+    Ok(Text("ok".into_response()))
 }
 
 /// The nodes of this database, as this one sees them.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = NodesResponse)]
 struct Nodes {
     /// The name of this one among them.
     node: String,
@@ -55,16 +69,18 @@ struct Nodes {
     nodes: Vec<Node>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = WayResponse)]
 struct Way {
     kind: &'static str,
     /// Whether this node hears itself by it.
     up: bool,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = NodeResponse)]
 struct Node {
     name: String,
     version: String,
@@ -73,11 +89,13 @@ struct Node {
     started_at: Timestamp,
 }
 
-async fn cluster(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
-    match look(&app, &headers).await {
-        Ok(nodes) => Json(nodes).into_response(),
-        Err(error) => error_response(&error),
-    }
+/// The nodes of the database
+///
+/// For administrators.
+#[utoipa::path(get, path = "/health/cluster", operation_id = "getCluster", tag = "Health",
+    responses((status = 200, description = "OK", body = Nodes), ForAdministrators))]
+async fn cluster(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Nodes, Refused> {
+    look(&app, &headers).await.map_err(Refused)
 }
 
 async fn look(app: &App, headers: &HeaderMap) -> Result<Nodes> {
@@ -95,4 +113,57 @@ async fn look(app: &App, headers: &HeaderMap) -> Result<Nodes> {
         started_at: node.started_at.into(),
     });
     Ok(Nodes { node, position: app.hub.position(), ways, nodes: nodes.collect() })
+}
+
+/// What is no JSON.
+struct Text(Response);
+
+struct Refused(Error);
+
+/// Where only administrators may look.
+struct ForAdministrators;
+
+impl IntoResponse for Text {
+    fn into_response(self) -> Response {
+        self.0
+    }
+}
+
+impl IntoResponses for Text {
+    fn responses() -> Answers {
+        let text = ContentBuilder::new().schema(Some(String::schema())).build();
+        let answer = ResponseBuilder::new().description("OK").content("text/plain", text);
+        [("200".to_owned(), answer.into())].into()
+    }
+}
+
+impl IntoResponse for Nodes {
+    fn into_response(self) -> Response {
+        Json(self).into_response()
+    }
+}
+
+/// Its answer is no envelope, and stands with its endpoint.
+impl IntoResponses for Nodes {
+    fn responses() -> Answers {
+        Answers::new()
+    }
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        error_response(&self.0)
+    }
+}
+
+impl IntoResponses for Refused {
+    fn responses() -> Answers {
+        refusals::refusals(&[Kind::Unavailable])
+    }
+}
+
+impl IntoResponses for ForAdministrators {
+    fn responses() -> Answers {
+        refusals::refusals(&[Kind::Forbidden, Kind::RateLimited, Kind::Internal])
+    }
 }

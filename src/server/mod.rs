@@ -9,6 +9,7 @@ mod holding;
 mod linger;
 mod pages;
 mod proxies;
+pub mod reference;
 mod serve;
 mod slots;
 mod streams;
@@ -40,9 +41,11 @@ pub use serve::serve;
 /// Everything that answers over HTTP.
 pub fn router(app: &Arc<App>) -> Router {
     // What is refused here has to be within the layer, too: it is what answers a browser that asks before it calls.
-    let doors = rest::router(app)
+    let doors = Router::from(rest::router())
+        .with_state(Arc::clone(app))
         .merge(graphql::router(app))
         .merge(site::router(app))
+        .merge(reference::router(app))
         .fallback(async || nothing_here())
         .method_not_allowed_fallback(no_such_method)
         .layer(middleware::from_fn(pages::add_headers))
@@ -51,7 +54,7 @@ pub fn router(app: &Arc<App>) -> Router {
     Router::new()
         .merge(doors)
         .merge(stomp::router(app))
-        .merge(health::router(app))
+        .merge(Router::from(health::router()).with_state(Arc::clone(app)))
         .method_not_allowed_fallback(no_such_method)
         .layer(CatchPanicLayer::custom(on_panic))
         .layer(middleware::from_fn_with_state(Refusals::new(app), pages::log_refused_origin))

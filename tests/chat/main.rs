@@ -55,6 +55,7 @@ mod parity;
 mod people;
 mod readers;
 mod reference;
+mod reference_documents;
 mod renewal;
 mod rest_bad_input;
 mod rules;

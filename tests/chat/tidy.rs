@@ -136,6 +136,32 @@ fn the_schema_in_the_repository_is_the_one_in_the_code() {
     assert!(kept == confab::schema_text(), "print it anew: cargo run -- schema > schema.graphql");
 }
 
+#[test]
+fn the_references_in_the_repository_are_those_in_the_code() {
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
+    let kept = |name| fs::read_to_string(docs.join(name)).unwrap_or_default();
+    assert!(
+        kept("openapi.json") == confab::openapi_text(),
+        "print it anew: cargo run -- schema --openapi > docs/openapi.json"
+    );
+    assert!(
+        kept("asyncapi.json") == confab::asyncapi_text(),
+        "print it anew: cargo run -- schema --asyncapi > docs/asyncapi.json"
+    );
+}
+
+#[test]
+fn no_endpoint_of_rest_goes_around_its_reference() {
+    // What `routes!` takes describes itself; what `route` takes does not.
+    let around: Vec<_> = all_sources()
+        .into_iter()
+        .filter(|(file, _)| file.starts_with("api/rest") || file.ends_with("server/health.rs"))
+        .filter(|(_, text)| text.contains(".route(") || text.contains("route_service("))
+        .map(|(file, _)| file.display().to_string())
+        .collect();
+    assert!(around.is_empty(), "{around:?}");
+}
+
 /// The text of all sources and tests.
 pub fn all_code() -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));

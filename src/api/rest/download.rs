@@ -9,27 +9,61 @@ use axum::http::header::{
     CONTENT_TYPE, ETAG, IF_RANGE, RANGE, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
+use utoipa::IntoResponses;
+use utoipa::openapi::ContentBuilder;
+use utoipa::openapi::response::ResponseBuilder;
+use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type};
 
 use super::disposition::disposition;
+use super::refusals::{Answers, header};
 use crate::chat::files::{self, Bytes};
 use crate::error::{Error, Kind, Result};
 use crate::http::error::error_response;
 use crate::http::etag;
 
+/// All bytes, a range of them, or none.
+pub(super) struct Downloaded(Response);
+
+impl IntoResponse for Downloaded {
+    fn into_response(self) -> Response {
+        self.0
+    }
+}
+
+impl IntoResponses for Downloaded {
+    fn responses() -> Answers {
+        let binary = SchemaFormat::KnownFormat(KnownFormat::Binary);
+        let bytes = ObjectBuilder::new().schema_type(Type::String).format(Some(binary));
+        let bytes = ContentBuilder::new().schema(Some(bytes)).build();
+        let answer = |said: &str| ResponseBuilder::new().description(said);
+        // Of whatever type the file is; the first one is for programs that take no pattern.
+        let of_bytes = |answer: ResponseBuilder| {
+            answer.content("application/octet-stream", bytes.clone()).content("*/*", bytes.clone())
+        };
+        let range = answer("The range").header("Content-Range", header(Type::String, "Which bytes, and of how many"));
+        let answers = [
+            ("200", of_bytes(answer("All bytes"))),
+            ("206", of_bytes(range)),
+            ("304", answer("The client has it already, by `If-None-Match`")),
+        ];
+        answers.map(|(status, answer)| (status.to_owned(), answer.into())).into()
+    }
+}
+
 /// The answer to a request with these headers.
 ///
 /// # Errors
 /// `NotFound` for bytes that were removed a moment ago, `Unavailable`.
-pub(super) async fn download(request: &HeaderMap, bytes: Bytes) -> Result<Response> {
+pub(super) async fn download(request: &HeaderMap, bytes: Bytes) -> Result<Downloaded> {
     let (size, tag) = (bytes.size, format!("\"{}\"", bytes.tag));
     let headers = headers(&bytes, &tag);
     if etag::is_held(request, &tag) {
-        return Ok(answer(StatusCode::NOT_MODIFIED, headers, Body::empty()));
+        return Ok(Downloaded(answer(StatusCode::NOT_MODIFIED, headers, Body::empty())));
     }
     let range = match range(request, size, &tag) {
         Ok(range) => range,
-        Err(unsatisfiable) => return Ok(range_error_response(&unsatisfiable, size)),
+        Err(unsatisfiable) => return Ok(Downloaded(range_error_response(&unsatisfiable, size))),
     };
     let (status, range) = range.map_or((StatusCode::OK, 0..size), |range| (StatusCode::PARTIAL_CONTENT, range));
     let mut headers = headers;
@@ -37,7 +71,7 @@ pub(super) async fn download(request: &HeaderMap, bytes: Bytes) -> Result<Respon
         headers.insert(CONTENT_RANGE, value(&format!("bytes {}-{}/{size}", range.start, range.end - 1)));
     }
     headers.insert(CONTENT_LENGTH, HeaderValue::from(range.end - range.start));
-    Ok(answer(status, headers, Body::from_stream(bytes.read(range).await?)))
+    Ok(Downloaded(answer(status, headers, Body::from_stream(bytes.read(range).await?))))
 }
 
 fn answer(status: StatusCode, headers: HeaderMap, body: Body) -> Response {

@@ -2,36 +2,74 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
+use utoipa::{IntoParams, ToSchema};
 
-use super::envelope::{ApiResult, paged};
-use super::input::{Caller, QueryParams};
+use super::envelope::{ByCursor, PageResult, paged};
+use super::input::{Caller, Limit, QueryParams};
+use super::refusals::Expiring;
 use crate::chat::Cx;
-use crate::chat::conversations::{self, Announcement};
-use crate::chat::event::Event;
-use crate::chat::payload::payload;
-use crate::chat::{log, page};
+use crate::chat::conversations::{self, Announcement, Conversation};
+use crate::chat::event::{self, Event};
+use crate::chat::log;
+use crate::chat::messages::Message;
+use crate::chat::payload::{Membership, payload};
+use crate::chat::reactions::ReactionChange;
+use crate::chat::views::receipt::ReadReceiptMove;
 use crate::error::{Error, Result};
 
 /// An event of the log.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = EventResponse)]
 pub(super) struct Entry {
+    /// From which to go on.
     cursor: String,
     #[serde(rename = "type")]
+    #[schema(schema_with = event::names)]
     kind: &'static str,
-    /// In the order of the payload's fields, which a tree of values would not keep.
+    // In the order of the payload's fields, which a tree of values would not keep.
+    #[schema(value_type = EventData)]
     data: Box<RawValue>,
 }
 
 /// After which cursor, and how many.
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct AfterQuery {
+    /// A cursor of an event, or `page.next` of the page before.
     after: Option<String>,
-    limit: Option<i64>,
+    #[param(inline)]
+    limit: Option<Limit>,
 }
 
-/// Without a cursor: an empty list, and where the log stands now.
-pub(super) async fn after(Caller(cx): Caller, QueryParams(query): QueryParams<AfterQuery>) -> ApiResult<Vec<Entry>> {
-    let limit = page::limit(query.limit)?;
+/// What an event tells.
+#[derive(ToSchema)]
+#[schema(as = EventData)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "the reference shows it")]
+pub(super) enum EventData {
+    Message(Message),
+    Reaction(ReactionChange),
+    Receipt(ReadReceiptMove),
+    Membership(Membership<'static>),
+    Conversation(Conversation),
+}
+
+/// What happened after a cursor
+///
+/// All that you may see, in order and without a gap. Without a cursor: an empty list, and where the log stands now.
+#[utoipa::path(
+    get,
+    path = "/events",
+    operation_id = "listEvents",
+    tag = "Events",
+    params(AfterQuery),
+    responses(Expiring)
+)]
+pub(super) async fn after(
+    Caller(cx): Caller,
+    QueryParams(query): QueryParams<AfterQuery>,
+) -> PageResult<Entry, ByCursor> {
+    let limit = Limit::of(query.limit)?;
     let head = log::head(&cx).await?;
     let Some(after) = query.after else {
         let next = head.cursor(head.position).to_string();

@@ -5,27 +5,46 @@ use std::sync::Arc;
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
-use axum::response::Response;
 use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
 
-use super::download::download;
-use super::envelope::{ApiError, ApiResult, created, ok};
+use super::download::{Downloaded, download};
+use super::envelope::{ApiError, ApiResult, CreatedResult, created, ok};
 use super::form::{Form, Part};
 use super::input::{Caller, PathParam, QueryParams};
+use super::refusals::{Inside, MustBeThere, Ranged};
 use crate::app::App;
 use crate::chat::Cx;
 use crate::chat::files::{self, Bytes, File, Place, Upload};
 use crate::error::{Error, Result};
-use crate::id::{FileId, NOT_AN_ID};
+use crate::id::{ConversationId, FileId, NOT_AN_ID};
 
 /// Bytes of a part that names a conversation, at most.
 const MAX_ID_BYTES: usize = 32;
 
-pub(super) async fn upload(Caller(cx): Caller, request: Request) -> ApiResult<File> {
+/// The form of an upload, as [`receive`] reads it.
+#[derive(ToSchema)]
+#[schema(as = UploadForm, rename_all = "camelCase")]
+#[expect(dead_code, reason = "the reference shows it")]
+pub(super) struct UploadForm {
+    /// With a name. What it is, is told from its bytes.
+    #[schema(value_type = String, format = Binary, content_media_type = "application/octet-stream")]
+    file: Vec<u8>,
+    /// Where it will be sent; the limits of this conversation hold at once.
+    #[schema(nullable = false)]
+    conversation_id: Option<ConversationId>,
+}
+
+/// Upload a file
+///
+/// It is yours alone until you send it with a message.
+#[utoipa::path(post, path = "/api/files", operation_id = "uploadFile", tag = "Files",
+    request_body(content = UploadForm, content_type = "multipart/form-data"), responses(Inside))]
+pub(super) async fn upload(Caller(cx): Caller, request: Request) -> CreatedResult<File> {
     files::may_upload(&cx).await?;
     let config = &cx.chat.config;
     let mut form = Form::open(request, config.chat.max_file_bytes(), config.peer_timeouts.upload).await?;
-    created(receive(&cx, &mut form).await?, true)
+    created(receive(&cx, &mut form).await?)
 }
 
 /// Reads the parts in whatever order they come. Unknown ones are ignored.
@@ -59,35 +78,63 @@ async fn take(cx: &Cx, place: Option<&Place>, mut part: Part<'_>) -> Result<Uplo
     Ok(upload)
 }
 
+/// What is known of a file
+#[utoipa::path(get, path = "/api/files/{id}", operation_id = "getFile", tag = "Files",
+    params(("id" = FileId, Path)), responses(MustBeThere))]
 pub(super) async fn get(Caller(cx): Caller, PathParam(id): PathParam<FileId>) -> ApiResult<File> {
     ok(files::get(&cx, id).await?)
 }
 
 /// What a link to a file is signed with.
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct LinkQuery {
+    /// Of a signed link: such links open a file without a token.
     expires: Option<String>,
+    /// Of a signed link.
     signature: Option<String>,
 }
 
+/// The bytes of a file
+///
+/// With a token, or by the signed link of its `url`.
+#[utoipa::path(get, path = "/api/files/{id}/content", operation_id = "downloadFile", tag = "Files",
+    params(("id" = FileId, Path), LinkQuery, RangeHeader), responses(MustBeThere, Ranged),
+    security((), ("bearer" = [])))]
 pub(super) async fn content(
     State(app): State<Arc<App>>,
     PathParam(id): PathParam<FileId>,
     QueryParams(link): QueryParams<LinkQuery>,
     request: Request,
-) -> Result<Response, ApiError> {
+) -> Result<Downloaded, ApiError> {
     let (bytes, headers) = open(&app, id, link, request, files::Part::Content).await?;
     Ok(download(&headers, bytes).await?)
 }
 
+/// A small picture of a file
+///
+/// With a token, or by the signed link of its `thumbnailUrl`.
+#[utoipa::path(get, path = "/api/files/{id}/thumbnail", operation_id = "downloadThumbnail", tag = "Files",
+    params(("id" = FileId, Path), LinkQuery, RangeHeader), responses(MustBeThere, Ranged),
+    security((), ("bearer" = [])))]
 pub(super) async fn thumbnail(
     State(app): State<Arc<App>>,
     PathParam(id): PathParam<FileId>,
     QueryParams(link): QueryParams<LinkQuery>,
     request: Request,
-) -> Result<Response, ApiError> {
+) -> Result<Downloaded, ApiError> {
     let (bytes, headers) = open(&app, id, link, request, files::Part::Thumbnail).await?;
     Ok(download(&headers, bytes).await?)
+}
+
+/// Which bytes; as [`download`] reads it.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "the reference shows it")]
+pub(super) struct RangeHeader {
+    /// One range. Several, or other units than bytes, are answered with the whole file.
+    #[param(rename = "Range", example = "bytes=0-1023")]
+    range: Option<String>,
 }
 
 /// By the link, if there is one that is valid; by the caller's token otherwise. A link that is not valid, alone, finds

@@ -9,10 +9,13 @@ use axum::http::request::Parts;
 use bytes::Bytes;
 use serde::de::{self, DeserializeOwned};
 use serde::{Deserialize, Deserializer};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 use super::envelope::ApiError;
 use crate::app::App;
-use crate::chat::Cx;
+use crate::chat::{Cx, page};
 use crate::error::{Error, Result};
 use crate::http::{authorization, body, query};
 use crate::id::{MessageId, NOT_AN_ID};
@@ -77,7 +80,33 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for QueryParams<T>
     }
 }
 
+/// How many entries: 50 where nothing is said; more than 100 are taken for 100.
+#[derive(Deserialize)]
+#[serde(transparent)]
+pub(super) struct Limit(i64);
+
+impl Limit {
+    /// # Errors
+    /// Those of [`page::limit`].
+    pub fn of(asked: Option<Self>) -> Result<u64> {
+        page::limit(asked.map(|Self(asked)| asked))
+    }
+}
+
+/// Of any size, and so of no format.
+impl PartialSchema for Limit {
+    fn schema() -> RefOr<Schema> {
+        let limit = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1));
+        let about = format!("How many entries; more than {} are taken for {}", page::MAX_LIMIT, page::MAX_LIMIT);
+        limit.default(Some(page::DEFAULT_LIMIT.into())).description(Some(about)).into()
+    }
+}
+
+impl ToSchema for Limit {}
+
 /// The id that a page of a list comes after; a zero stands for the beginning, before all ids.
+#[derive(ToSchema)]
+#[schema(minimum = 0, maximum = 9_007_199_254_740_991_i64)]
 pub(super) struct AfterId(i64);
 
 impl AfterId {

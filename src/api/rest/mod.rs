@@ -2,6 +2,7 @@
 //! No rule of chat stands here, and no SQL.
 
 mod conversations;
+pub(crate) mod described;
 pub(crate) mod disposition;
 mod download;
 pub(crate) mod encoded_words;
@@ -15,63 +16,86 @@ mod parameters;
 pub(crate) mod part_name;
 mod presence;
 mod reactions;
+pub(crate) mod refusals;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::HttpBody;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::middleware::{Next, from_fn};
 use axum::response::Response;
-use axum::routing::{delete, get, post, put};
+use utoipa::OpenApi;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
+use utoipa_axum::routes;
 
 use crate::app::App;
 use crate::error::{self, Error};
 use crate::http::body;
-use crate::http::error::error_response;
+use crate::http::error::{Failure, error_response};
 
-/// The endpoint table.
-pub fn router(app: &Arc<App>) -> Router {
-    let endpoints = Router::new()
-        .route("/conversations", get(conversations::list).post(conversations::create))
-        .route("/conversations/pinned", get(conversations::pinned))
-        .route("/conversations/search", get(conversations::search))
-        .route("/conversations/unread", get(conversations::unread))
-        .route("/conversations/direct/{userId}", post(conversations::open_direct))
-        .route("/conversations/{id}", get(conversations::get).put(conversations::update).delete(conversations::leave))
-        .route("/conversations/{id}/participants", get(conversations::participants).post(conversations::add))
-        .route("/conversations/{id}/participants/{userId}", delete(conversations::remove_participant))
-        .route("/conversations/{id}/mute", put(conversations::mute))
-        .route("/conversations/{id}/pin", put(conversations::pin))
-        .route("/conversations/{id}/archive", put(conversations::archive))
-        .route("/conversations/{id}/messages", get(messages::page).post(messages::send))
-        .route("/conversations/{id}/messages/search", get(messages::search))
-        .route("/conversations/{id}/attachments", get(messages::with_files))
-        .route("/conversations/{id}/read", post(messages::mark_read))
-        .route("/messages/{id}", put(messages::edit).delete(messages::delete))
-        .route("/messages/{id}/thread", get(messages::thread))
-        .route("/messages/{id}/read-receipts", get(messages::read_receipts))
-        .route("/messages/{id}/reactions", get(reactions::list).post(reactions::add))
-        .route("/messages/{id}/reactions/toggle", post(reactions::toggle))
-        .route("/messages/{id}/reactions/summary", get(reactions::summary))
-        .route("/messages/{id}/reactions/{emoji}", delete(reactions::remove))
-        .route("/presence", get(presence::online))
-        .route("/presence/status", put(presence::set))
-        .route("/presence/users", post(presence::of_users))
-        .route("/presence/{userId}", get(presence::of_user))
-        .route("/events", get(events::after))
+/// The endpoint table: each handler says its address and method itself, and its reference with them. In one row stand those
+/// of one address.
+pub fn router() -> OpenApiRouter<Arc<App>> {
+    let endpoints = OpenApiRouter::new()
+        .routes(routes!(conversations::list, conversations::create))
+        .routes(routes!(conversations::pinned))
+        .routes(routes!(conversations::search))
+        .routes(routes!(conversations::unread))
+        .routes(routes!(conversations::open_direct))
+        .routes(routes!(conversations::get, conversations::update, conversations::leave))
+        .routes(routes!(conversations::participants, conversations::add))
+        .routes(routes!(conversations::remove_participant))
+        .routes(routes!(conversations::mute))
+        .routes(routes!(conversations::pin))
+        .routes(routes!(conversations::archive))
+        .routes(routes!(messages::page, messages::send))
+        .routes(routes!(messages::search))
+        .routes(routes!(messages::with_files))
+        .routes(routes!(messages::mark_read))
+        .routes(routes!(messages::edit, messages::delete))
+        .routes(routes!(messages::thread))
+        .routes(routes!(messages::read_receipts))
+        .routes(routes!(reactions::all, reactions::add))
+        .routes(routes!(reactions::toggle))
+        .routes(routes!(reactions::summary))
+        .routes(routes!(reactions::remove))
+        .routes(routes!(presence::online))
+        .routes(routes!(presence::set))
+        .routes(routes!(presence::of_users))
+        .routes(routes!(presence::of_user))
+        .routes(routes!(events::after))
         .layer(from_fn(in_time));
     // The form of an upload has its own limit, which holds while it is read.
-    let upload = post(files::upload).layer(DefaultBodyLimit::disable());
-    Router::new()
+    let upload = routes!(files::upload).layer(DefaultBodyLimit::disable());
+    OpenApiRouter::with_openapi(Types::openapi())
         .nest("/api/chat", endpoints)
-        .route("/api/files", upload)
-        .route("/api/files/{id}", get(files::get))
-        .route("/api/files/{id}/content", get(files::content))
-        .route("/api/files/{id}/thumbnail", get(files::thumbnail))
-        .with_state(Arc::clone(app))
+        .routes(upload)
+        .routes(routes!(files::get))
+        .routes(routes!(files::content))
+        .routes(routes!(files::thumbnail))
 }
+
+/// What endpoints answer with. What they are asked with is found by itself.
+#[derive(OpenApi)]
+#[openapi(components(schemas(
+    crate::chat::conversations::Conversation,
+    crate::chat::conversations::Unread,
+    crate::chat::files::File,
+    crate::chat::messages::Message,
+    crate::chat::presence::Presence,
+    crate::chat::reactions::Reaction,
+    crate::chat::reactions::ReactionResult,
+    crate::chat::receipts::ReadReceipt,
+    crate::chat::receipts::ReadState,
+    crate::chat::views::participant::Participant,
+    envelope::ByCursor,
+    envelope::ById,
+    events::Entry,
+    reactions::Summary,
+    Failure,
+)))]
+struct Types;
 
 /// Answers 503 where the database does not answer, so that nobody waits for ever.
 async fn in_time(request: Request, next: Next) -> Response {

@@ -21,7 +21,7 @@ use crate::live::{Backlog, Interest, Listener};
 /// The number of subscriptions of one session.
 const MAX_SUBSCRIPTIONS: usize = 100;
 /// The longest id of a subscription.
-const MAX_ID_BYTES: usize = 128;
+pub(super) const MAX_ID_BYTES: usize = 128;
 
 /// A client that has connected, and what it subscribes to.
 pub(super) struct ConnectedClient {

@@ -2,6 +2,7 @@
 //! calls, and what its refusals begin with.
 
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::chat::event::Topic;
@@ -26,7 +27,7 @@ pub(super) enum Send {
 }
 
 /// Each destination, what it does, and what its refusals begin with.
-const SENDS: [(&str, Send, &str); 7] = [
+pub(super) const SENDS: [(&str, Send, &str); 7] = [
     ("/app/chat.send", Send::Message, "Failed to send message"),
     ("/app/chat.typing", Send::Typing, "Failed to update typing"),
     ("/app/chat.markRead", Send::MarkRead, "Failed to mark as read"),
@@ -46,7 +47,7 @@ pub(super) enum Queue {
     Renewals,
 }
 
-const QUEUES: [(&str, Queue); 8] = [
+pub(super) const QUEUES: [(&str, Queue); 8] = [
     ("/user/queue/chat/messages", Queue::Events(Topic::Messages)),
     ("/user/queue/chat/typing", Queue::Events(Topic::Typing)),
     ("/user/queue/chat/presence", Queue::Events(Topic::Presence)),
@@ -118,40 +119,51 @@ fn no_destination(destination: &str) -> Error {
 
 /// What `SendMessageRequest` has beside the body of `POST …/messages`. The rest is read from the same bytes as REST reads
 /// it.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct SendTarget {
+#[schema(as = SendTarget)]
+pub(super) struct SendTarget {
     conversation_id: ConversationId,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct TypingPayload {
+#[schema(as = TypingRequest)]
+pub(super) struct TypingPayload {
     conversation_id: ConversationId,
     typing: bool,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct ReadPayload {
+#[schema(as = ReadRequest)]
+pub(super) struct ReadPayload {
     conversation_id: ConversationId,
+    /// The newest where nothing is said.
     #[serde(default)]
     last_read_message_id: Option<MessageId>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct ReactionPayload {
+#[schema(as = ReactRequest)]
+pub(super) struct ReactionPayload {
     message_id: MessageId,
+    /// Where the message has to be, if it is said.
     #[serde(default)]
     conversation_id: Option<ConversationId>,
+    /// Exactly one.
+    #[schema(format = "emoji", min_length = 1, examples("👍"))]
     emoji: String,
+    /// Whether to add the reaction, or to remove it.
     #[serde(default = "yes")]
     add: bool,
 }
 
-#[derive(Deserialize)]
-struct RenewPayload {
+#[derive(Deserialize, ToSchema)]
+#[schema(as = RenewRequest)]
+pub(super) struct RenewPayload {
+    /// Of the same user.
     token: String,
 }
 

@@ -3,6 +3,7 @@
 
 mod agreement;
 mod connected;
+pub mod described;
 mod destinations;
 mod elsewhere;
 pub mod frame;

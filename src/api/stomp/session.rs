@@ -26,7 +26,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const FRAME_TIMEOUT: Duration = Duration::from_secs(30);
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(10);
 /// The longest receipt.
-const MAX_RECEIPT_BYTES: usize = 128;
+pub(super) const MAX_RECEIPT_BYTES: usize = 128;
 
 /// A session and its state.
 pub(super) struct StompSession {

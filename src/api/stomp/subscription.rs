@@ -2,6 +2,7 @@
 
 use bytes::{Bytes, BytesMut};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::destinations::{Queue, Refused};
 use super::frame;
@@ -10,7 +11,7 @@ use crate::chat::payload::payload;
 use crate::chat::{Cx, conversations};
 use crate::connection;
 use crate::error::Result;
-use crate::http::error::code;
+use crate::http::error::{code, codes};
 use crate::id::UserId;
 
 const JSON: &str = "application/json";
@@ -44,12 +45,18 @@ impl Subscription {
 }
 
 /// The payload of the errors queue.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct ErrorPayload {
+#[schema(as = ErrorResponse)]
+pub(super) struct ErrorPayload {
+    /// For people: what failed, and why.
+    #[schema(examples("Failed to send message: Conversation not found"))]
     error: String,
+    #[schema(schema_with = codes)]
     code: &'static str,
+    /// With `RATE_LIMITED` only.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     retry_after_seconds: Option<u64>,
 }
 

@@ -1,5 +1,7 @@
 //! The names and settings that describe a group, checked before anything is asked of the database.
 
+use utoipa::openapi::schema::{Array, ArrayBuilder, ObjectBuilder, SchemaType, Type};
+
 use crate::chat::Cx;
 use crate::chat::text;
 use crate::error::{Error, Result};
@@ -41,6 +43,22 @@ impl Described {
             allowed_file_types: allowed_file_types.map(check_types).transpose()?,
         })
     }
+}
+
+/// What [`check_types`] takes, as REST describes it.
+pub(super) fn mime_patterns() -> Array {
+    let token = "[A-Za-z0-9!#$&^_.+*-]+";
+    let pattern = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .pattern(Some(format!("^{token}/{token}$")))
+        .max_length(Some(MAX_TYPE_BYTES));
+    ArrayBuilder::new()
+        .schema_type(SchemaType::from_iter([Type::Array, Type::Null]))
+        .items(pattern)
+        .max_items(Some(MAX_TYPES))
+        .description(Some("MIME patterns such as `image/*`; none are all"))
+        .examples([serde_json::json!(["image/*"])])
+        .build()
 }
 
 fn check_types(types: Vec<String>) -> Result<Vec<String>> {

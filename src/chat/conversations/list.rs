@@ -35,8 +35,9 @@ pub struct Listing {
 }
 
 /// What is unread in a conversation.
-#[derive(Debug, Clone, Serialize, async_graphql::SimpleObject)]
+#[derive(Debug, Clone, Serialize, async_graphql::SimpleObject, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = UnreadCountResponse)]
 pub struct UnreadCount {
     /// The conversation.
     pub conversation_id: ConversationId,
@@ -45,8 +46,9 @@ pub struct UnreadCount {
 }
 
 /// What is unread altogether, archived conversations included.
-#[derive(Debug, Clone, Serialize, async_graphql::SimpleObject)]
+#[derive(Debug, Clone, Serialize, async_graphql::SimpleObject, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = UnreadResponse)]
 pub struct Unread {
     /// How many messages are unread in all of them.
     pub total_unread: i64,

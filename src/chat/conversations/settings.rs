@@ -3,7 +3,7 @@
 use sea_orm::{ActiveModelTrait, ActiveValue::Set};
 use serde::Deserialize;
 
-use super::described::Described;
+use super::described::{self, Described};
 use super::lookup::get;
 use crate::chat::Cx;
 use crate::chat::access::{self, Action, Member};
@@ -16,15 +16,19 @@ use crate::error::Result;
 use crate::id::ConversationId;
 
 /// What is to be changed of a group; what is left out or null stays.
-#[derive(Debug, Clone, Default, Deserialize, async_graphql::InputObject)]
+#[derive(Debug, Clone, Default, Deserialize, async_graphql::InputObject, utoipa::ToSchema)]
 #[graphql(name = "UpdateConversationInput")]
 #[serde(rename_all = "camelCase", default)]
+#[schema(as = UpdateConversationRequest)]
 pub struct UpdateConversation {
     /// 1 to 100 characters.
+    #[schema(min_length = 1, max_length = 100)]
     pub name: Option<String>,
     /// Up to 500 characters.
+    #[schema(max_length = 500)]
     pub description: Option<String>,
     /// The address of a picture.
+    #[schema(max_length = 2048, pattern = "^[Hh][Tt][Tt][Pp][Ss]?://[^/?#]")]
     pub avatar_url: Option<String>,
     /// Whether messages take reactions.
     pub allow_reactions: Option<bool>,
@@ -33,8 +37,10 @@ pub struct UpdateConversation {
     /// Whether files can be sent.
     pub allow_file_uploads: Option<bool>,
     /// Megabytes of 1,048,576 bytes, from 1 to the server's.
+    #[schema(minimum = 1)]
     pub max_file_size_mb: Option<i64>,
     /// Up to 50 MIME patterns such as `image/*`; none are all.
+    #[schema(schema_with = described::mime_patterns)]
     pub allowed_file_types: Option<Vec<String>>,
 }
 

@@ -3,7 +3,7 @@
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
 use serde::Deserialize;
 
-use super::described::Described;
+use super::described::{self, Described};
 use super::lookup::get;
 use crate::chat::Cx;
 use crate::chat::event::{EventType, Fact};
@@ -27,15 +27,19 @@ pub struct Opened {
 }
 
 /// A group to be.
-#[derive(Debug, Clone, Default, Deserialize, async_graphql::InputObject)]
+#[derive(Debug, Clone, Default, Deserialize, async_graphql::InputObject, utoipa::ToSchema)]
 #[graphql(name = "CreateGroupInput")]
 #[serde(rename_all = "camelCase", default)]
+#[schema(as = CreateConversationRequest)]
 pub struct CreateGroup {
     /// 1 to 100 characters.
+    #[schema(required, min_length = 1, max_length = 100, examples("Project Team"))]
     pub name: String,
     /// Up to 500 characters.
+    #[schema(max_length = 500)]
     pub description: Option<String>,
     /// Up to 256 users; duplicates and the caller are ignored.
+    #[schema(max_items = 256, examples(json!([2, 3])))]
     pub participant_ids: Option<Vec<UserId>>,
     /// Whether messages take reactions; they do where nothing is said.
     pub allow_reactions: Option<bool>,
@@ -44,8 +48,10 @@ pub struct CreateGroup {
     /// Whether files can be sent; they can where nothing is said.
     pub allow_file_uploads: Option<bool>,
     /// Megabytes of 1,048,576 bytes, from 1 to the server's own limit, which is the default.
+    #[schema(minimum = 1)]
     pub max_file_size_mb: Option<i64>,
     /// MIME patterns such as `image/*`; none are all.
+    #[schema(schema_with = described::mime_patterns)]
     pub allowed_file_types: Option<Vec<String>>,
 }
 

@@ -18,18 +18,22 @@ use crate::error::{Error, Result};
 use crate::id::UserId;
 
 /// What is to be changed of one's presence; what is left out stays.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase", default)]
+#[schema(as = PresenceRequest)]
 pub struct SetPresence {
     /// `OFFLINE` means invisible.
     pub status: Option<PresenceStatus>,
     /// Up to 100 characters; an empty one takes it away.
+    #[schema(max_length = 100)]
     pub status_message: Option<String>,
     /// `false` means `OFFLINE`; `true` ends being invisible and leaves AWAY and DND as they were chosen.
     pub online: Option<bool>,
     /// Up to 50 characters.
+    #[schema(max_length = 50)]
     pub device_type: Option<String>,
     /// Anything of up to 2 KiB; told to nobody.
+    #[schema(value_type = Value)]
     pub browser_info: Option<Json>,
 }
 

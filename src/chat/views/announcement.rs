@@ -7,9 +7,10 @@ use crate::chat::event::{Event, EventType};
 use crate::id::UserId;
 
 /// What became of a conversation, from where its viewer stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, async_graphql::Enum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, async_graphql::Enum, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 #[graphql(name = "ConversationChangeType")]
+#[schema(as = ConversationChangeType)]
 pub enum Change {
     /// It is new to the viewer: it was made, or the viewer was added.
     Created,
@@ -22,8 +23,9 @@ pub enum Change {
 }
 
 /// What became of a conversation, from where its viewer stands.
-#[derive(Debug, Clone, Serialize, async_graphql::SimpleObject)]
+#[derive(Debug, Clone, Serialize, async_graphql::SimpleObject, utoipa::ToSchema)]
 #[graphql(complex, name = "ConversationChange")]
+#[schema(as = ConversationChange)]
 pub struct Announcement {
     /// The conversation as it is now; to somebody who is not in it any more, that it was there.
     #[serde(flatten)]

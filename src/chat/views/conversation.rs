@@ -21,9 +21,10 @@ use crate::store::among;
 use crate::timestamp::Timestamp;
 
 /// A conversation as its viewer sees it.
-#[derive(Debug, Clone, Serialize, async_graphql::SimpleObject)]
+#[derive(Debug, Clone, Serialize, async_graphql::SimpleObject, utoipa::ToSchema)]
 #[graphql(complex)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = ChatConversationResponse)]
 pub struct Conversation {
     /// The conversation's id.
     pub id: ConversationId,

@@ -16,9 +16,10 @@ use crate::store::among;
 use crate::timestamp::Timestamp;
 
 /// An uploaded file: `ChatFileResponse` over REST.
-#[derive(Debug, Clone, Serialize, async_graphql::SimpleObject)]
+#[derive(Debug, Clone, Serialize, async_graphql::SimpleObject, utoipa::ToSchema)]
 #[graphql(complex)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = ChatFileResponse)]
 pub struct File {
     /// The file's id.
     pub id: FileId,
@@ -41,9 +42,10 @@ pub struct File {
 }
 
 /// A file of a message: `ChatAttachmentResponse` over REST and STOMP.
-#[derive(Debug, Clone, Serialize, Deserialize, async_graphql::SimpleObject)]
+#[derive(Debug, Clone, Serialize, Deserialize, async_graphql::SimpleObject, utoipa::ToSchema)]
 #[graphql(complex)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = ChatAttachmentResponse)]
 pub struct Attachment {
     /// The id of the file in this message.
     pub id: AttachmentId,

@@ -24,9 +24,10 @@ use crate::store::among;
 use crate::timestamp::Timestamp;
 
 /// A message. A deleted one is its tombstone: no content, no attachments, no reactions.
-#[derive(Debug, Clone, Serialize, Deserialize, async_graphql::SimpleObject)]
+#[derive(Debug, Clone, Serialize, Deserialize, async_graphql::SimpleObject, utoipa::ToSchema)]
 #[graphql(complex)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = ChatMessageResponse)]
 pub struct Message {
     /// The message's id; ids grow in the order of messages.
     pub id: MessageId,
@@ -53,16 +54,19 @@ pub struct Message {
     pub attachments: Vec<Attachment>,
     #[serde(serialize_with = "as_map", deserialize_with = "from_map")]
     #[graphql(skip)]
+    #[schema(value_type = std::collections::BTreeMap<String, i64>)]
     pub reaction_summary: Vec<EmojiCount>,
     /// When it was sent.
     pub created_at: Timestamp,
     /// When it was edited last.
     pub edited_at: Option<Timestamp>,
     #[graphql(skip)]
+    #[schema(value_type = Option<std::collections::BTreeMap<String, Value>>)]
     pub metadata: Option<Json>,
     /// Only where the sender gave one, and only to the sender.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[graphql(tag = "own")]
+    #[schema(nullable = false)]
     pub temp_id: Option<String>,
 }
 

@@ -18,9 +18,10 @@ use crate::timestamp::Timestamp;
 pub const MAX_SHOWN: usize = 100;
 
 /// Somebody in a conversation.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, async_graphql::SimpleObject)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, async_graphql::SimpleObject, utoipa::ToSchema)]
 #[graphql(complex)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = ChatParticipantResponse)]
 pub struct Participant {
     /// Where they take part; the payload does not repeat it.
     #[serde(skip, default = "nowhere")]

@@ -9,9 +9,10 @@ use crate::id::UserId;
 use crate::timestamp::Timestamp;
 
 /// How somebody is, as others see them: `PresenceResponse` over REST and STOMP.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, async_graphql::SimpleObject)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, async_graphql::SimpleObject, utoipa::ToSchema)]
 #[graphql(complex)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = PresenceResponse)]
 pub struct Presence {
     /// Who it is.
     pub user_id: UserId,

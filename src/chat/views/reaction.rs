@@ -23,9 +23,10 @@ pub struct EmojiCount {
 }
 
 /// A reaction of somebody: `ReactionResponse` over REST and STOMP.
-#[derive(Debug, Clone, Serialize, async_graphql::SimpleObject)]
+#[derive(Debug, Clone, Serialize, async_graphql::SimpleObject, utoipa::ToSchema)]
 #[graphql(complex)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = ReactionResponse)]
 pub struct Reaction {
     /// To which message; the payload does not repeat it.
     #[serde(skip)]
@@ -42,9 +43,10 @@ pub struct Reaction {
 }
 
 /// A reaction came or went.
-#[derive(Debug, Clone, Serialize, Deserialize, async_graphql::SimpleObject)]
+#[derive(Debug, Clone, Serialize, Deserialize, async_graphql::SimpleObject, utoipa::ToSchema)]
 #[graphql(complex, name = "ReactionBroadcast")]
 #[serde(rename_all = "camelCase")]
+#[schema(as = ReactionBroadcast)]
 pub struct ReactionChange {
     /// The message.
     pub message_id: MessageId,
@@ -60,6 +62,7 @@ pub struct ReactionChange {
     pub added: bool,
     #[serde(serialize_with = "as_map", deserialize_with = "from_map")]
     #[graphql(skip)]
+    #[schema(value_type = std::collections::BTreeMap<String, i64>)]
     pub reaction_summary: Vec<EmojiCount>,
 }
 

@@ -13,9 +13,10 @@ use crate::store::{is_listed, join_first, list};
 use crate::timestamp::Timestamp;
 
 /// Somebody's marker moved: `ReadReceiptBroadcast` over REST and STOMP.
-#[derive(Debug, Clone, Serialize, Deserialize, async_graphql::SimpleObject)]
+#[derive(Debug, Clone, Serialize, Deserialize, async_graphql::SimpleObject, utoipa::ToSchema)]
 #[graphql(complex, name = "ReadReceiptBroadcast")]
 #[serde(rename_all = "camelCase")]
+#[schema(as = ReadReceiptBroadcast)]
 pub struct ReadReceiptMove {
     /// Where the marker moved.
     pub conversation_id: ConversationId,
@@ -30,9 +31,10 @@ pub struct ReadReceiptMove {
 }
 
 /// Somebody has read a message: `ReadReceiptResponse` over REST and STOMP.
-#[derive(Debug, Clone, Serialize, async_graphql::SimpleObject)]
+#[derive(Debug, Clone, Serialize, async_graphql::SimpleObject, utoipa::ToSchema)]
 #[graphql(complex)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = ReadReceiptResponse)]
 pub struct ReadReceipt {
     /// The message.
     pub message_id: MessageId,
@@ -45,9 +47,10 @@ pub struct ReadReceipt {
 }
 
 /// Where the caller's marker stands.
-#[derive(Debug, Clone, Serialize, async_graphql::SimpleObject)]
+#[derive(Debug, Clone, Serialize, async_graphql::SimpleObject, utoipa::ToSchema)]
 #[graphql(complex)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = ReadStateResponse)]
 pub struct ReadState {
     /// The conversation.
     pub conversation_id: ConversationId,

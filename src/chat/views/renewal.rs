@@ -6,8 +6,9 @@ use crate::auth::Viewer;
 use crate::timestamp::Timestamp;
 
 /// A connection goes on with a new token.
-#[derive(Debug, Clone, Serialize, async_graphql::SimpleObject)]
+#[derive(Debug, Clone, Serialize, async_graphql::SimpleObject, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = TokenRenewalResponse)]
 pub struct TokenRenewal {
     /// When the new token expires. The connection ends 30 s later, unless another one comes first.
     pub expires_at: Timestamp,

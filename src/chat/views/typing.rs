@@ -6,9 +6,10 @@ use crate::id::{ConversationId, UserId};
 use crate::timestamp::Timestamp;
 
 /// Somebody types, or has stopped: `TypingIndicatorResponse` over REST and STOMP.
-#[derive(Debug, Clone, Serialize, Deserialize, async_graphql::SimpleObject)]
+#[derive(Debug, Clone, Serialize, Deserialize, async_graphql::SimpleObject, utoipa::ToSchema)]
 #[graphql(complex)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = TypingIndicatorResponse)]
 pub struct TypingIndicator {
     /// Where they type.
     pub conversation_id: ConversationId,

@@ -3,9 +3,11 @@
 use std::cell::Cell;
 use std::collections::HashSet;
 
+use sea_orm::Iterable;
 use serde::Deserialize;
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
+use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaType, Type};
 
 use crate::chat::text;
 use crate::chat::views::message::Message;
@@ -13,21 +15,37 @@ use crate::entity::message::MessageType;
 use crate::error::{Error, Result};
 use crate::id::{ConversationId, FileId, MessageId, UserId};
 
-/// What somebody wants to send (reference, SendMessageRequest; protocol §4). Unknown fields are ignored.
-#[derive(Debug, Clone, Default, Deserialize)]
+/// What somebody wants to send.
+#[derive(Debug, Clone, Default, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase", default)]
+#[schema(as = SendMessageRequest)]
 pub struct SendMessage {
     /// Up to 10,000 characters; may be left out where there are attachments.
+    #[schema(max_length = 10_000, examples("Hello, team!"))]
     pub content: Option<String>,
     /// `TEXT` where nothing is said; `SYSTEM` is not for callers.
+    #[schema(schema_with = types_to_send)]
     pub message_type: Option<MessageType>,
     pub parent_message_id: Option<MessageId>,
     /// Up to 10 files that the caller uploaded.
+    #[schema(max_items = 10)]
     pub attachment_ids: Option<Vec<FileId>>,
     /// A JSON object of up to 8 KiB.
+    #[schema(value_type = Option<std::collections::BTreeMap<String, Value>>)]
     pub metadata: Option<Json>,
     /// Up to 64 characters: repeating it within 24 hours makes no second message.
+    #[schema(min_length = 1, max_length = 64)]
     pub temp_id: Option<String>,
+}
+
+/// The types that callers may send, as REST describes them.
+fn types_to_send() -> Object {
+    let types = MessageType::iter().filter(|kind| *kind != MessageType::System);
+    ObjectBuilder::new()
+        .schema_type(SchemaType::from_iter([Type::String, Type::Null]))
+        .enum_values(Some(types.map(Some).chain([None]).map(|kind| json!(kind))))
+        .description(Some("`TEXT` where nothing is said; `SYSTEM` is not for callers"))
+        .build()
 }
 
 /// What sending came to.
@@ -115,11 +133,7 @@ fn check_metadata(metadata: Json) -> Result<Option<Json>> {
 
 /// What makes two sends the same: content, type, parent and attachments as they came (protocol §12, repeats).
 fn digest(input: &SendMessage, kind: MessageType) -> String {
-    let same = serde_json::json!([
-        input.content,
-        kind,
-        input.parent_message_id,
-        input.attachment_ids.as_deref().unwrap_or_default()
-    ]);
+    let same =
+        json!([input.content, kind, input.parent_message_id, input.attachment_ids.as_deref().unwrap_or_default()]);
     hex::encode(Sha256::digest(same.to_string()))
 }
