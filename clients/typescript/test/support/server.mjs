@@ -12,7 +12,8 @@ import { within } from './wait.mjs';
 const ROOT = fileURLToPath(new URL('../../../../', import.meta.url));
 export const PEOPLE = { Alice: 1, Bob: 2, Carol: 3, Dave: 4 };
 
-function binary() {
+/** The server that is tried. */
+export function binary() {
   const target = process.env.CARGO_TARGET_DIR ? resolve(ROOT, process.env.CARGO_TARGET_DIR) : join(ROOT, 'target');
   const path = process.env.CONFAB_BIN || join(target, 'debug', 'confab');
   if (!existsSync(path)) throw new Error(`There is no server at ${path}: run cargo build, or name another in CONFAB_BIN`);
