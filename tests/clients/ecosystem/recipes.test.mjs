@@ -1,0 +1,115 @@
+// The recipes of docs/clients, as they stand there: each lists, sends, hears, and goes on where it was after the server died.
+import assert from 'node:assert/strict';
+import { execFileSync, spawn } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { Inbox } from '../wait.mjs';
+import { schema, startServer } from './server.mjs';
+
+const here = fileURLToPath(new URL('.', import.meta.url));
+const RECIPES = fileURLToPath(new URL('../../../docs/clients/', import.meta.url));
+const relayCompiler = createRequire(import.meta.url).resolve('relay-compiler/cli.js');
+const python = process.env.CONFAB_PYTHON || 'python3';
+// Before 22, Node.js has a WebSocket only where it is asked for one.
+const node = [process.execPath, ...(globalThis.WebSocket ? [] : ['--experimental-websocket'])];
+
+/** What somebody types in the folder of a recipe. */
+const PROGRAMS = {
+  javascript: [...node, 'chat.mjs'],
+  apollo: [process.execPath, 'chat.mjs'],
+  urql: [process.execPath, 'chat.mjs'],
+  relay: [process.execPath, 'chat.mjs'],
+  stompjs: [process.execPath, 'chat.mjs'],
+  spring: [process.execPath, 'chat.mjs'],
+  curl: ['bash', 'chat.sh'],
+  python: [python, 'chat.py'],
+  'python, STOMP': [python, 'chat_stomp.py'],
+};
+/** What has to be done there before. */
+const FIRST = {
+  relay(folder) {
+    writeFileSync(join(folder, 'schema.graphql'), schema());
+    writeFileSync(join(folder, 'package.json'), '{"type": "module"}');
+    execFileSync(process.execPath, [relayCompiler], { cwd: folder, stdio: 'pipe' });
+  },
+};
+
+let server;
+let scratch;
+before(async () => {
+  mkdirSync(join(here, '.scratch'), { recursive: true });
+  scratch = mkdtempSync(join(here, '.scratch/recipes-'));
+  // Copied to where the packages are, as somebody copies a recipe into a project.
+  cpSync(RECIPES, scratch, { recursive: true });
+  server = await startServer();
+});
+after(async () => {
+  rmSync(scratch, { recursive: true, force: true });
+  await server?.remove();
+});
+
+/** The running program; `lines` has what it prints. */
+function start(t, [command, ...args], cwd) {
+  const env = { ...process.env, CONFAB_URL: server.origin, CONFAB_TOKEN: server.token('Bob') };
+  // A group of its own, so that what a shell has started ends with it.
+  const child = spawn(command, args, { cwd, env, stdio: 'pipe', detached: true });
+  const end = () => {
+    try {
+      process.kill(-child.pid, 'SIGKILL');
+    } catch {
+      // It has ended by itself.
+    }
+  };
+  process.once('exit', end);
+  t.after(() => {
+    process.off('exit', end);
+    end();
+  });
+  const lines = new Inbox('lines');
+  createInterface({ input: child.stdout }).on('line', (line) => lines.put(line));
+  let complaints = '';
+  child.stderr.setEncoding('utf8').on('data', (text) => (complaints += text));
+  child.once('exit', (code, signal) => lines.put(`It ended with ${code ?? signal}: ${complaints}`));
+  const prints = async (line) => {
+    const came = await lines.take(line, (it) => it === line || it.startsWith('It ended'), 20_000).catch((error) => {
+      throw new Error(`${error.message}. It complained: ${complaints}`);
+    });
+    assert.equal(came, line);
+  };
+  return { child, lines, prints };
+}
+
+for (const [name, program] of Object.entries(PROGRAMS)) {
+  test(`the recipe ${name}: lists, sends, hears, and misses nothing while the server is killed`, async (t) => {
+    const [folder] = name.split(',');
+    FIRST[folder]?.(join(scratch, folder));
+    const { child, lines, prints } = start(t, program, join(scratch, folder));
+    await prints('1 Project Team');
+    await server.send('Alice', 1, `${name} is listening`);
+    await prints(`Alice: ${name} is listening`);
+    child.stdin.write(`${name} says "hello" 👍🏽\n`);
+    await prints(`Bob: ${name} says "hello" 👍🏽`);
+
+    await server.kill();
+    await server.start();
+    for (const n of [1, 2, 3]) await server.send('Alice', 1, `${name} was away ${n}`);
+    for (const n of [1, 2, 3]) await prints(`Alice: ${name} was away ${n}`);
+    child.stdin.write(`${name} is back\n`);
+    await prints(`Bob: ${name} is back`);
+    // Each came once: what is left was there before, or belongs to nobody.
+    assert.deepEqual(lines.rest().filter((it) => it.includes(`: ${name} `)), []);
+  });
+}
+
+test('every recipe is tried', () => {
+  const folders = readdirSync(RECIPES, { withFileTypes: true }).filter((it) => it.isDirectory());
+  const tried = new Set(Object.keys(PROGRAMS).map((it) => it.split(',')[0]));
+  for (const { name } of folders) {
+    assert.ok(existsSync(join(RECIPES, name, 'README.md')), `${name} is explained`);
+    assert.ok(tried.has(name), `${name} is run`);
+  }
+});
