@@ -11,11 +11,21 @@ globalThis.WebSocket ??= WebSocket; // Node.js before 22 has none of its own
 const url = process.env.CONFAB_URL ?? 'http://localhost:1337';
 const authorization = () => ({ Authorization: `Bearer ${process.env.CONFAB_TOKEN}` });
 
+function stop(why) {
+  console.error(why);
+  process.exit(1);
+}
+
 const socket = createClient({
   url: `${url.replace('http', 'ws')}/graphql`,
   connectionParams: authorization,
   // `follow` connects again, with the newest cursor; the socket would repeat the first.
   retryAttempts: 0,
+  // Neither gets better by trying again: get another token, or read all anew.
+  on: {
+    closed: ({ code }) => code === 4403 && stop('The token was refused'),
+    message: ({ type, payload }) => type === 'error' && payload[0].extensions?.code === 'CURSOR_EXPIRED' && stop('The log is shorter'),
+  },
 });
 const isLive = ({ query }) => getMainDefinition(query).operation === 'subscription';
 const client = new ApolloClient({

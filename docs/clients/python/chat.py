@@ -6,7 +6,7 @@ import sys
 
 import httpx
 from gql import Client, GraphQLRequest
-from gql.transport.exceptions import TransportError
+from gql.transport.exceptions import TransportError, TransportQueryError
 from gql.transport.websockets import WebsocketsTransport
 
 url = os.environ.get("CONFAB_URL", "http://localhost:1337")
@@ -31,6 +31,9 @@ async def follow(cursor):
                         message = event["message"]
                         print(f"{message['sender']['name']}: {message['content']}", flush=True)
                     cursor = event["cursor"]
+        except TransportQueryError as error:
+            # CURSOR_EXPIRED, as a rule: read all anew.
+            sys.exit(str(error))
         except (TransportError, OSError) as error:
             print(f"The connection is gone: {error!r}", file=sys.stderr)
         await asyncio.sleep(0.5)

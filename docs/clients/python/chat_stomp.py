@@ -42,6 +42,11 @@ class Listener(stomp.ConnectionListener):
         if not body["isEdited"] and not body["isDeleted"]:
             print(f"{body['senderName']}: {body['content']}", flush=True)
 
+    def on_error(self, frame):
+        # It ends the session: a refused token, as a rule, which does not get better by trying again.
+        print(frame.headers.get("message"), file=sys.stderr)
+        os._exit(1)
+
     def on_disconnected(self):
         connect()
 

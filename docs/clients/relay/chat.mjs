@@ -14,6 +14,11 @@ const { Network, Observable, RecordSource, requestSubscription, Store } = relay;
 const url = process.env.CONFAB_URL ?? 'http://localhost:1337';
 const authorization = () => ({ Authorization: `Bearer ${process.env.CONFAB_TOKEN}` });
 
+function stop(why) {
+  console.error(why);
+  process.exit(1);
+}
+
 async function ask({ text: query }, variables) {
   const headers = { ...authorization(), 'Content-Type': 'application/json' };
   return (await fetch(`${url}/graphql`, { method: 'POST', headers, body: JSON.stringify({ query, variables }) })).json();
@@ -24,6 +29,11 @@ const socket = createClient({
   connectionParams: authorization,
   // `follow` connects again, with the newest cursor; the socket would repeat the first.
   retryAttempts: 0,
+  // Neither gets better by trying again: get another token, or read all anew.
+  on: {
+    closed: ({ code }) => code === 4403 && stop('The token was refused'),
+    message: ({ type, payload }) => type === 'error' && payload[0].extensions?.code === 'CURSOR_EXPIRED' && stop('The log is shorter'),
+  },
 });
 const listen = ({ text: query }, variables) => Observable.create((sink) => socket.subscribe({ query, variables }, sink));
 

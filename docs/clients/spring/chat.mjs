@@ -9,7 +9,11 @@ const authorization = `Bearer ${process.env.CONFAB_TOKEN}`;
 const headers = { Authorization: authorization };
 
 // In Java a RestClient does this much.
-const get = async (path) => (await fetch(`${url}/api/chat${path}`, { headers })).json();
+async function get(path) {
+  const answer = await (await fetch(`${url}/api/chat${path}`, { headers })).json();
+  if (!answer.success) throw new Error(answer.error);
+  return answer;
+}
 // The cursor is asked for before what is shown: nothing that happens from here on is missed.
 let cursor = (await get('/events')).page.next;
 const { data: conversations } = await get('/conversations');
@@ -36,7 +40,11 @@ function hear(text) {
   const [command, ...lines] = head.split('\n');
   const header = Object.fromEntries(lines.map((it) => [it.slice(0, it.indexOf(':')), it.slice(it.indexOf(':') + 1)]));
   if (command === 'CONNECTED') return connected();
-  if (command !== 'MESSAGE') return console.error(command, header.message);
+  if (command === 'ERROR') {
+    // It ends the session: a refused token, as a rule, which does not get better by trying again.
+    console.error(header.message);
+    process.exit(1);
+  }
   const payload = JSON.parse(body);
   if (header.subscription === '1') return console.error(payload.error);
   cursor = header.cursor.replaceAll('\\c', ':');

@@ -31,7 +31,11 @@ const client = new Client({
     client.subscribe('/user/queue/chat/messages', told, { after: cursor });
     client.subscribe('/user/queue/chat/errors', (message) => console.error(JSON.parse(message.body).error));
   },
-  onStompError: (frame) => console.error(frame.headers.message),
+  onStompError(frame) {
+    // It ends the session: a refused token, as a rule, which does not get better by trying again.
+    console.error(frame.headers.message);
+    process.exit(1);
+  },
 });
 client.activate();
 

@@ -45,6 +45,7 @@ before(async () => {
   scratch = mkdtempSync(join(here, '.scratch/recipes-'));
   // Copied to where the packages are, as somebody copies a recipe into a project.
   cpSync(RECIPES, scratch, { recursive: true });
+  for (const [folder, prepare] of Object.entries(FIRST)) prepare(join(scratch, folder));
   server = await startServer();
 });
 after(async () => {
@@ -53,8 +54,8 @@ after(async () => {
 });
 
 /** The running program; `lines` has what it prints. */
-function start(t, [command, ...args], cwd) {
-  const env = { ...process.env, CONFAB_URL: server.origin, CONFAB_TOKEN: server.token('Bob') };
+function start(t, [command, ...args], cwd, token = server.token('Bob')) {
+  const env = { ...process.env, CONFAB_URL: server.origin, CONFAB_TOKEN: token };
   // A group of its own, so that what a shell has started ends with it.
   const child = spawn(command, args, { cwd, env, stdio: 'pipe', detached: true });
   const end = () => {
@@ -73,7 +74,7 @@ function start(t, [command, ...args], cwd) {
   createInterface({ input: child.stdout }).on('line', (line) => lines.put(line));
   let complaints = '';
   child.stderr.setEncoding('utf8').on('data', (text) => (complaints += text));
-  child.once('exit', (code, signal) => lines.put(`It ended with ${code ?? signal}: ${complaints}`));
+  child.once('close', (code, signal) => lines.put(`It ended with ${code ?? signal}: ${complaints}`));
   const prints = async (line) => {
     const came = await lines.take(line, (it) => it === line || it.startsWith('It ended'), 20_000).catch((error) => {
       throw new Error(`${error.message}. It complained: ${complaints}`);
@@ -86,7 +87,6 @@ function start(t, [command, ...args], cwd) {
 for (const [name, program] of Object.entries(PROGRAMS)) {
   test(`the recipe ${name}: lists, sends, hears, and misses nothing while the server is killed`, async (t) => {
     const [folder] = name.split(',');
-    FIRST[folder]?.(join(scratch, folder));
     const { child, lines, prints } = start(t, program, join(scratch, folder));
     await prints('1 Project Team');
     await server.send('Alice', 1, `${name} is listening`);
@@ -104,6 +104,15 @@ for (const [name, program] of Object.entries(PROGRAMS)) {
     assert.deepEqual(lines.rest().filter((it) => it.includes(`: ${name} `)), []);
   });
 }
+
+test('every recipe ends where its token is refused, and says why', async (t) => {
+  const ends = Object.entries(PROGRAMS).map(async ([name, program]) => {
+    const { lines } = start(t, program, join(scratch, name.split(',')[0]), 'not-a-token');
+    const end = await lines.take(`the end of ${name}`, (it) => it.startsWith('It ended'), 30_000);
+    assert.match(end, /^It ended with [1-9][^]*(token|UNAUTHENTICATED|401)/i, name);
+  });
+  await Promise.all(ends);
+});
 
 test('every recipe is tried', () => {
   const folders = readdirSync(RECIPES, { withFileTypes: true }).filter((it) => it.isDirectory());
