@@ -47,20 +47,14 @@ const socket = createClient({
     message: ({ type, payload }) => type === 'error' && payload[0].extensions?.code === 'CURSOR_EXPIRED' && stop('The log is shorter'),
   },
 });
-const embedded = () => null;
+// What has no `id` belongs to where it stands; a reaction goes by its `nodeId`: ask for it.
+const EMBEDDED = `
+  ConversationChange ConversationEvent EventPage MessageEvent ParticipantEvent Presence ReactionBroadcast ReactionCount ReactionEvent
+  ReactionResult ReadReceipt ReadReceiptBroadcast ReadState ReceiptEvent TokenRenewal TypingIndicator Unread UnreadCount ViewerPermissions
+`;
+const embedded = EMBEDDED.trim().split(/\s+/).map((it) => [it, () => null]);
 const cache = cacheExchange({
-  keys: {
-    // What has no `id` goes by `nodeId`, or belongs to where it stands. Ask for `nodeId` of a reaction.
-    Reaction: (data) => data.nodeId,
-    ReactionCount: embedded,
-    ReadReceipt: embedded,
-    Presence: embedded,
-    TypingIndicator: embedded,
-    ViewerPermissions: embedded,
-    Unread: embedded,
-    UnreadCount: embedded,
-    EventPage: embedded,
-  },
+  keys: { Reaction: (it) => it.nodeId, ...Object.fromEntries(embedded) },
   resolvers: { Conversation: { messages: relayPagination() }, Query: { conversations: relayPagination() } },
   updates: {
     Subscription: {

@@ -1,13 +1,15 @@
 // urql with its normalised cache: keys, pages of messages, a subscription, and what it shows after the server died.
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { Client, fetchExchange, gql, subscriptionExchange } from '@urql/core';
 import { cacheExchange } from '@urql/exchange-graphcache';
 import { relayPagination } from '@urql/exchange-graphcache/extras';
+import { buildSchema, isObjectType } from 'graphql';
 import { createClient } from 'graphql-ws';
 import WebSocket from 'ws';
 import { Bell, eventually, same } from './eventually.mjs';
-import { ask, startServer, storedTexts } from './server.mjs';
+import { ask, schema, startServer, storedTexts } from './server.mjs';
 
 const LOG = gql`
   query Log($id: ID!, $last: Int, $before: String) {
@@ -162,6 +164,16 @@ test('urql: pages backwards, hears, and shows all after the server was killed', 
   await server.rest('Alice', 'PUT', `/api/chat/messages/${first.id}`, { content: 'Edited' });
   await shows('what was sent and edited meanwhile');
   assert.deepEqual(warnings, []);
+});
+
+test('urql: the recipe names every type without an id', () => {
+  const recipe = readFileSync(new URL('../../../docs/clients/urql/chat.mjs', import.meta.url), 'utf8');
+  const named = /EMBEDDED = `([^`]*)`/.exec(recipe)[1].trim().split(/\s+/);
+  const types = Object.values(buildSchema(schema()).getTypeMap()).filter((it) => isObjectType(it) && !it.name.startsWith('__'));
+  // Graphcache itself knows what connections, their edges and roots are.
+  const known = /^(Query|Mutation|Subscription|PageInfo)$|(Connection|Edge)$/;
+  const without = types.filter((it) => !it.getFields().id && !it.getFields().nodeId && !known.test(it.name));
+  assert.deepEqual(named.toSorted(), without.map((it) => it.name).toSorted());
 });
 
 /** Follows the log from the cursor until the test ends; after each cut from the newest. */
