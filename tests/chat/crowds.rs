@@ -108,7 +108,9 @@ async fn participants_are_found_by_the_beginnings_of_the_words_of_their_names_pa
         let variables = json!({ "id": group, "search": search, "first": first, "after": after });
         alice.gql_ok(query, variables).await["conversation"]["participantsPage"].take()
     };
-    for (search, found) in [("zoË", 1), ("la", 1), ("ast", 0), ("no 127 crowd", 1), ("12", 10), ("crowd alice", 0)] {
+    for (search, found) in
+        [("zoË", 1), ("la", 1), ("ast", 0), ("no 127 crowd", 1), ("12", 10), ("crowd alice", 0), ("!", 0)]
+    {
         let page = ask(search, 50, None).await;
         assert_eq!(ids(&page["nodes"]).len(), found, "{search}");
         assert_eq!(page["pageInfo"]["hasNextPage"], json!(false));
@@ -124,9 +126,9 @@ async fn participants_are_found_by_the_beginnings_of_the_words_of_their_names_pa
         after = page["pageInfo"]["endCursor"].as_str().map(str::to_owned);
     }
     assert_eq!(found, (1..CROWD as i64 - 1).map(|number| 1_000 + number).collect::<Vec<_>>());
-    for search in ["", "  ", "!", &"a".repeat(201)] {
+    for search in ["", "  ", &"a".repeat(201)] {
         let refused = alice.gql_refused(query, json!({ "id": group, "search": search })).await;
-        assert_eq!(refused, ("BAD_REQUEST".to_owned(), "search must have 1 to 200 characters".to_owned()));
+        assert_eq!(refused, ("BAD_REQUEST".to_owned(), "A search query must have 1 to 200 characters".to_owned()));
     }
     let outside = server.person("Outside").await;
     let path = format!("/conversations/{group}/participants");
