@@ -381,7 +381,7 @@ async fn check(process: &Process, acknowledged: &Mutex<BTreeMap<i64, String>>, r
             continue;
         }
         let events = page.data().as_array().expect("a list");
-        let told = |event: &&Json| event["type"] == "message.sent";
+        let told = |event: &&Json| event["type"] == "message.sent" && event["data"]["conversationId"] == 1;
         sent.extend(events.iter().filter(told).filter_map(|event| event["data"]["id"].as_i64()));
         cursor = page.body["page"]["next"].as_str().map(str::to_owned);
         if page.body["page"]["hasMore"] == false {
