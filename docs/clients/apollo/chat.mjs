@@ -88,6 +88,8 @@ for (const { node } of data.conversations.edges) console.log(node.id, node.name)
 const { id } = data.conversations.edges[0].node;
 
 const printed = new Set();
+// There has to be a list before something can be put into it; the cursor is older than the list.
+await client.query({ query: LOG, variables: { id, last: 20 } });
 client.watchQuery({ query: LOG, variables: { id, last: 20 } }).subscribe(({ data, dataState }) => {
   if (dataState !== 'complete') return;
   for (const { node } of data.conversation.messages.edges) {
