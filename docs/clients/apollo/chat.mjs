@@ -85,7 +85,7 @@ function keep(edge) {
 
 const { data } = await client.query({ query: START });
 for (const { node } of data.conversations.edges) console.log(node.id, node.name);
-const { id } = data.conversations.edges[0].node;
+const id = process.env.CONFAB_CONVERSATION ?? '1';
 
 const printed = new Set();
 // There has to be a list before something can be put into it; the cursor is older than the list.
