@@ -46,7 +46,9 @@ fn services() -> Router {
 }
 
 /// Sends back what it receives.
-async fn echo(_: Opening, mut session: Session) {
+async fn echo(opening: Opening, mut session: Session) {
+    // The request is of no use any more, and keeps the buffer that it was read into.
+    drop(opening);
     while let Some(message) = session.receive().await {
         if session.send(vec![message]).await.is_err() {
             return;

@@ -18,15 +18,6 @@ pub(super) fn messages<S: AsRef<str>>(quoted: &[S]) -> String {
     frame
 }
 
-/// `a["…"]` around one message.
-pub(super) fn message(text: &str) -> String {
-    let mut frame = String::with_capacity(text.len() + text.len() / 8 + 16);
-    frame.push_str("a[");
-    quote_into(text, &mut frame);
-    frame.push(']');
-    frame
-}
-
 /// `c[code,"reason"]`.
 pub(super) fn close(code: u16, reason: &str) -> String {
     format!("c[{code},{}]", quote(reason))
@@ -34,65 +25,71 @@ pub(super) fn close(code: u16, reason: &str) -> String {
 
 /// A JSON string. Beyond what JSON demands, characters that browsers lose or change on the way are escaped.
 pub(super) fn quote(text: &str) -> String {
-    let mut quoted = String::with_capacity(text.len() + text.len() / 8 + 8);
-    quote_into(text, &mut quoted);
-    quoted
+    let mut quoted = Vec::with_capacity(text.len() + text.len() / 8 + 8);
+    quote_into(text.as_bytes(), &mut quoted);
+    String::from_utf8(quoted).expect("of UTF-8, only whole characters are replaced, by ASCII")
 }
 
-fn quote_into(text: &str, out: &mut String) {
-    out.push('"');
-    let mut plain = 0;
-    let bytes = text.as_bytes();
-    let mut at = 0;
-    while let Some(&byte) = bytes.get(at) {
+/// As [`quote`], for a text that is known to be UTF-8.
+pub(super) fn quote_into(text: &[u8], out: &mut Vec<u8>) {
+    out.push(b'"');
+    let (mut plain, mut at) = (0, 0);
+    while let Some(&byte) = text.get(at) {
         // Only these can begin a character that is escaped; all others pass without being decoded.
         if !matches!(byte, ..0x20 | b'"' | b'\\' | 0xe2 | 0xef | 0xf0..) {
             at += 1;
             continue;
         }
-        let Some(found) = text[at..].chars().next() else { break };
-        if escaped(found) {
-            out.push_str(&text[plain..at]);
-            escape(found, out);
-            plain = at + found.len_utf8();
-        }
-        at += found.len_utf8();
+        let Some((found, size)) = escaped(&text[at..]) else {
+            at += 1;
+            continue;
+        };
+        out.extend_from_slice(&text[plain..at]);
+        escape(found, out);
+        at += size;
+        plain = at;
     }
-    out.push_str(&text[plain..]);
-    out.push('"');
+    out.extend_from_slice(&text[plain..]);
+    out.push(b'"');
 }
 
-fn escaped(found: char) -> bool {
-    matches!(
-        found,
-        ..'\u{20}'
-            | '"'
-            | '\\'
-            | '\u{200c}'..='\u{200f}'
-            | '\u{2028}'..='\u{202f}'
-            | '\u{2060}'..='\u{206f}'
-            | '\u{fff0}'..
-    )
+/// The character at the beginning and its size, if it is to be escaped.
+fn escaped(text: &[u8]) -> Option<(char, usize)> {
+    let (code, size) = match *text {
+        [byte @ (..0x20 | b'"' | b'\\'), ..] => (u32::from(byte), 1),
+        // U+200C to U+200F, U+2028 to U+202F, U+2060 to U+206F, and what comes after U+FFEF.
+        [0xe2, b @ 0x80, c @ (0x8c..=0x8f | 0xa8..=0xaf), ..]
+        | [0xe2, b @ 0x81, c @ 0xa0..=0xaf, ..]
+        | [0xef, b @ 0xbf, c @ 0xb0..=0xbf, ..] => (u32::from(text[0] & 0xf) << 12 | bits(b) << 6 | bits(c), 3),
+        [a @ 0xf0..=0xf7, b, c, d, ..] => (u32::from(a & 7) << 18 | bits(b) << 12 | bits(c) << 6 | bits(d), 4),
+        _ => return None,
+    };
+    char::from_u32(code).map(|found| (found, size))
 }
 
-fn escape(found: char, out: &mut String) {
-    let short = match found {
-        '"' => "\\\"",
-        '\\' => "\\\\",
-        '\u{8}' => "\\b",
-        '\u{c}' => "\\f",
-        '\n' => "\\n",
-        '\r' => "\\r",
-        '\t' => "\\t",
-        _ => "",
+/// The bits of a character that a byte behind its first one has.
+fn bits(byte: u8) -> u32 {
+    u32::from(byte & 0x3f)
+}
+
+fn escape(found: char, out: &mut Vec<u8>) {
+    let short: &[u8] = match found {
+        '"' => b"\\\"",
+        '\\' => b"\\\\",
+        '\u{8}' => b"\\b",
+        '\u{c}' => b"\\f",
+        '\n' => b"\\n",
+        '\r' => b"\\r",
+        '\t' => b"\\t",
+        _ => b"",
     };
     if !short.is_empty() {
-        return out.push_str(short);
+        return out.extend_from_slice(short);
     }
     for unit in found.encode_utf16(&mut [0; 2]) {
-        out.push_str("\\u");
+        out.extend_from_slice(b"\\u");
         for shift in [12, 8, 4, 0] {
-            out.push(char::from(b"0123456789abcdef"[usize::from(*unit >> shift & 0xf)]));
+            out.push(b"0123456789abcdef"[usize::from(*unit >> shift & 0xf)]);
         }
     }
 }
@@ -116,7 +113,6 @@ mod tests {
     #[test]
     fn frames_look_as_the_protocol_says() {
         assert_eq!(messages(&[quote("a"), quote("b\n")]), r#"a["a","b\n"]"#);
-        assert_eq!(message("x"), r#"a["x"]"#);
         assert_eq!(close(3000, "Go away!"), r#"c[3000,"Go away!"]"#);
     }
 

@@ -1,25 +1,27 @@
 //! What reads bytes of strangers, each with what it promises of them: a function that takes any bytes and panics where a
 //! promise is broken. Beyond tests and `fuzz/` of this repository, none of it is built.
 
-use axum::extract::ws::Utf8Bytes;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::frame;
+use super::decoder::{Decoder, Event, Violation};
+use super::head::MAX_CONTROL_BYTES;
 use super::message_array::{MessageArray, PendingSurrogate};
 use super::resource::{Resource, resource};
 use super::transport::{Action, Transport};
+use super::{encoder, frame};
 
 /// Takes any bytes, and panics where a promise is broken.
 pub type Target = fn(&[u8]);
 
 /// What bytes are thrown at, by name.
-pub const TARGETS: [(&str, Target); 2] = [("sockjs_bodies", sockjs_bodies), ("sockjs_paths", sockjs_paths)];
+pub const TARGETS: [(&str, Target); 3] =
+    [("sockjs_bodies", sockjs_bodies), ("sockjs_paths", sockjs_paths), ("websocket_frames", websocket_frames)];
 
 /// An array of messages is read as JSON reads it, but for halves of characters and numbers out of range, which are taken. A
 /// text that is framed is read again as it was, also where it is cut into two messages between any two of its units.
 pub fn sockjs_bodies(data: &[u8]) {
-    let Ok(text) = Utf8Bytes::try_from(data.to_vec()) else { return };
+    let Ok(text) = String::from_utf8(data.to_vec()) else { return };
     let read = MessageArray::new(text.clone()).map(all);
     match (&read, serde_json::from_str::<Vec<Value>>(&text)) {
         (Ok(read), Ok(values)) => {
@@ -49,7 +51,9 @@ fn all(mut array: MessageArray) -> Vec<String> {
 }
 
 fn framed(text: &str) {
-    let frame = frame::message(text);
+    let mut written = Vec::new();
+    encoder::array(text.as_bytes(), &mut written);
+    let frame = String::from_utf8(payload(&written).to_vec()).expect("an array of text is text");
     let array = frame.strip_prefix('a').expect("a frame of messages begins so");
     assert_eq!(serde_json::from_str::<[String; 1]>(array).ok(), Some([text.to_owned()]), "{frame}");
     assert_eq!(frame::messages(&[frame::quote(text)]), frame);
@@ -57,7 +61,65 @@ fn framed(text: &str) {
     let (one, two) = units.split_at(units.len() / 2);
     let escaped = |units: &[u16]| units.iter().map(|unit| format!("\\u{unit:04x}")).collect::<String>();
     let cut = format!("[\"{}\",\"{}\"]", escaped(one), escaped(two));
-    assert_eq!(MessageArray::new(cut.into()).map(all).map(|read| read.concat()).as_deref(), Ok(text));
+    assert_eq!(MessageArray::new(cut).map(all).map(|read| read.concat()).as_deref(), Ok(text));
+}
+
+/// What stands behind the head of a frame that the server has written.
+fn payload(frame: &[u8]) -> &[u8] {
+    let (size, length) = match *frame {
+        [_, 127, a, b, c, d, e, f, g, h, ..] => (10, u64::from_be_bytes([a, b, c, d, e, f, g, h])),
+        [_, 126, a, b, ..] => (4, u64::from(u16::from_be_bytes([a, b]))),
+        [_, short, ..] => (2, u64::from(short)),
+        _ => panic!("a frame has a head"),
+    };
+    assert_eq!((frame.len() - size) as u64, length);
+    &frame[size..]
+}
+
+/// Bytes of a message that is taken where frames are thrown.
+const MESSAGE_LIMIT: usize = 1024;
+
+/// However the bytes of a client are cut, the same is read of them, up to the same violation. What is read is no longer than the bytes
+/// that it was read from, a message no longer than the limit, and what can be answered has the form of an answer.
+pub fn websocket_frames(data: &[u8]) {
+    let (events, violation) = decoded(std::iter::once(data));
+    // The first byte says where they are cut.
+    let size = usize::from(data.first().copied().unwrap_or(1) % 16 + 1);
+    assert_eq!(decoded(data.chunks(size)), (events.clone(), violation));
+    assert_eq!(decoded(data.chunks(1)), (events.clone(), violation));
+    let mut read = 0;
+    for event in &events {
+        read += match event {
+            Event::Text(text) if text.len() <= MESSAGE_LIMIT => text.len(),
+            Event::Binary(bytes) if bytes.len() <= MESSAGE_LIMIT => bytes.len(),
+            Event::Pong => 0,
+            Event::Ping(payload) if payload.len() <= MAX_CONTROL_BYTES => payload.len(),
+            Event::Close(payload) if payload.len() <= MAX_CONTROL_BYTES && payload.len() != 1 => payload.len(),
+            other => panic!("{other:?}"),
+        };
+    }
+    assert!(read + 6 * events.len() <= data.len());
+}
+
+/// What is read of bytes that come in these pieces, and what ended it.
+fn decoded<'d>(pieces: impl Iterator<Item = &'d [u8]>) -> (Vec<Event>, Option<Violation>) {
+    let mut decoder = Decoder::new(MESSAGE_LIMIT);
+    let mut events = Vec::new();
+    for piece in pieces {
+        let mut piece = piece.to_vec();
+        let mut from = 0;
+        while from < piece.len() {
+            match decoder.read(&mut piece[from..]) {
+                Err(violation) => return (events, Some(violation)),
+                Ok((taken, event)) => {
+                    assert!(taken > 0 && (event.is_some() || from + taken == piece.len()));
+                    from += taken;
+                    events.extend(event);
+                }
+            }
+        }
+    }
+    (events, None)
 }
 
 /// Of all paths below the prefix only those are found that the protocol of SockJS has, and each is what the protocol says.

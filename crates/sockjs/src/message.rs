@@ -1,12 +1,15 @@
 //! What a session carries in either direction, and the sign that it carries nothing any more.
 
-use axum::extract::ws::Utf8Bytes;
+use std::borrow::Cow;
+
 use bytes::Bytes;
+
+use super::Text;
 
 /// A message from or to a client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Message {
-    Text(Utf8Bytes),
+    Text(Text),
     /// Exists only without SockJS framing. With framing it is sent as text, with U+FFFD for what is no UTF-8.
     Binary(Bytes),
 }
@@ -14,7 +17,7 @@ pub enum Message {
 impl Message {
     /// A text of these bytes, or a binary message where they are no UTF-8.
     pub fn text(bytes: Bytes) -> Self {
-        Utf8Bytes::try_from(bytes.clone()).map_or(Self::Binary(bytes), Self::Text)
+        Text::from_utf8(bytes).map_or_else(Self::Binary, Self::Text)
     }
 
     /// The size of the message in bytes.
@@ -28,17 +31,17 @@ impl Message {
     /// The bytes, without copying them.
     pub fn into_bytes(self) -> Bytes {
         match self {
-            Self::Text(text) => text.into(),
+            Self::Text(text) => text.into_bytes(),
             Self::Binary(bytes) => bytes,
         }
     }
 
     /// The message as text, with U+FFFD for what is no UTF-8.
-    pub(super) fn into_text(self) -> Utf8Bytes {
-        match self {
-            Self::Text(text) => text,
-            Self::Binary(bytes) => String::from_utf8_lossy(&bytes).into_owned().into(),
-        }
+    pub(super) fn as_text(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(match self {
+            Self::Text(text) => text.as_bytes(),
+            Self::Binary(bytes) => bytes,
+        })
     }
 }
 
@@ -50,7 +53,7 @@ impl From<String> for Message {
 
 impl From<&str> for Message {
     fn from(text: &str) -> Self {
-        Self::Text(text.into())
+        Self::Text(text.to_owned().into())
     }
 }
 

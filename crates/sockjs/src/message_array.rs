@@ -3,7 +3,6 @@
 
 use std::fmt;
 
-use axum::extract::ws::Utf8Bytes;
 use serde::Deserializer as _;
 use serde::de::{SeqAccess, Visitor};
 use serde_json::Deserializer;
@@ -17,14 +16,14 @@ pub(super) struct InvalidArray;
 /// megabyte of empty strings takes no more memory than it has bytes.
 #[derive(Debug, Clone)]
 pub(super) struct MessageArray {
-    text: Utf8Bytes,
+    text: String,
     /// Where the next message begins, or the bracket after the last.
     at: usize,
 }
 
 impl MessageArray {
     /// Checks the whole array, so that no message of an invalid one is delivered.
-    pub(super) fn new(text: Utf8Bytes) -> Result<Self, InvalidArray> {
+    pub(super) fn new(text: String) -> Result<Self, InvalidArray> {
         let mut json = Deserializer::from_str(&text);
         json.deserialize_seq(Checked).and_then(|()| json.end()).map_err(|_| InvalidArray)?;
         let at = text.find('[').ok_or(InvalidArray)? + 1;
@@ -136,7 +135,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn read_with(text: &str, pending: &mut PendingSurrogate) -> Result<Vec<String>, InvalidArray> {
-        let mut array = MessageArray::new(text.to_owned().into())?;
+        let mut array = MessageArray::new(text.to_owned())?;
         Ok(std::iter::from_fn(|| array.next(pending)).collect())
     }
 

@@ -21,7 +21,7 @@ pub enum Origins {
     SameOrigin,
     /// All, `null` included. The origin is echoed.
     Any,
-    /// Those that are named, such as `https://chat.example.org`, and the same origin.
+    /// Those that are named, such as `https://chat.example.org` or, on any port, `http://localhost:*`, and the same origin.
     List(Vec<String>),
 }
 
@@ -33,11 +33,17 @@ impl Origins {
             return true;
         }
         let Ok(origin) = origin.to_str() else { return false };
-        let listed = match self {
-            Self::List(origins) => origins.iter().any(|one| one.trim_end_matches('/').eq_ignore_ascii_case(origin)),
-            _ => false,
+        origin != "null" && (self.names(origin) || is_same(origin, request))
+    }
+
+    /// Whether an origin is among those that are named.
+    pub fn names(&self, origin: &str) -> bool {
+        let Self::List(origins) = self else { return false };
+        let is_meant = |one: &String| match one.strip_suffix(":*") {
+            Some(host) => without_port(origin).eq_ignore_ascii_case(host),
+            None => one.trim_end_matches('/').eq_ignore_ascii_case(origin),
         };
-        origin != "null" && (listed || is_same(origin, request))
+        origins.iter().any(is_meant)
     }
 
     /// The content security policy that names the origins which may frame a page; none where every origin may.
@@ -106,8 +112,10 @@ fn hosts(request: &Parts) -> impl Iterator<Item = &str> {
     own.chain(passed_on).chain(forwarded).filter(|host| !host.is_empty())
 }
 
+/// The address or origin without what stands behind its host.
 fn without_port(address: &str) -> &str {
-    let name_end = address.rfind(']').unwrap_or(0);
+    let scheme_end = address.find("://").map_or(0, |end| end + 3);
+    let name_end = address.rfind(']').unwrap_or(scheme_end);
     address[name_end..].find(':').map_or(address, |port| &address[..name_end + port])
 }
 
@@ -168,6 +176,25 @@ mod tests {
         assert!(!listed.allow(&request("a.org", Some("http://b.org"))));
         assert!(!listed.allow(&request("a.org", Some("null"))));
         assert!(Origins::Any.allow(&request("a.org", Some("null"))));
+    }
+
+    #[test]
+    fn a_host_may_be_named_for_all_of_its_ports() {
+        let listed = Origins::List(vec!["http://localhost:*".to_owned(), "http://[::1]:*".to_owned()]);
+        for (origin, allowed) in [
+            ("http://localhost:5173", true),
+            ("http://localhost", true),
+            ("http://LOCALHOST:3000", true),
+            ("http://[::1]:3000", true),
+            ("https://localhost:5173", false),
+            ("http://localhost.evil:5173", false),
+            ("http://evil.localhost:5173", false),
+            ("http://localhost@evil:80", false),
+            ("http://[::2]:3000", false),
+        ] {
+            assert_eq!(listed.allow(&request("a.org", Some(origin))), allowed, "{origin}");
+        }
+        assert_eq!(listed.frame_policy().unwrap(), "frame-ancestors 'self' http://localhost:* http://[::1]:*");
     }
 
     #[test]

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
-use axum::extract::ws::Utf8Bytes;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Request, StatusCode};
@@ -38,7 +37,7 @@ pub(super) async fn send(endpoint: &Arc<Endpoint>, request: Parts, body: Body, i
         return reply::plain(StatusCode::INTERNAL_SERVER_ERROR, "Payload expected.\n");
     }
     let bytes = body.len();
-    let Some(messages) = Utf8Bytes::try_from(body).ok().and_then(|text| MessageArray::new(text).ok()) else {
+    let Some(messages) = String::from_utf8(body.into()).ok().and_then(|text| MessageArray::new(text).ok()) else {
         return reply::plain(StatusCode::INTERNAL_SERVER_ERROR, "Broken JSON encoding.\n");
     };
     if session.deliver(messages, bytes).await.is_err() {

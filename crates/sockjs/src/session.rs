@@ -86,12 +86,16 @@ impl Session {
     /// [`Options::queue_limit`]: super::Options::queue_limit
     /// [`Options::stall_timeout`]: super::Options::stall_timeout
     /// [`Options::websocket_stall_timeout`]: super::Options::websocket_stall_timeout
-    pub async fn send(&mut self, messages: Vec<Message>) -> Result<(), Closed> {
+    pub async fn send<M>(&mut self, messages: M) -> Result<(), Closed>
+    where
+        M: IntoIterator<Item = Message>,
+        M::IntoIter: ExactSizeIterator,
+    {
         match &mut self.carrier {
-            Carrier::WebSocket(socket) => socket.send(messages).await,
+            Carrier::WebSocket(socket) => socket.send(messages.into_iter()).await,
             Carrier::Http { session, .. } => {
                 for message in messages {
-                    session.send(&message.into_text()).await?;
+                    session.send(&message.as_text()).await?;
                 }
                 Ok(())
             }
@@ -103,6 +107,15 @@ impl Session {
         match &mut self.carrier {
             Carrier::WebSocket(socket) => socket.close(code, reason).await,
             Carrier::Http { session, .. } => session.end(code, reason),
+        }
+    }
+
+    /// Whether the session is neither over nor about to be. While it is open, a [`Session::receive`] that waits and is
+    /// dropped still wakes its task when there is something to receive or to do.
+    pub fn is_open(&self) -> bool {
+        match &self.carrier {
+            Carrier::WebSocket(socket) => socket.is_open(),
+            Carrier::Http { .. } => true,
         }
     }
 

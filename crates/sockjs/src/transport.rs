@@ -109,7 +109,7 @@ mod tests {
         let frame = r#"a["x"]"#;
         assert_eq!(Transport::Xhr.wrap(frame), "a[\"x\"]\n");
         assert_eq!(Transport::EventSource.wrap(frame), "data: a[\"x\"]\r\n\r\n");
-        let percent = frame::message("100% %20 \r\n\0");
+        let percent = frame::messages(&[frame::quote("100% %20 \r\n\0")]);
         assert_eq!(Transport::EventSource.wrap(&percent), "data: a[\"100%25 %2520 \\r\\n\\u0000\"]\r\n\r\n");
         assert_eq!(Transport::XhrStreaming.wrap(&percent), "a[\"100% %20 \\r\\n\\u0000\"]\n");
         assert_eq!(Transport::HtmlFile.wrap(frame), "<script>\np(\"a[\\\"x\\\"]\");\n</script>\r\n");

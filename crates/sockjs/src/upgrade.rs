@@ -1,24 +1,18 @@
 //! Requests that become WebSockets: of a SockJS session, or without any framing.
 
+use std::future::ready;
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
-use axum::extract::ws::WebSocketUpgrade;
 use axum::http::header::{CONNECTION, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
 use axum::response::{IntoResponse, Response};
 
 use super::endpoint::Endpoint;
-use super::websocket::{Deadlines, WebSocket};
-use super::{Opening, Options, Session, Transport, page, reply};
-
-/// The library's default of 128 KiB is allocated for each connection and stays.
-const READ_BUFFER_BYTES: usize = 4 * 1024;
-const WRITE_BUFFER_BYTES: usize = 16 * 1024;
-/// What a client that accepts nothing can make the server keep. It is far more than one message and what stands before
-/// it: a message is only taken when the buffer is empty.
-const MAX_WRITE_BUFFER_BYTES: usize = 4 * 1024 * 1024;
+use super::handshake::has_lost_upgrade;
+use super::websocket::WebSocket;
+use super::{Opening, Options, Session, Transport, WebSocketUpgrade, page, reply};
 
 /// Accepts a WebSocket that the application serves at a path of its own, as a session without SockJS framing. It has
 /// the same limits, pings and close codes as those of [`router`](super::router). Of the options, `heartbeat`,
@@ -28,23 +22,16 @@ where
     H: FnOnce(Session) -> F + Send + 'static,
     F: Future<Output = ()> + Send + 'static,
 {
-    let deadlines = Deadlines::from(options);
-    limited(upgrade, options.message_limit)
-        .on_upgrade(move |socket| handler(Session::over_websocket(WebSocket::new(socket, false, deadlines))))
-}
-
-fn limited(upgrade: WebSocketUpgrade, message_limit: usize) -> WebSocketUpgrade {
-    upgrade
-        .read_buffer_size(READ_BUFFER_BYTES)
-        .write_buffer_size(WRITE_BUFFER_BYTES)
-        .max_write_buffer_size(MAX_WRITE_BUFFER_BYTES)
-        .max_message_size(message_limit)
-        .max_frame_size(message_limit)
+    let limits = options.into();
+    upgrade.on_upgrade(move |connection| {
+        tokio::spawn(handler(Session::over_websocket(WebSocket::new(connection, false, limits))));
+        ready(())
+    })
 }
 
 /// Whether the request wants to become a WebSocket.
 pub(super) fn is_asked_for(request: &Parts) -> bool {
-    request.method == Method::CONNECT || lists(&request.headers, UPGRADE, "websocket")
+    request.method == Method::CONNECT || lists(&request.headers, UPGRADE, "websocket") || has_lost_upgrade(request)
 }
 
 /// Begins a session on a WebSocket: with SockJS framing where it has an id, without where it has none. The id is not
@@ -53,11 +40,10 @@ pub(super) async fn connect(endpoint: &Arc<Endpoint>, mut request: Parts, id: Op
     if let Some(refusal) = refuse(&request) {
         return refusal;
     }
-    let upgrade = match WebSocketUpgrade::from_request_parts(&mut request, &()).await {
+    let mut upgrade = match WebSocketUpgrade::from_request_parts(&mut request, &()).await {
         Ok(upgrade) => upgrade,
         Err(rejection) => return rejection.into_response(),
     };
-    let mut upgrade = limited(upgrade, endpoint.options.message_limit);
     let framed = id.is_some();
     if !framed && let Some(protocol) = choose(&request.headers, &endpoint.options.protocols) {
         upgrade.set_selected_protocol(protocol);
@@ -66,17 +52,17 @@ pub(super) async fn connect(endpoint: &Arc<Endpoint>, mut request: Parts, id: Op
     let id = id.map_or_else(|| page::random::<16>().iter().map(|byte| format!("{byte:02x}")).collect(), str::to_owned);
     let opening = Opening { transport, id, request };
     let endpoint = endpoint.clone();
-    upgrade.on_upgrade(move |socket| async move {
-        let mut socket = WebSocket::new(socket, framed, Deadlines::from(&endpoint.options));
+    upgrade.on_upgrade(move |connection| async move {
+        let mut socket = WebSocket::new(connection, framed, (&endpoint.options).into());
         if socket.open().await.is_ok() {
-            (endpoint.handler)(opening, Session::over_websocket(socket)).await;
+            tokio::spawn((endpoint.handler)(opening, Session::over_websocket(socket)));
         }
     })
 }
 
 /// What is wrong with a request that should become a WebSocket over HTTP/1.1.
 fn refuse(request: &Parts) -> Option<Response> {
-    if request.version > Version::HTTP_11 {
+    if request.version > Version::HTTP_11 || has_lost_upgrade(request) {
         return None;
     }
     if !lists(&request.headers, UPGRADE, "websocket") {

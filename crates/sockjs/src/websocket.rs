@@ -1,39 +1,39 @@
 //! The WebSocket of a session, with SockJS framing or without: it reads and writes, keeps the connection alive, stops
 //! floods and closes. Every await in it can be cancelled and begun anew.
 
-use std::io::ErrorKind;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Error;
-use axum::extract::ws::{self, CloseFrame, Message as Frame, Utf8Bytes};
-use bytes::Bytes;
-use futures_util::{SinkExt, StreamExt};
-use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout, timeout_at};
-use tokio_tungstenite::tungstenite;
-use tokio_tungstenite::tungstenite::error::ProtocolError;
+use hyper::upgrade::Upgraded;
+use tokio::time::{Instant, Sleep, sleep, timeout};
 
+use super::decoder::Event;
 use super::liveness::Liveness;
 use super::message_array::MessageArray;
-use super::{Closed, Message, Options, frame};
+use super::parting::Stage;
+use super::stream::FrameStream;
+use super::{Closed, Message, Options, encoder, frame};
 
-/// How long a close frame may wait to be written, and how long the client may take to answer it.
-const LEAVE_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long the application's closing may take altogether, with what is to be written before it.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Pings and pongs that a client may send in each [`FLOOD_PERIOD`].
 const MAX_CONTROL_FRAMES: u32 = 100;
 const FLOOD_PERIOD: Duration = Duration::from_secs(10);
-/// The longest reason that fits into a close frame.
-const MAX_REASON_BYTES: usize = 123;
+/// Bytes after which what is sent is written before more is encoded.
+const MAX_BATCH_BYTES: usize = 64 * 1024;
+/// The longest message, as it is written.
+const MAX_SENT_BYTES: usize = 4 * 1024 * 1024;
+/// The part of a heart-beat's time by which it may come early: a client that answers each ping a moment later would otherwise
+/// have the timer ring in vain each time before it rings in earnest.
+const EARLY_PART: u32 = 16;
 /// A client that stays silent for so many heart-beats, in spite of pings, is gone.
 const SILENT_HEARTBEATS: u32 = 3;
 
 pub(super) struct WebSocket {
-    socket: ws::WebSocket,
+    frames: FrameStream<Upgraded>,
     framed: bool,
-    deadlines: Deadlines,
+    limits: Limits,
     liveness: Arc<Liveness>,
     last_ping: Instant,
     /// Pings since the client was last heard.
@@ -48,14 +48,19 @@ pub(super) struct WebSocket {
 
 /// What a WebSocket takes from the options of its endpoint.
 #[derive(Clone, Copy)]
-pub(super) struct Deadlines {
+pub(super) struct Limits {
     heartbeat: Duration,
     stall_timeout: Option<Duration>,
+    message: usize,
 }
 
-impl From<&Options> for Deadlines {
+impl From<&Options> for Limits {
     fn from(options: &Options) -> Self {
-        Self { heartbeat: options.heartbeat, stall_timeout: options.websocket_stall_timeout }
+        Self {
+            heartbeat: options.heartbeat,
+            stall_timeout: options.websocket_stall_timeout,
+            message: options.message_limit,
+        }
     }
 }
 
@@ -67,38 +72,19 @@ pub(super) enum Incoming {
     Array(MessageArray),
 }
 
-enum Stage {
-    Open,
-    /// A close frame has to be written before this moment.
-    Closing(CloseFrame, Instant),
-    /// Close frames are exchanged, until this moment at the latest.
-    Leaving(Instant),
-    Over,
-}
-
-impl Stage {
-    fn closing(code: u16, reason: impl Into<Utf8Bytes>) -> Self {
-        Self::Closing(CloseFrame { code, reason: reason.into() }, Instant::now() + LEAVE_TIMEOUT)
-    }
-
-    fn leaving() -> Self {
-        Self::Leaving(Instant::now() + LEAVE_TIMEOUT)
-    }
-}
-
 impl WebSocket {
-    pub(super) fn new(socket: ws::WebSocket, framed: bool, deadlines: Deadlines) -> Self {
+    pub(super) fn new(connection: Upgraded, framed: bool, limits: Limits) -> Self {
         let now = Instant::now();
         Self {
-            socket,
+            frames: FrameStream::new(connection, limits.message),
             framed,
-            deadlines,
-            liveness: Arc::new(Liveness::new(deadlines.heartbeat, framed)),
+            limits,
+            liveness: Arc::new(Liveness::new(limits.heartbeat, framed)),
             last_ping: now,
             unanswered_pings: 0,
             last_sent: now,
             control_frames: (now, 0),
-            timer: Box::pin(sleep(deadlines.heartbeat)),
+            timer: Box::pin(sleep(limits.heartbeat)),
             stage: Stage::Open,
         }
     }
@@ -108,9 +94,13 @@ impl WebSocket {
         &self.liveness
     }
 
+    pub(super) fn is_open(&self) -> bool {
+        matches!(self.stage, Stage::Open)
+    }
+
     /// Tells a client of SockJS that the session is open.
     pub(super) async fn open(&mut self) -> Result<(), Closed> {
-        if self.framed { self.write([Frame::Text(Utf8Bytes::from_static(frame::OPEN))]).await } else { Ok(()) }
+        if self.framed { self.write(|out| encoder::text(frame::OPEN.as_bytes(), out)).await } else { Ok(()) }
     }
 
     /// What the client sends next; `None` once the connection is over.
@@ -123,10 +113,11 @@ impl WebSocket {
         while let Stage::Open = self.stage {
             let read = tokio::select! {
                 biased;
-                read = self.socket.next() => read,
+                read = self.frames.next() => read,
                 () = self.timer.as_mut() => {
-                    if self.next_heartbeat() <= Instant::now() {
-                        self.send_heartbeat().await;
+                    let soon = Instant::now() + self.liveness.silence_before_ping().min(self.limits.heartbeat) / EARLY_PART;
+                    if self.next_heartbeat() <= soon {
+                        self.send_heartbeat(soon).await;
                     }
                     let next = self.next_heartbeat();
                     self.timer.as_mut().reset(next);
@@ -134,62 +125,86 @@ impl WebSocket {
                 }
             };
             match read {
-                Some(Ok(frame)) => {
+                Some(Ok(event)) => {
                     self.liveness.hear();
                     self.unanswered_pings = 0;
-                    if let Some(incoming) = self.on_frame(frame) {
+                    if let Some(incoming) = self.on_event(event) {
                         return Some(incoming);
                     }
                 }
-                Some(Err(error)) => self.stage = after_error(error),
+                Some(Err(error)) => self.stage = Stage::after(&error),
                 None => self.stage = Stage::Over,
             }
         }
-        self.leave().await;
+        self.stage.leave(&mut self.frames).await;
         None
     }
 
-    pub(super) async fn send(&mut self, messages: Vec<Message>) -> Result<(), Closed> {
-        if !matches!(self.stage, Stage::Open) {
+    pub(super) async fn send(&mut self, mut messages: impl ExactSizeIterator<Item = Message>) -> Result<(), Closed> {
+        if !self.is_open() {
             // A client that is being closed hears why before its connection is dropped.
-            self.leave().await;
+            self.stage.leave(&mut self.frames).await;
             return Err(Closed);
         }
         let framed = self.framed;
-        let frames = messages.into_iter().map(|message| match message {
-            message if framed => Frame::Text(frame::message(&message.into_text()).into()),
-            Message::Text(text) => Frame::Text(text),
-            Message::Binary(bytes) => Frame::Binary(bytes),
-        });
-        self.write(frames).await
+        while messages.len() > 0 {
+            let mut is_too_long = false;
+            let batch = |out: &mut Vec<u8>| {
+                while out.len() < MAX_BATCH_BYTES
+                    && let Some(message) = messages.next()
+                {
+                    let before = out.len();
+                    encoder::message(&message, framed, out);
+                    if out.len() - before > MAX_SENT_BYTES {
+                        out.truncate(before);
+                        is_too_long = true;
+                        return;
+                    }
+                }
+            };
+            self.write(batch).await?;
+            if is_too_long {
+                self.stage = Stage::Over;
+                return Err(Closed);
+            }
+        }
+        Ok(())
     }
 
     pub(super) async fn close(&mut self, code: u16, reason: &str) {
-        let last = self.framed.then(|| Frame::Text(frame::close(code, reason).into()));
-        let farewell = async {
-            if matches!(self.stage, Stage::Open) && self.write(last).await.is_ok() {
-                let end = reason.floor_char_boundary(MAX_REASON_BYTES);
-                self.stage = Stage::closing(code, &reason[..end]);
+        let framed = self.framed;
+        let last = |out: &mut Vec<u8>| {
+            if framed {
+                encoder::text(frame::close(code, reason).as_bytes(), out);
             }
-            self.leave().await;
+        };
+        let farewell = async {
+            if self.is_open() && self.write(last).await.is_ok() {
+                self.stage = Stage::closing(code, reason);
+            }
+            self.stage.leave(&mut self.frames).await;
         };
         // A client that reads nothing is not waited for.
         let _ = timeout(CLOSE_TIMEOUT, farewell).await;
         self.stage = Stage::Over;
     }
 
-    fn on_frame(&mut self, frame: Frame) -> Option<Incoming> {
-        match frame {
-            Frame::Text(text) if !self.framed => return Some(Incoming::Message(Message::Text(text))),
-            Frame::Binary(bytes) if !self.framed => return Some(Incoming::Message(Message::Binary(bytes))),
-            Frame::Text(text) if text.is_empty() => (),
-            Frame::Text(text) => match MessageArray::new(text) {
+    fn on_event(&mut self, event: Event) -> Option<Incoming> {
+        match event {
+            Event::Text(text) if !self.framed => return Some(Incoming::Message(text.into())),
+            Event::Binary(bytes) if !self.framed => return Some(Incoming::Message(Message::Binary(bytes.into()))),
+            Event::Text(text) if text.is_empty() => (),
+            Event::Text(text) => match MessageArray::new(text) {
                 Ok(array) => return Some(Incoming::Array(array)),
                 Err(_) => self.stage = Stage::closing(1007, "Broken JSON encoding"),
             },
-            Frame::Binary(_) => self.stage = Stage::closing(1003, "Binary messages not supported"),
-            Frame::Ping(_) | Frame::Pong(_) => self.count_control_frame(),
-            Frame::Close(_) => self.stage = Stage::leaving(),
+            Event::Binary(_) => self.stage = Stage::closing(1003, "Binary messages not supported"),
+            Event::Ping(payload) => {
+                self.frames.queue(|out| encoder::pong(&payload, out));
+                self.count_control_frame();
+            }
+            Event::Pong => self.count_control_frame(),
+            Event::Close(payload) => self.stage = Stage::answering(payload),
         }
         None
     }
@@ -213,21 +228,20 @@ impl WebSocket {
         if self.liveness.heartbeat_is_off() {
             self.next_ping()
         } else {
-            self.next_ping().min(self.last_sent + self.deadlines.heartbeat)
+            self.next_ping().min(self.last_sent + self.limits.heartbeat)
         }
     }
 
     /// As many pings as take the time of [`SILENT_HEARTBEATS`], however soon one follows the other.
     fn max_unanswered_pings(&self) -> u32 {
-        let patience = self.deadlines.heartbeat * SILENT_HEARTBEATS;
+        let patience = self.limits.heartbeat * SILENT_HEARTBEATS;
         let silence = self.liveness.silence_before_ping().as_millis().max(1);
         u32::try_from(patience.as_millis().div_ceil(silence)).unwrap_or(u32::MAX)
     }
 
-    /// Shows the client that the connection lives, and asks the client for a sign of life.
-    async fn send_heartbeat(&mut self) {
-        let now = Instant::now();
-        let ping_is_due = now >= self.next_ping();
+    /// Shows the client that the connection lives, and asks the client for a sign of life, as far as that is due at `soon`.
+    async fn send_heartbeat(&mut self, soon: Instant) {
+        let ping_is_due = soon >= self.next_ping();
         // Pings are counted and not the time: while what waits for a slow client is written, nobody asks it for anything.
         if ping_is_due && self.unanswered_pings + 1 >= self.max_unanswered_pings() {
             self.stage = Stage::Over;
@@ -236,81 +250,56 @@ impl WebSocket {
         if ping_is_due {
             // Before it is written: whoever cancels that must not have it written twice.
             self.unanswered_pings += 1;
-            self.last_ping = now;
+            self.last_ping = Instant::now();
         }
         let last_sent = self.last_sent;
-        let frame_is_due = !self.liveness.heartbeat_is_off() && now >= last_sent + self.deadlines.heartbeat;
-        let heartbeat = frame_is_due.then_some(Frame::Text(Utf8Bytes::from_static(frame::HEARTBEAT)));
-        let ping = ping_is_due.then_some(Frame::Ping(Bytes::new()));
-        let _ = self.write(heartbeat.into_iter().chain(ping)).await;
+        let frame_is_due = !self.liveness.heartbeat_is_off() && soon >= last_sent + self.limits.heartbeat;
+        let _ = self
+            .write(|out| {
+                if frame_is_due {
+                    encoder::text(frame::HEARTBEAT.as_bytes(), out);
+                }
+                if ping_is_due {
+                    encoder::ping(out);
+                }
+            })
+            .await;
         if !frame_is_due {
             // The client's script sees no pings: its heart-beat is still due.
             self.last_sent = last_sent;
         }
     }
 
-    /// Writes all frames and flushes once. Each frame that is accepted is progress, so only a client that accepts
-    /// nothing at all is given up.
-    async fn write(&mut self, frames: impl IntoIterator<Item = Frame>) -> Result<(), Closed> {
-        let stall_timeout = self.deadlines.stall_timeout;
+    /// Writes what `append` encodes, after what a write that was cancelled has left.
+    async fn write(&mut self, append: impl FnOnce(&mut Vec<u8>)) -> Result<(), Closed> {
+        let stall_timeout = self.limits.stall_timeout;
         let written = async {
-            for frame in frames {
-                within(stall_timeout, self.socket.feed(frame)).await?;
+            if self.frames.waiting() > 0 {
+                self.frames.flush(stall_timeout).await?;
             }
-            within(stall_timeout, self.socket.flush()).await
+            self.frames.queue(append);
+            self.frames.flush(stall_timeout).await
         };
-        let written = written.await;
-        match written {
-            Ok(()) => self.last_sent = Instant::now(),
-            Err(Closed) => self.stage = Stage::Over,
+        match written.await {
+            Ok(()) => {
+                self.last_sent = Instant::now();
+                Ok(())
+            }
+            Err(_) => {
+                self.stage = Stage::Over;
+                Err(Closed)
+            }
         }
-        written
-    }
-
-    /// Sends the close frame that is due, and reads until the client has closed as well: the peer of a connection that
-    /// is dropped with something unread may lose the close frame.
-    async fn leave(&mut self) {
-        if let Stage::Closing(frame, until) = &self.stage {
-            let written = timeout_at(*until, self.socket.feed(Frame::Close(Some(frame.clone())))).await;
-            self.stage = if let Ok(Ok(())) = written { Stage::leaving() } else { Stage::Over };
-        }
-        if let Stage::Leaving(until) = self.stage {
-            let farewell = async {
-                if self.socket.flush().await.is_err() {
-                    return;
-                }
-                while let Some(read) = self.socket.next().await {
-                    if read.is_err_and(|error| matches!(after_error(error), Stage::Closing(..))) {
-                        // What the client sends cannot be read any more, but the client may still read.
-                        sleep_until(until).await;
-                    }
-                }
-            };
-            let _ = timeout_at(until, farewell).await;
-        }
-        self.stage = Stage::Over;
     }
 }
 
-/// Runs a step of writing to its end, unless it takes longer than is allowed.
-async fn within(limit: Option<Duration>, step: impl Future<Output = Result<(), Error>>) -> Result<(), Closed> {
-    match limit {
-        Some(limit) => timeout(limit, step).await.map_err(|_| Closed)?.map_err(|_| Closed),
-        None => step.await.map_err(|_| Closed),
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Where an error of reading leads.
-fn after_error(error: Error) -> Stage {
-    match error.into_inner().downcast_ref() {
-        Some(tungstenite::Error::Capacity(_)) => Stage::closing(1009, "The message is too large"),
-        // A listener that counts bytes says so when a client has sent too many.
-        Some(tungstenite::Error::Io(cause)) if cause.kind() == ErrorKind::FileTooLarge => {
-            Stage::closing(1009, "The message is too large")
-        }
-        Some(tungstenite::Error::Utf8(_)) => Stage::closing(1007, "The text is not UTF-8"),
-        Some(tungstenite::Error::Protocol(ProtocolError::ResetWithoutClosingHandshake)) => Stage::Over,
-        Some(tungstenite::Error::Protocol(_)) => Stage::closing(1002, "The frame is malformed"),
-        _ => Stage::Over,
+    #[test]
+    fn what_a_connection_keeps_is_small() {
+        assert!(size_of::<FrameStream<Upgraded>>() <= 256, "{}", size_of::<FrameStream<Upgraded>>());
+        assert!(size_of::<WebSocket>() <= 448, "{}", size_of::<WebSocket>());
     }
 }
