@@ -1,6 +1,6 @@
 // The pages beside the demo: landing, docs, and signing in with a token.
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { after, before, describe, test } from 'node:test';
 import { accessible, launch, openPage, SIZES } from './support/browser.mjs';
 import { expect, until } from './support/expect.mjs';
 import { Person } from './support/person.mjs';
@@ -10,7 +10,7 @@ import { startServer } from './support/server.mjs';
 let browser;
 let server;
 before(async () => {
-  [browser, server] = await Promise.all([launch(), startServer({ demo: false })]);
+  [browser, server] = await Promise.all([launch(), startServer({ demo: false, settings: { 'users.directory': 'everyone' } })]);
 });
 after(async () => {
   await browser?.close();
@@ -23,6 +23,7 @@ for (const size of ['desktop', 'phone']) {
     await page.goto(server.origin);
     await expect(page.locator('[data-health]')).toHaveText('Ready');
     await expect(page.locator('[data-version]')).toHaveText(/^version \d+\.\d+\.\d+/);
+    await expect(page.locator('[data-rest]')).toHaveAttribute('href', 'api/docs');
     await accessible(page, 'the landing page');
     for (const link of await page.locator('a[href]').evaluateAll((all) => all.map((it) => it.href))) {
       const answer = await context.request.get(link, { headers: { accept: 'text/html,*/*' } });
@@ -98,6 +99,71 @@ for (const size of ['desktop', 'phone']) {
     await context.close();
   });
 }
+
+/** Ann's window over this way, and what her page says over its sockets from then on. */
+async function ann(way, ttl) {
+  const opened = await openPage(browser, server.origin, SIZES.desktop);
+  const { page } = opened;
+  await page.goto(`${server.origin}/chat`);
+  await page.getByLabel('Token').fill(await server.token(1, 'Ann', ttl));
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  const person = new Person(page, 'Ann', 1, false);
+  await person.online();
+  const sockets = [];
+  page.on('websocket', (socket) => {
+    const said = [];
+    sockets.push(said);
+    socket.on('framesent', ({ payload }) => said.push(String(payload)));
+  });
+  await person.over(way === 'STOMP' ? 'GraphQL' : 'STOMP');
+  await person.over(way);
+  return { ...opened, person, sockets };
+}
+
+// Most of it is waiting for a token to grow old.
+describe('over either way', { concurrency: 2 }, () => {
+  for (const way of ['GraphQL', 'STOMP']) {
+    test(`over ${way} somebody is found whom one has never met`, async () => {
+      const { page, person, context, faults } = await ann(way);
+      const stranger = `Zoe ${way}`;
+      await server.rest(await server.token(way === 'STOMP' ? 41 : 42, stranger), 'GET', '/conversations');
+      await person.root.getByRole('button', { name: 'New conversation' }).click();
+      const dialog = page.locator('dialog[open]');
+      const field = dialog.getByRole('textbox', { name: 'Find people' });
+      await field.fill('Nobody is called so');
+      await expect(dialog.locator('.nothing')).toHaveText('Nobody of this name is found');
+      await field.fill(stranger.toLowerCase());
+      await dialog.locator('.people button').filter({ hasText: stranger }).click();
+      await dialog.getByRole('button', { name: 'Start talking' }).click();
+      await expect(person.root.locator('.talk-head h2')).toHaveText(stranger);
+      await person.say('Have we met?');
+      await expect(person.message('Have we met?').locator('.tick')).toHaveText('Sent');
+      assert.deepEqual(faults, []);
+      await context.close();
+    });
+
+    test(`over ${way} the next token is taken into the open connection`, async () => {
+      // It is replaced when a fifth of its life is left.
+      const { page, person, sockets, context, faults } = await ann(way, '12s');
+      const next = await server.token(1, 'Ann', '2h');
+      const count = sockets.length;
+      await page.locator('.ending input').fill(next);
+      await page.getByRole('button', { name: 'Go on with it' }).click();
+      await expect(page.locator('.ending')).toHaveCount(0);
+      const renewal = way === 'STOMP' ? 'destination:/app/chat.renew' : 'renewToken';
+      await until('the new token on its way', () => sockets.at(-1).some((it) => it.includes(renewal) && it.includes(next)));
+      const { id } = await server.rest(await server.token(3, 'Cem'), 'POST', '/conversations', { name: `After ${way}`, participantIds: [1] });
+      await person.open(`After ${way}`);
+      await server.rest(await server.token(3, 'Cem'), 'POST', `/conversations/${id}/messages`, { content: 'Are you there?' });
+      await expect(person.message('Are you there?')).toBeVisible();
+      await person.say('Still here');
+      await expect(person.message('Still here').locator('.tick')).toHaveText('Sent');
+      assert.equal(sockets.length, count, 'it is the same connection');
+      assert.deepEqual(faults, []);
+      await context.close();
+    });
+  }
+});
 
 test('the tokens of a demo are for nobody elsewhere', async () => {
   const answer = await fetch(`${server.origin}/demo/people`, { method: 'POST' });

@@ -100,6 +100,7 @@ class Client implements Confab {
         },
         follow: (link) => this.#follow.over(link),
         online: () => this.#online(),
+        alive: () => void this.#outbox.online(),
       },
       transport ?? graphql(),
     );

@@ -28,6 +28,8 @@ export interface ConnectionOwner {
   follow(link: Link): Promise<void>;
   /** A link is there and followed. */
   online(): void;
+  /** The link has answered, as it is asked to now and then. */
+  alive(): void;
 }
 
 export class Connection {
@@ -274,6 +276,7 @@ export class Connection {
     if (!link) return;
     try {
       await withinMs(timeoutMs, link.ping());
+      this.#owner.alive();
     } catch (error) {
       this.#isAtOnce = true;
       this.#end(link, asRefusal(error));

@@ -57,17 +57,22 @@ export class Drafts {
   }
 
   /**
-   * What pages have left that are gone; it is this page's from now on. Without locks nobody can tell whether a page is
-   * gone, and it may be sent by two: under the same `tempId`, so that the server has it once.
+   * What pages have left that are gone; it is this page's from now on. It is taken under the lock of the page that is
+   * gone, so that one takes it. Without locks nobody can tell whether a page is gone, and it may be sent by two: under the
+   * same `tempId`, so that the server has it once. What is this page's own may be among them.
    */
   async adopt(): Promise<Draft[]> {
-    const found = this.#read().filter((it) => it.owner !== this.#page);
-    const owners = [...new Set(found.map((it) => it.owner))];
-    const gone = new Set<string>();
-    await Promise.all(owners.map(async (owner) => (await isGone(owner)) && gone.add(owner)));
-    // Read again: another page may have been quicker.
-    const left = this.#read().filter((it) => gone.has(it.owner));
-    for (const draft of left) this.keep(draft);
+    const left: Draft[] = [];
+    const locks = globalThis.navigator?.locks;
+    for (const owner of new Set(this.#read().map((it) => it.owner))) {
+      const take = (lock: unknown) => {
+        // Read again: another page may have been quicker.
+        const those = lock ? this.#read().filter((it) => it.owner === owner) : [];
+        for (const draft of those) this.keep(draft);
+        left.push(...those);
+      };
+      await (locks ? locks.request(lockOf(owner), { ifAvailable: true }, take) : take(true));
+    }
     return left.sort((one, other) => one.writtenAt - other.writtenAt);
   }
 
@@ -94,10 +99,3 @@ export class Drafts {
 }
 
 const lockOf = (page: string) => `confab.page.${page}`;
-
-/** Whether nobody holds the lock of that page. */
-async function isGone(page: string): Promise<boolean> {
-  const locks = globalThis.navigator?.locks;
-  if (!locks) return true;
-  return locks.request(lockOf(page), { ifAvailable: true }, (lock) => lock !== null);
-}

@@ -49,7 +49,10 @@ export class Outbox {
     for (const { draft } of this.#entries.values()) drafts.keep(draft);
   }
 
-  /** There is a connection: what waits goes out, with what pages that are gone have left. */
+  /**
+   * There is a connection: what waits goes out, with what pages that are gone have left. It is said again now and then,
+   * for a page may go while this one stays, and its lock ends only a moment after it.
+   */
   async online(): Promise<void> {
     for (const draft of (await this.#drafts?.adopt().catch(() => undefined)) ?? []) {
       if (!this.#entries.has(draft.tempId) && !this.#isOver) this.#add(draft);

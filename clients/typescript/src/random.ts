@@ -1,6 +1,6 @@
 // Names that nobody else has.
 
-/** 128 bits by chance, as hexadecimal digits. `crypto.randomUUID` is missing on pages without TLS. */
+/** 128 bits by chance, as four numbers. `crypto.randomUUID` is missing on pages without TLS. */
 export function randomName(): string {
-  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+  return crypto.getRandomValues(new Uint32Array(4)).join('-');
 }

@@ -37,6 +37,15 @@ async function group(name) {
 
 const contents = async (id) => (await server.stored('Alice', id)).map((it) => it.content);
 const say = (page, conversationId, content) => page.evaluate((it) => void window.chat.send(it), { conversationId, content });
+/** A page is gone for others a moment after it was closed; they look when they connect, and with each ping. */
+async function takesOver(page, text) {
+  await page.evaluate(async () => {
+    while ((await navigator.locks.query()).held.length > 1) await new Promise((done) => setTimeout(done, 20));
+  });
+  await page.evaluate(() => window.chat.reconnect());
+  await page.waitForSelector(`li[data-state="sent"]:has-text("${text}")`, { timeout: 40_000 });
+}
+
 const status = (page, wanted, options) => page.waitForSelector(`header[data-status="${wanted}"]`, { state: 'attached', ...options });
 
 for (const library of ['react', 'preact']) {
@@ -137,11 +146,29 @@ test('of two tabs each sends what is its own, and one takes over what the other 
   await say(one.page, id, 'left behind');
   await one.page.close();
   await proxy.reopen();
-  await other.page.evaluate(() => window.chat.reconnect());
-  await other.page.waitForSelector('li[data-state="sent"]:has-text("left behind")');
+  await takesOver(other.page, 'left behind');
   const stored = await contents(id);
   assert.deepEqual(stored.filter((it) => it.startsWith('a')), ['a1', 'a2', 'a3']);
   assert.deepEqual(stored.toSorted?.() ?? [...stored].sort(), ['a1', 'a2', 'a3', 'b1', 'left behind']);
+});
+
+test('what a tab leaves is sent by one that stays connected', async (t) => {
+  const id = await group(t.name);
+  const proxy = await proxied(t);
+  const context = await opened(t);
+  const one = await openChat(context, proxy.origin, server.token('Alice'));
+  await status(one.page, 'online');
+  proxy.freeze();
+  await say(one.page, id, 'left behind');
+  proxy.thaw();
+  const other = await openChat(context, proxy.origin, server.token('Alice'));
+  await status(other.page, 'online');
+  await other.page.click(`nav button[data-id="${id}"]`);
+  await other.page.waitForSelector('main[data-loaded="true"]');
+  assert.deepEqual(await contents(id), [], 'it is the business of its tab, as long as that is there');
+  await one.page.close();
+  await takesOver(other.page, 'left behind');
+  assert.deepEqual(await contents(id), ['left behind']);
 });
 
 test('a machine that slept finds out at once that its connection is dead', async (t) => {

@@ -1,10 +1,10 @@
 // What waits outlives pages, keeps its order, and says why it was refused.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { client, MemoryStorage, online, texts, transport, watch, watched } from './support/clients.mjs';
+import { client, MemoryStorage, online, texts, watch } from './support/clients.mjs';
 import { startServer } from './support/server.mjs';
 import { startProxy } from './support/proxy.mjs';
-import { until, within } from './support/wait.mjs';
+import { until } from './support/wait.mjs';
 
 let server;
 before(async () => {
@@ -95,19 +95,6 @@ test('what is refused for a reason that passes is sent when it has passed', asyn
   alice.retry(reply.tempId);
   await until(messages, (it) => it.items.at(-1).content === 'A reply' && it.items.at(-1).state === 'sent', 'the reply');
   assert.equal(messages.get().items.at(-1).key, reply.tempId);
-});
-
-test('a rate limit is waited for', async (t) => {
-  const limited = await startServer({ 'limits.messages_per_minute': 20 });
-  t.after(() => limited.remove());
-  const answers = [];
-  const eye = client(t, limited, 'Alice', { transport: watched(transport(), 'send', (it) => answers.push(it.tempId)) });
-  await online(eye);
-  const sent = Array.from({ length: 24 }, (_, n) => eye.send({ conversationId: '1', content: `${n}` }).sent);
-  await within(90_000, Promise.all(sent), 'all of them to be sent');
-  assert.ok(answers.length > 24, 'some were refused at first');
-  const stored = (await limited.stored('Bob', 1)).slice(8).map((it) => it.content);
-  assert.deepEqual(stored, Array.from({ length: 24 }, (_, n) => `${n}`));
 });
 
 test('a message that was tried a day ago is not sent without being asked for', async (t) => {

@@ -90,7 +90,8 @@ test('replies are counted and shown in their thread', async (t) => {
   for (const messages of [of_alice, of_bob]) {
     await until(messages, (it) => it.items.find((one) => one.id === parent.id)?.replyCount === 2, 'the count of replies');
   }
-  assert.equal(thread.get().parent.replyCount, 2);
+  // What was sent while the thread was answered may count twice, until it is asked for once more a second later.
+  await until(thread, (it) => it.parent.replyCount === 2, 'the count in the thread');
   await bob.delete(yes.id);
   await until(of_alice, (it) => it.items.find((one) => one.id === parent.id).replyCount === 1, 'the count after a deletion');
   assert.equal((await alice.message(parent.id)).replyCount, 1);
@@ -276,12 +277,8 @@ test('searches find messages, with the words that matched', async (t) => {
   assert.equal(pieces.map((it) => it.text).join(''), 'a < b & the quick brown fox');
 });
 
-test('people are found by the beginnings of their names, where the server looks for people', async (t) => {
+test('people are found by the beginnings of their names', async (t) => {
   const { alice } = await together(t);
-  const { data } = await server.answer('Alice', 'POST', '/graphql', { query: '{__type(name:"Query"){fields{name}}}' });
-  if (!data.__type.fields.some((it) => it.name === 'users')) {
-    return assert.rejects(() => alice.searchPeople({ text: 'car' }), (error) => error.code === 'BAD_REQUEST');
-  }
   const { items, next } = await alice.searchPeople({ text: 'car' });
   assert.deepEqual(items, [{ id: '3', name: 'Carol', avatarUrl: null }]);
   assert.equal(next, null);

@@ -1,6 +1,7 @@
 // The recipes of docs/clients, as they stand there: each lists, sends, hears, and goes on where it was after the server died.
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
+import { createHmac } from 'node:crypto';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
@@ -38,6 +39,9 @@ const FIRST = {
   },
 };
 
+// All of them run at once where their tokens end.
+process.setMaxListeners(Object.keys(PROGRAMS).length + 10);
+
 let server;
 let scratch;
 before(async () => {
@@ -54,8 +58,8 @@ after(async () => {
 });
 
 /** The running program; `lines` has what it prints. */
-function start(t, [command, ...args], cwd, token = server.token('Bob')) {
-  const env = { ...process.env, CONFAB_URL: server.origin, CONFAB_TOKEN: token };
+function start(t, [command, ...args], cwd, token = server.token('Bob'), origin = server.origin) {
+  const env = { ...process.env, CONFAB_URL: origin, CONFAB_TOKEN: token };
   // A group of its own, so that what a shell has started ends with it.
   const child = spawn(command, args, { cwd, env, stdio: 'pipe', detached: true });
   const end = () => {
@@ -109,6 +113,28 @@ test('every recipe ends where its token is refused, and says why', async (t) => 
   const ends = Object.entries(PROGRAMS).map(async ([name, program]) => {
     const { lines } = start(t, program, join(scratch, name.split(',')[0]), 'not-a-token');
     const end = await lines.take(`the end of ${name}`, (it) => it.startsWith('It ended'), 30_000);
+    assert.match(end, /^It ended with [1-9][^]*(token|UNAUTHENTICATED|401)/i, name);
+  });
+  await Promise.all(ends);
+});
+
+/** A token of Bob's that the server takes for so many seconds more, 30 s of leeway included. */
+function shortToken(secret, seconds) {
+  const encode = (value) => Buffer.from(JSON.stringify(value)).toString('base64url');
+  const claims = { sub: 2, name: 'Bob', exp: Math.floor(Date.now() / 1000) + seconds - 30 };
+  const text = `${encode({ alg: 'HS256', typ: 'JWT' })}.${encode(claims)}`;
+  return `${text}.${createHmac('sha256', secret).update(text).digest('base64url')}`;
+}
+
+test('every recipe ends where its token ends while it runs, and says why', async (t) => {
+  const secret = 'a secret for tests, longer than 32 bytes';
+  const other = await startServer({ 'auth.jwt_secret': secret });
+  t.after(() => other.remove());
+  const ends = Object.entries(PROGRAMS).map(async ([name, program]) => {
+    const token = shortToken(secret, 15);
+    const { lines, prints } = start(t, program, join(scratch, name.split(',')[0]), token, other.origin);
+    await prints('1 Project Team');
+    const end = await lines.take(`the end of ${name}`, (it) => it.startsWith('It ended'), 40_000);
     assert.match(end, /^It ended with [1-9][^]*(token|UNAUTHENTICATED|401)/i, name);
   });
   await Promise.all(ends);

@@ -5,7 +5,7 @@ import { execFile } from 'node:child_process';
 import { cp, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { afterEach, beforeEach, test } from 'node:test';
+import { after, afterEach, before, beforeEach, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { startServer } from '../server.mjs';
@@ -19,16 +19,16 @@ const beside = (name) => (PYTHON.includes('/') ? join(dirname(PYTHON), name) : n
 
 let server;
 let folder;
+before(async () => {
+  server = await startServer();
+});
+after(() => server?.stop());
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'confab-generated-'));
-  server = await startServer();
   await symlink(MODULES, join(folder, 'node_modules'));
   await writeFile(join(folder, 'package.json'), '{"type": "module"}');
 });
-afterEach(async () => {
-  await server?.stop();
-  await rm(folder, { recursive: true, force: true });
-});
+afterEach(() => rm(folder, { recursive: true, force: true }));
 
 async function run(program, args) {
   const { stdout } = await execute(program, args, { cwd: folder, timeout: 240_000, env: { ...process.env, ...TOOLS } }).catch((error) => {

@@ -37,7 +37,7 @@ function schemathesis(...args) {
 }
 
 /** Seconds for requests by themselves, and for sequences of them. */
-for (const [phases, seconds] of [['examples,coverage,fuzzing', 35], ['stateful', 20]]) {
+for (const [phases, seconds] of [['examples,coverage,fuzzing', 25], ['stateful', 15]]) {
   test(`schemathesis finds nothing: ${phases}`, { timeout: 180_000 }, async () => {
     const { code, said } = await schemathesis(
       '--config-file', CONFIG, '--no-color', 'run', `${server.origin}/api/openapi.json`,

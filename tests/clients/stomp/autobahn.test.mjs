@@ -65,7 +65,7 @@ before(async () => {
 after(() => server?.stop());
 
 test('every case is right at an echo', async (t) => {
-  if (!existsSync(echo)) return t.skip('cargo build -p sockjs --example echo');
+  if (!existsSync(echo)) return t.skip('cargo build --workspace --bin confab --example echo');
   const child = spawn(echo, ['--port', '0'], { stdio: ['ignore', 'pipe', 'inherit'] });
   try {
     const [line] = await once(createInterface(child.stdout), 'line');

@@ -99,8 +99,10 @@ for (const [kind, transports] of Object.entries(TRANSPORTS)) {
 test('a page of an origin that is not allowed cannot connect', async () => {
   const strict = await startServer({ 'cors.allowed_origins': 'https://chat.example' });
   try {
-    const { context, page } = await openPage(browser, [otherOrigin]);
-    await load(page, otherOrigin);
+    // The demo lets pages of this machine in; to a browser this is one, too, and to the server it is not.
+    const stranger = `http://stranger.localhost:${pages.address().port}`;
+    const { context, page } = await openPage(browser, [stranger]);
+    await load(page, stranger);
     const closed = page.evaluate(
       (address) =>
         new Promise((done) => {

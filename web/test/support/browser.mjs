@@ -60,7 +60,7 @@ export async function openPage(browser, origin, options = {}) {
       else await route.continue();
     });
   }
-  page.setDefaultTimeout(20_000);
+  page.setDefaultTimeout(60_000);
   return { context, page, faults };
 }
 

@@ -51,7 +51,7 @@ export class Person {
     await until(`${name} at ${text}`, async () => {
       if (this.isPhone) await message.focus();
       else await message.locator('.bubble').hover();
-      await button.click({ timeout: 2_000 });
+      await button.click({ timeout: 5_000 });
       return true;
     });
   }

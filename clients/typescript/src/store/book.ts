@@ -6,6 +6,7 @@ import { Derived, DerivedByName, type Readable } from '../observable.js';
 import type { ChatEvent, Link, Snapshot } from '../transport.js';
 import { Patches } from './patches.js';
 import type { People } from './people.js';
+import { SETTLING_MS } from './settling.js';
 import { told, withViewer } from './shelf.js';
 
 export interface BookOwner {
@@ -32,6 +33,8 @@ export class Book {
   /** Being fetched, with what happened meanwhile: that is applied to the answer, too. */
   readonly #fetching = new Map<Id, ChatEvent[]>();
   readonly #missed = new Set<Id>();
+  /** Until when a message may be heard that the last answer knows of only in part: as the last one, or in the count. */
+  readonly #settledAt = new Map<Id, number>();
   readonly current: List;
   readonly archived: List;
   readonly unread: Derived<UnreadState>;
@@ -90,13 +93,14 @@ export class Book {
       next = { ...base, muted, pinned, archived, participants, participantCount, lastMessage, lastMessageAt, unreadCount };
     }
     this.#set(next);
+    this.#settledAt.set(conversation.id, Date.now() + SETTLING_MS);
     this.#unreadElsewhere.delete(conversation.id);
     for (const it of conversation.participants) this.#owner.people.meet({ id: it.userId, name: it.userName, avatarUrl: it.avatarUrl });
     if (!known) this.#owner.isGone(conversation.id, false);
   }
 
   /** Asks how it stands. What happens until the answer comes is applied to it. */
-  async refresh(id: Id): Promise<void> {
+  async refresh(id: Id, isSecond = false): Promise<void> {
     if (this.#fetching.has(id)) return;
     const meanwhile: ChatEvent[] = [];
     this.#fetching.set(id, meanwhile);
@@ -105,6 +109,8 @@ export class Book {
       const answer = await this.#owner.ask((link) => link.conversation(id));
       this.#fetching.delete(id);
       this.put(answer, true);
+      // Or this would never end in a busy conversation.
+      if (isSecond) this.#settledAt.delete(id);
       for (const event of meanwhile) this.apply(event);
     } catch (error) {
       this.#fetching.delete(id);
@@ -184,7 +190,10 @@ export class Book {
       this.#set({ ...known, lastMessage, lastMessageAt, unreadCount: known.unreadCount + (counts ? 1 : 0) });
     }
     // Whether it was counted cannot be told from here.
-    if (type === 'message.deleted' && isUnread) void this.refresh(id);
+    if (!isUnread) return;
+    if (type === 'message.deleted') void this.refresh(id);
+    // Once, however many are heard until then.
+    else if ((this.#settledAt.get(id) as number) > Date.now() && this.#settledAt.delete(id)) setTimeout(() => this.refresh(id, true), SETTLING_MS);
   }
 
   #onReaction(id: Id, { reaction }: Extract<ChatEvent, { reaction: unknown }>): void {

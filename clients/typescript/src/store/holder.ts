@@ -3,11 +3,9 @@ import { ConfabError } from '../errors.js';
 import { Derived, type Readable } from '../observable.js';
 import { compareIds, type Id, type Message, type StoredMessage } from '../model.js';
 import type { ChatEvent, Link } from '../transport.js';
+import { SETTLING_MS } from './settling.js';
 import { Shelf, told, withViewer } from './shelf.js';
 import type { Views } from './views.js';
-
-/** How long an event may come behind an answer that knows of it. */
-const SETTLING_MS = 1_000;
 
 export interface HolderOwner {
   ask<T>(perform: (link: Link) => Promise<T>): Promise<T>;
@@ -32,6 +30,8 @@ export abstract class Holder<T> implements Readable<T> {
   #held: ChatEvent[] = [];
   /** Up to which message the replies of each were in its count when it came. */
   readonly #countedTo = new Map<Id, Id>();
+  /** Until when a reply may be heard that the last page knows of only in part: in its list, or in its count. */
+  #settledAt = 0;
 
   /** Whose replies are being counted, and whether that has to be done again. */
   readonly #recounting = new Map<Id, boolean>();
@@ -166,6 +166,7 @@ export abstract class Holder<T> implements Readable<T> {
   /** Puts a page in: how many replies each has is counted up to what is known now. */
   protected take(messages: readonly StoredMessage[]): void {
     this.shelf.putAll(messages);
+    this.#settledAt = Date.now() + SETTLING_MS;
     const newest = this.shelf.newest?.id;
     if (newest) for (const { id } of messages) this.#countedTo.set(id, newest);
   }
@@ -191,8 +192,8 @@ export abstract class Holder<T> implements Readable<T> {
       const message = told(event.message, known);
       if (known) this.shelf.put(message);
       else if (event.type === 'message.sent' && this.accepts(message)) this.#put(message, true);
-      const isCounted = known || this.accepts(message);
-      if (message.parentMessageId && (event.type === 'message.deleted' || !isCounted)) void this.#recount(message.parentMessageId);
+      const isCounted = event.type !== 'message.deleted' && (known || this.accepts(message)) && Date.now() > this.#settledAt;
+      if (message.parentMessageId && !isCounted) void this.#recount(message.parentMessageId);
     } else if ('reaction' in event) {
       const { messageId, reactions, userId } = event.reaction;
       const known = this.shelf.find(messageId);
