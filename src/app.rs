@@ -8,11 +8,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use futures_util::FutureExt;
+use tokio::sync::Notify;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::auth::{Tokens, bearer_or_bare, make_private};
+use crate::auth::{Subject, Tokens, Viewer, bearer_or_bare, make_private};
 use crate::chat::duty::{self, Duty};
 use crate::chat::files::url_signer::UrlSigner;
 use crate::chat::{Chat, Cx, Loops, conversations, directory, presence, typing, users};
@@ -24,8 +25,9 @@ use crate::config::Config;
 use crate::connection::endings::Endings;
 use crate::entity::clock;
 use crate::error::{Error, Kind, Result};
-use crate::id::ConversationId;
-use crate::live::{Hub, dispatch};
+use crate::http::access;
+use crate::id::{ConversationId, UserId};
+use crate::live::{Hub, dispatch, standings};
 use crate::store::{Blobs, Store};
 use crate::telemetry;
 use crate::webhooks::{self, EnabledEndpoints};
@@ -43,6 +45,8 @@ pub struct App {
     pub closing: CancellationToken,
     /// Ends when the server stops.
     pub stopping: CancellationToken,
+    /// Told when what the settings name in files is to be read again: the certificate.
+    pub read_again: Notify,
     draining: AtomicBool,
     store: Store,
     tasks: TaskTracker,
@@ -53,6 +57,8 @@ pub struct App {
 const TIDY_INTERVAL: Duration = Duration::from_secs(10);
 /// How often the bytes of deleted files are removed.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(5);
+/// How often it is measured what nobody says by itself.
+const MEASURE_INTERVAL: Duration = Duration::from_secs(1);
 /// How often the latest activity is carried to the lists of conversations.
 const CARRY_INTERVAL: Duration = Duration::from_secs(1);
 /// How long balancers have to notice that a server is not ready any more (protocol §14).
@@ -78,8 +84,9 @@ impl App {
         let tokens = Tokens::open(&config.auth, folder).await?;
         let url = config.database_url();
         let (readers, count_work) = (usize::from(config.database.connections), config.database.count_work);
-        let store = Store::open_to_serve(&url, readers, count_work).await;
-        let store = store.map_err(|cause| config.no_database("opened", &cause))?;
+        let store = Store::open_to_serve(&url, readers, count_work).await?;
+        telemetry::build(env!("CARGO_PKG_VERSION"), store.kind());
+        telemetry::hub_lag(0, Duration::ZERO);
         let stopping = CancellationToken::new();
         let (tasks, writer_task) = (TaskTracker::new(), TaskTracker::new());
 
@@ -107,14 +114,17 @@ impl App {
         typing::forget_expired(&chat).await.context("The database cannot be written")?;
 
         let head = log::current_head(&chat).await.context("The log cannot be read")?;
-        let hub = Hub::new(Arc::clone(&chat), head.position);
+        let hub = Hub::new(Arc::clone(&chat), head);
         tasks.spawn(stop_on_panic(
             dispatch(Arc::clone(&chat), Arc::clone(&hub), drain, hearing, stopping.clone()),
             stopping.clone(),
         ));
+        let standings = standings::watch(Arc::clone(&chat), Arc::clone(&hub), stopping.clone());
+        tasks.spawn(stop_on_panic(standings, stopping.clone()));
         tasks.spawn(stop_on_panic(maintain(Arc::clone(&chat), stopping.clone()), stopping.clone()));
         tasks.spawn(sweep_files(Arc::clone(&chat), stopping.clone()));
         tasks.spawn(tidy_closed_groups(Arc::clone(&chat), stopping.clone()));
+        tasks.spawn(measure(Arc::clone(&chat), stopping.clone()));
         tasks.spawn(carry_activity(Arc::clone(&chat), stopping.clone()));
         tasks.spawn(complete_names(Arc::clone(&chat), stopping.clone()));
         if search::rewrite::look(&chat).await.context("The database cannot be read")? > 0 {
@@ -129,6 +139,7 @@ impl App {
             endings: Endings::new(stopping.clone()),
             closing: stopping.child_token(),
             stopping,
+            read_again: Notify::new(),
             draining: AtomicBool::new(false),
             store,
             tasks,
@@ -151,16 +162,45 @@ impl App {
         self.store.steps()
     }
 
+    /// The database by name and version, as far as it says.
+    pub async fn database(&self) -> String {
+        let kind = self.store.kind();
+        self.store.version().await.map_or_else(|_| kind.to_owned(), |version| format!("{kind} {version}"))
+    }
+
     /// Who a token speaks for.
     ///
     /// # Errors
-    /// `Unauthenticated` for no valid token, `Unavailable` without the database.
+    /// `Unauthenticated` for no valid token, `Forbidden` for a user who is banned, `Unavailable` without the database.
     pub async fn authenticate(&self, token: &str) -> Result<Cx> {
-        let claims = self.tokens.verify(token).await?;
+        let signed_in = self.sign_in(token).await;
+        telemetry::signed_in(match &signed_in {
+            Ok(_) => "accepted",
+            Err(refused) => sign_in_result(refused.kind),
+        });
+        let viewer = signed_in?;
         // In the span of the request or the connection, if there is one.
-        tracing::Span::current().record("user", claims.user);
-        let viewer = users::authenticate_user(&self.chat, &claims).await?;
+        tracing::Span::current().record("user", viewer.id.get());
+        access::note_user(viewer.id);
         Ok(Cx::new(Arc::clone(&self.chat), viewer))
+    }
+
+    async fn sign_in(&self, token: &str) -> Result<Viewer> {
+        let claims = self.tokens.verify(token).await?;
+        let viewer = users::authenticate_user(&self.chat, &claims).await;
+        viewer.inspect_err(|refused| {
+            if matches!(refused.kind, Kind::Unauthenticated | Kind::Forbidden) {
+                tracing::info!(target: "confab::auth", reason = %refused, "somebody is refused");
+            }
+        })
+    }
+
+    /// The number of the user whom a token speaks for, if it is good and they were seen before.
+    pub async fn identify(&self, token: &str) -> Option<i64> {
+        match self.tokens.verify(token).await.ok()?.user {
+            Subject::Number(number) => Some(number),
+            Subject::Text(text) => users::find_external(&self.chat, &text).await.ok()?.map(UserId::get),
+        }
     }
 
     /// The caller of an open connection, by a new token.
@@ -183,7 +223,7 @@ impl App {
     /// # Errors
     /// Another node that is alive, with other keys or another storage of files.
     pub async fn join(&self, address: Option<SocketAddr>) -> anyhow::Result<()> {
-        let settings = Settings::of(&self.config, self.tokens.fingerprint(), self.chat.blobs.identity().await);
+        let settings = Settings::of(&self.config, self.tokens.fingerprints(), self.chat.blobs.identity().await);
         let others = presence::other_nodes(&self.chat).await;
         let others = others.context("The nodes of this database cannot be read")?;
         // With one that is about to end, or has, nobody has to agree any more.
@@ -199,6 +239,18 @@ impl App {
         let live = presence::live(Arc::clone(&self.chat), node, self.stopping.clone());
         self.tasks.spawn(stop_on_panic(live, self.stopping.clone()));
         Ok(())
+    }
+
+    /// Does something without being a node. Those of this database hear of it at once where they hear each other.
+    pub async fn beside_nodes<T>(&self, work: impl Future<Output = T>) -> T {
+        let cluster = &self.chat.cluster;
+        if let Ok(nodes) = presence::other_nodes(&self.chat).await {
+            cluster.know(&nodes);
+        }
+        cluster.heard_all().await;
+        let done = work.await;
+        cluster.told_all().await;
+        done
     }
 
     /// This node, as the others see it.
@@ -262,6 +314,15 @@ impl App {
     }
 }
 
+/// What the metrics call a sign-in that came to this.
+fn sign_in_result(refused: Kind) -> &'static str {
+    match refused {
+        Kind::Unauthenticated => "refused",
+        Kind::Forbidden => "banned",
+        _ => "unavailable",
+    }
+}
+
 /// Runs work on a thread of its own, so that its future need not be one that moves between threads; what is returned
 /// resolves when it has ended.
 ///
@@ -303,6 +364,16 @@ async fn maintain(chat: Arc<Chat>, stopping: CancellationToken) {
                 tracing::debug!(%error, "the log is pruned later");
             }
             pruned = Some(Instant::now());
+        }
+    }
+}
+
+async fn measure(chat: Arc<Chat>, stopping: CancellationToken) {
+    let mut tick = tokio::time::interval(MEASURE_INTERVAL);
+    loop {
+        tokio::select! {
+            _ = tick.tick() => chat.measure(),
+            () = stopping.cancelled() => return,
         }
     }
 }
@@ -433,7 +504,6 @@ mod tests {
     use crate::chat::event::Topic;
     use crate::chat::users::UserInput;
     use crate::chat::writer::Batch;
-    use crate::id::UserId;
     use crate::live::Interest;
 
     #[tokio::test]
@@ -442,7 +512,12 @@ mod tests {
         let mut config = Config::default();
         config.server.data_dir = folder.clone();
         let app = App::open(config).await.unwrap();
-        let user = |id: i64| UserInput { id: UserId::new(id).unwrap(), name: format!("User {id}"), avatar_url: None };
+        let user = |id: i64| UserInput {
+            id: UserId::new(id),
+            external_id: None,
+            name: format!("User {id}"),
+            avatar_url: None,
+        };
         let failed = app.chat.write::<(), _>(async |_: &mut Batch| panic!("of the test"));
         assert_eq!(failed.await.map_err(|error| error.kind), Err(Kind::Unavailable));
         assert_eq!(users::upsert_as_server(&app.chat, vec![user(1)]).await.map(|users| users.len()), Ok(1));
@@ -457,8 +532,13 @@ mod tests {
         config.server.data_dir = folder.clone();
         let app = App::open(config).await.unwrap();
         let (id, name) = (UserId::stored(1), "Alice".to_owned());
-        users::upsert_as_server(&app.chat, vec![UserInput { id, name: name.clone(), avatar_url: None }]).await.unwrap();
-        let viewer = Viewer { id, name, admin: false, expires: clock::now() + TimeDelta::hours(1) };
+        users::upsert_as_server(
+            &app.chat,
+            vec![UserInput { id: Some(id), external_id: None, name: name.clone(), avatar_url: None }],
+        )
+        .await
+        .unwrap();
+        let viewer = Viewer { id, name, admin: false, issued: None, expires: clock::now() + TimeDelta::hours(1) };
         let cx = Cx::new(Arc::clone(&app.chat), viewer);
         let group = CreateGroup { name: "Team".to_owned(), ..CreateGroup::default() };
         create_group(&cx, group).await.unwrap();
@@ -474,22 +554,19 @@ mod tests {
         let other = listeners[0].log_turns.clone().acquire_owned().await.unwrap();
         for _ in 0..20 {
             for listener in &mut listeners {
-                assert!(listener.next().now_or_never().is_none());
+                assert!(listener.next(&mut VecDeque::new()).now_or_never().is_none());
             }
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         drop(other);
         for listener in &mut listeners {
-            let mut looked = 0;
-            let heard = loop {
-                // Interrupted again and again, as by a client that never stops asking.
-                if let Some(heard) = listener.next().now_or_never() {
-                    break heard.unwrap();
-                }
+            let (mut looked, mut heard) = (0, VecDeque::new());
+            // Interrupted again and again, as by a client that never stops asking.
+            while listener.next(&mut heard).now_or_never().transpose().unwrap().is_none() {
                 looked += 1;
                 assert!(looked < 5_000, "interruptions keep it from ever reading");
                 tokio::time::sleep(Duration::from_millis(1)).await;
-            };
+            }
             assert_eq!(heard.iter().map(|event| event.position).collect::<Vec<_>>(), [Some(1)]);
         }
         drop(listeners);

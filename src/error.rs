@@ -29,6 +29,8 @@ pub enum Kind {
     RangeNotSatisfiable,
     /// The present state forbids it.
     Conflict,
+    /// A WebSocket handshake that arrived without what makes it one.
+    UpgradeRequired,
     /// A body or a file over its limit.
     PayloadTooLarge,
     /// A content type, or a type of file, that is not taken.

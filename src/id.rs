@@ -47,6 +47,16 @@ pub type WebhookDeliveryId = Id<of::WebhookDelivery>;
 /// What is told when a text or a number is no id.
 pub const NOT_AN_ID: &str = "An id is a positive whole number below 2^53";
 
+/// The longest text by which a host application knows a user, in bytes.
+const MAX_EXTERNAL_ID_BYTES: usize = 255;
+/// What is told when a text cannot be one.
+pub const NOT_AN_EXTERNAL_ID: &str = "An external id is text of 1 to 255 bytes without control characters";
+
+/// Whether a host application may know a user by this text.
+pub fn is_external(text: &str) -> bool {
+    (1..=MAX_EXTERNAL_ID_BYTES).contains(&text.len()) && !text.chars().any(char::is_control)
+}
+
 const END: i64 = 1 << 53;
 
 impl<K> Id<K> {

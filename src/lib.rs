@@ -8,11 +8,11 @@
 //!
 //! | floor | modules | what they are |
 //! | --- | --- | --- |
-//! | 8 | `main`, [`cli`], `fuzz` | the command line, a file for each command; what is promised of any bytes, for tests |
+//! | 8 | `main`, [`cli`], `fuzz`, `benchmarks` | the command line, a file for each command; what is promised of any bytes, for tests; what is measured |
 //! | 7 | [`server`] | mounts the doors, accepts connections, health |
 //! | 6 | [`api`], [`site`] | the three doors, GraphQL, REST and STOMP: no rule, no SQL, no filter; pages for people |
 //! | 5 | [`app`] | wires the rooms, starts and stops their tasks |
-//! | 4 | [`live`], [`webhooks`] | who is listening: hub, feeds, the turn to the log; who is told by HTTP |
+//! | 4 | [`live`], [`webhooks`], [`transfer`] | who is listening: hub, feeds, the turn to the log; who is told by HTTP; chats as records, in and out |
 //! | 3 | [`chat`] | THE DOMAIN: the rules, the one visibility rule, the writer, the durable log |
 //! | 2 | [`cluster`], [`store`], [`auth`] | what nodes share; pools, transactions, the bytes of files; the only reader of tokens |
 //! | 1 | [`entity`], [`config`], [`connection`], [`http`] | the stored rows, the settings, the discipline of every long connection, the edge kit of the doors |
@@ -36,6 +36,8 @@
 mod api;
 pub mod app;
 mod auth;
+#[cfg(feature = "benchmarks")]
+pub mod benchmarks;
 mod chat;
 pub mod cli;
 mod cluster;
@@ -53,6 +55,7 @@ mod site;
 pub mod store;
 mod telemetry;
 pub mod timestamp;
+mod transfer;
 mod webhooks;
 
 use std::sync::Arc;
@@ -66,29 +69,61 @@ pub use server::reference::{asyncapi_text, openapi_text};
 
 use app::App;
 use config::Config;
+use server::Listeners;
+use server::journal::{self, Stop};
+use server::service_manager::{self, State};
 
-/// Runs a server on a listener until it is told to stop, or nobody can do that any more, and then lets it end gracefully.
-/// Told so again, it ends at once.
+/// Runs a server on a listener until it is told to stop, and why, or nobody can do that any more, and then lets it end
+/// gracefully. Told so again, it ends at once.
 ///
 /// # Errors
 /// What keeps it from starting; see [`App::open`].
-pub async fn serve(config: Config, listener: TcpListener, told_to_stop: mpsc::Receiver<()>) -> anyhow::Result<()> {
+pub async fn serve(
+    config: Config,
+    listener: TcpListener,
+    told_to_stop: mpsc::Receiver<&'static str>,
+) -> anyhow::Result<()> {
     run(App::open(config).await?, listener, told_to_stop).await
 }
 
 /// As [`serve`], upon an open [`App`].
 ///
 /// # Errors
-/// Another node of this database with which it does not go together; see [`App::join`].
-pub async fn run(app: Arc<App>, listener: TcpListener, mut told_to_stop: mpsc::Receiver<()>) -> anyhow::Result<()> {
-    if let Err(cause) = app.join(listener.local_addr().ok()).await {
+/// A certificate or an address of the metrics that cannot be used, and another node of this database with which it does not
+/// go together; see [`App::join`].
+pub async fn run(
+    app: Arc<App>,
+    listener: TcpListener,
+    told_to_stop: mpsc::Receiver<&'static str>,
+) -> anyhow::Result<()> {
+    match Listeners::beside(listener, &app.config.server).await {
+        Ok(listeners) => run_upon(app, listeners, told_to_stop).await,
+        Err(cause) => {
+            app.close().await;
+            Err(cause)
+        }
+    }
+}
+
+async fn run_upon(
+    app: Arc<App>,
+    listeners: Listeners,
+    mut told_to_stop: mpsc::Receiver<&'static str>,
+) -> anyhow::Result<()> {
+    let address = listeners.address().ok();
+    if let Err(cause) = app.join(address).await {
         app.close().await;
         return Err(cause);
     }
+    journal::started(&app, address).await;
+    service_manager::tell(State::Ready);
     let stopping = app.stopping.clone();
     let webhooks = webhooks::worker::run(Arc::clone(&app.chat), Arc::clone(&app.webhook_endpoints), stopping.clone());
-    tokio::join!(server::serve(&app, listener), webhooks, async {
-        if stopping.run_until_cancelled(told_to_stop.recv()).await.is_some() {
+    let ((), (), stop) = tokio::join!(server::serve(&app, listeners), webhooks, async {
+        let told = stopping.run_until_cancelled(told_to_stop.recv()).await;
+        let stop = Stop::begin(&app, told.map_or("a task panicked", |why| why.unwrap_or("nobody is there to stop it")));
+        if told.is_some() {
+            service_manager::tell(State::Stopping);
             tokio::select! {
                 () = app.drain() => {}
                 _ = told_to_stop.recv() => {}
@@ -96,7 +131,9 @@ pub async fn run(app: Arc<App>, listener: TcpListener, mut told_to_stop: mpsc::R
             }
             stopping.cancel();
         }
+        stop
     });
     app.close().await;
+    stop.ended();
     Ok(())
 }

@@ -21,6 +21,9 @@ mod m20261128_000016_nodes;
 mod m20261128_000017_sockjs_sessions;
 mod m20261128_000018_premises;
 mod m20261128_000019_names;
+mod m20261129_000020_external_ids;
+mod m20261129_000021_standing;
+mod m20261129_000022_program;
 mod numbering;
 mod schema;
 
@@ -32,6 +35,9 @@ use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::{
     DatabaseConnection, DbBackend, SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
+
+/// The version of this program, which is written into what it migrates.
+const PROGRAM: &str = env!("CARGO_PKG_VERSION");
 
 /// Names the lock that migrating processes take on PostgreSQL: `confab` in ASCII. It is one for each database.
 const TURN: i64 = 0x636f_6e66_6162;
@@ -81,7 +87,7 @@ async fn try_to_migrate(db: &DatabaseConnection) -> Result<(), DbErr> {
     }
     if !schema::is_ahead(&tx, Migrator::migrations().iter().map(|known| known.name().to_owned())).await? {
         Migrator::up(&tx, None).await?;
-        schema::write(&tx, Migrator::migrations().len(), OLDEST).await?;
+        schema::write(&tx, Migrator::migrations().len(), OLDEST, PROGRAM).await?;
     }
     tx.commit().await
 }
@@ -127,6 +133,9 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000017_sockjs_sessions::Migration),
             Box::new(m20261128_000018_premises::Migration),
             Box::new(m20261128_000019_names::Migration),
+            Box::new(m20261129_000020_external_ids::Migration),
+            Box::new(m20261129_000021_standing::Migration),
+            Box::new(m20261129_000022_program::Migration),
         ]
     }
 }

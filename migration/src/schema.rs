@@ -6,6 +6,8 @@ use std::collections::HashSet;
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::{DbBackend, Statement};
 
+use crate::PROGRAM;
+
 /// The names of the migrations that a database has. None in one that is empty.
 pub(crate) async fn applied(db: &impl ConnectionTrait) -> Result<HashSet<String>, DbErr> {
     let there = match db.get_database_backend() {
@@ -33,22 +35,38 @@ pub(crate) async fn is_ahead(
     if unknown.is_empty() {
         return Ok(false);
     }
-    unknown.sort();
     let oldest = number(db, "SELECT oldest FROM chat_schema WHERE id = 1").await.ok().flatten().unwrap_or(i64::MAX);
     if exact(known.len()) >= oldest {
         return Ok(true);
     }
-    Err(DbErr::Custom(format!(
-        "it was brought to a newer state than this version of confab can serve (by {}): start the version that did so, or \
-         one release older than that",
-        unknown.join(", ")
-    )))
+    unknown.sort();
+    Err(DbErr::Custom(refusal(program(db).await.as_deref(), &unknown)))
 }
 
-/// Writes down how far a database is, and which programs can serve it.
-pub(crate) async fn write(db: &impl ConnectionTrait, level: usize, oldest: usize) -> Result<(), DbErr> {
-    let sql = "UPDATE chat_schema SET level = $1, oldest = $2 WHERE id = 1 AND (level <> $1 OR oldest <> $2)";
-    let values = [exact(level).into(), exact(oldest).into()];
+/// Why a database is left to newer programs: which one has migrated it, or by what, where it says nothing of that.
+fn refusal(program: Option<&str>, unknown: &[String]) -> String {
+    let (by, advice) = match program {
+        Some(program) => (format!("confab {program}"), format!("confab {program}")),
+        None => (unknown.join(", "), "the version that did so".to_owned()),
+    };
+    format!(
+        "it was brought to a newer state by {by} than this confab {PROGRAM} can serve: start {advice}, or one release \
+         older than that"
+    )
+}
+
+/// The version of the program that has brought a database to its state; none where that was before it is written down.
+async fn program(db: &impl ConnectionTrait) -> Option<String> {
+    let sql = "SELECT program FROM chat_schema WHERE id = 1";
+    let row = db.query_one_raw(Statement::from_string(db.get_database_backend(), sql)).await.ok()??;
+    row.try_get_by_index(0).ok()?
+}
+
+/// Writes down how far a database is, which programs can serve it, and by which one it came there.
+pub(crate) async fn write(db: &impl ConnectionTrait, level: usize, oldest: usize, program: &str) -> Result<(), DbErr> {
+    let sql = "UPDATE chat_schema SET level = $1, oldest = $2, program = $3 \
+               WHERE id = 1 AND (level <> $1 OR oldest <> $2)";
+    let values = [exact(level).into(), exact(oldest).into(), program.into()];
     db.execute_raw(Statement::from_sql_and_values(db.get_database_backend(), sql, values)).await.map(drop)
 }
 
@@ -81,9 +99,11 @@ mod tests {
 
         db.execute_unprepared(&format!("UPDATE chat_schema SET oldest = {}", level + 1)).await.unwrap();
         let refused = migrate(&db).await.unwrap_err().to_string();
-        assert!(refused.contains("newer state than this version of confab can serve"), "{refused}");
-        assert!(refused.contains("m20270101_000099_next"), "{refused}");
+        assert!(refused.contains(&format!("by confab {PROGRAM} than this confab {PROGRAM} can serve")), "{refused}");
         assert!(!is_current(&db).await);
+        db.execute_unprepared("UPDATE chat_schema SET program = NULL").await.unwrap();
+        let refused = migrate(&db).await.unwrap_err().to_string();
+        assert!(refused.contains("a newer state by m20270101_000099_next than this confab"), "{refused}");
     }
 
     #[tokio::test]

@@ -5,16 +5,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, anyhow, bail, ensure};
 use arc_swap::ArcSwapOption;
-use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyAlgorithm, KeyOperations, PublicKeyUse};
-use jsonwebtoken::{Algorithm, DecodingKey};
 use reqwest::header::ACCEPT;
 use reqwest::redirect::Policy;
 use serde::Deserialize;
 use tokio::io::AsyncReadExt;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::task::JoinHandle;
+
+use super::key::Key;
 
 /// The least time between two loads, which a token with an unknown key may bring about.
 const MIN_LOAD_INTERVAL: Duration = Duration::from_secs(30);
@@ -26,13 +26,6 @@ const MAX_TRUSTED_AGE: Duration = Duration::from_secs(60 * 60);
 const LOAD_TIMEOUT: Duration = Duration::from_secs(5);
 /// The largest set that is read, in bytes.
 const MAX_SET_BYTES: usize = 1024 * 1024;
-
-/// A key of the provider. Its own kind decides the algorithm, RS256, ES256 or EdDSA: a token has no say in it.
-pub(super) struct Key {
-    kid: Option<String>,
-    pub(super) algorithm: Algorithm,
-    pub(super) verifying: DecodingKey,
-}
 
 /// The keys and where they come from.
 pub(super) struct Jwks {
@@ -61,7 +54,7 @@ impl Jwks {
         let set = Set { source: Source::new(source)?, keys: ArcSwapOption::empty() };
         match set.load().await {
             Ok(keys) if keys.is_empty() && set.source.is_file() => {
-                bail!("The keys of auth.jwks cannot be used: {source} holds none for RS256, ES256 or EdDSA")
+                bail!("The keys of auth.jwks cannot be used: {source} holds none of RSA, EC (P-256, P-384) or Ed25519")
             }
             Ok(keys) => set.keys.store(Some(Arc::new(keys))),
             Err(error) if set.source.is_file() => {
@@ -191,10 +184,9 @@ impl Source {
             }
             Source::Web { client, url } => {
                 let request = client.get(url).header(ACCEPT, "application/jwk-set+json, application/json");
-                // The URL may hold a password.
-                let mut answer = request.send().await.map_err(reqwest::Error::without_url)?;
+                let mut answer = request.send().await.map_err(unanswered)?;
                 ensure!(answer.status() == reqwest::StatusCode::OK, "the answer is {}", answer.status());
-                while let Some(chunk) = answer.chunk().await.map_err(reqwest::Error::without_url)? {
+                while let Some(chunk) = answer.chunk().await.map_err(unanswered)? {
                     ensure!(bytes.len() + chunk.len() <= MAX_SET_BYTES, "it is larger than {MAX_SET_BYTES} bytes");
                     bytes.extend_from_slice(&chunk);
                 }
@@ -204,6 +196,13 @@ impl Source {
     }
 }
 
+/// Why there is no answer: what happened at the bottom, without what the library puts around it, nor the URL, which may hold
+/// a password.
+fn unanswered(error: reqwest::Error) -> anyhow::Error {
+    let what = if error.is_connect() { "it cannot be connected to" } else { "its answer cannot be read" };
+    anyhow!("{what}: {}", anyhow::Error::new(error.without_url()).root_cause())
+}
+
 /// The keys of a set that tokens may be verified with; others are left out, so that one odd key harms no other.
 fn parse_set(bytes: &[u8]) -> anyhow::Result<Vec<Arc<Key>>> {
     #[derive(Deserialize)]
@@ -211,30 +210,5 @@ fn parse_set(bytes: &[u8]) -> anyhow::Result<Vec<Arc<Key>>> {
         keys: Vec<serde_json::Value>,
     }
     let set: RawSet = serde_json::from_slice(bytes).context("it is not a JWKS")?;
-    Ok(set.keys.into_iter().filter_map(verifying_key).map(Arc::new).collect())
-}
-
-/// A key that signatures can be verified with; none for any other.
-fn verifying_key(raw: serde_json::Value) -> Option<Key> {
-    let jwk: Jwk = serde_json::from_value(raw).ok()?;
-    let common = &jwk.common;
-    let is_for_signatures = common.public_key_use.as_ref().is_none_or(|used| *used == PublicKeyUse::Signature)
-        && common.key_operations.as_ref().is_none_or(|uses| uses.contains(&KeyOperations::Verify));
-    if !is_for_signatures {
-        return None;
-    }
-    let (algorithm, named) = match &jwk.algorithm {
-        AlgorithmParameters::RSA(_) => (Algorithm::RS256, KeyAlgorithm::RS256),
-        AlgorithmParameters::EllipticCurve(key) if key.curve == EllipticCurve::P256 => {
-            (Algorithm::ES256, KeyAlgorithm::ES256)
-        }
-        AlgorithmParameters::OctetKeyPair(key) if key.curve == EllipticCurve::Ed25519 => {
-            (Algorithm::EdDSA, KeyAlgorithm::EdDSA)
-        }
-        _ => return None,
-    };
-    if common.key_algorithm.is_some_and(|own| own != named) {
-        return None;
-    }
-    Some(Key { verifying: DecodingKey::from_jwk(&jwk).ok()?, algorithm, kid: jwk.common.key_id })
+    Ok(set.keys.into_iter().filter_map(Key::of_jwk).map(Arc::new).collect())
 }

@@ -4,6 +4,12 @@
 mod bearer;
 mod claims;
 mod jwks;
+mod key;
+mod keys;
+#[cfg(test)]
+mod kinds;
+#[cfg(test)]
+mod providers;
 mod refusal;
 mod secret;
 #[cfg(test)]
@@ -16,22 +22,21 @@ use std::time::Duration;
 use anyhow::{Context, bail, ensure};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use hmac::{Hmac, KeyInit, Mac};
 use jsonwebtoken::errors::ErrorKind;
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode};
+use jsonwebtoken::{Algorithm, Header, Validation, decode, decode_header, encode};
 use serde_json::Map;
-use sha2::Sha256;
 
 use crate::config::Auth;
 use crate::entity::clock;
 use crate::error::{Error, Result};
-use claims::{LEEWAY_SECONDS, MAX_EXP_SECONDS, RawClaims, USER_ID_END};
-use jwks::Jwks;
+use crate::id;
+use claims::{ClaimNames, LEEWAY_SECONDS, MAX_EXP_SECONDS, RawClaims, USER_ID_END};
+use key::Key;
+use keys::Keys;
 use refusal::Refusal;
-use secret::MIN_SECRET_BYTES;
 
 pub use bearer::{bearer, bearer_or_bare, in_query};
-pub use claims::Claims;
+pub use claims::{Claims, Subject};
 pub use secret::make_private;
 pub use viewer::Viewer;
 
@@ -42,14 +47,13 @@ const MAX_TOKEN_BYTES: usize = 16 * 1024;
 /// The keys and rules that tokens are checked by, made once at the start.
 pub struct Tokens {
     keys: Keys,
+    /// Those that are taken, where the settings name any; none of another kind than the key's in any case.
+    algorithms: Vec<Algorithm>,
+    signing_algorithm: Algorithm,
+    names: ClaimNames,
     validation: Validation,
     issuer: Option<String>,
     audience: Option<String>,
-}
-
-enum Keys {
-    Secret { verifying: DecodingKey, signing: EncodingKey, fingerprint: String },
-    Jwks(Jwks),
 }
 
 impl Tokens {
@@ -59,13 +63,15 @@ impl Tokens {
     /// # Errors
     /// When a file of keys, or the file of the secret, cannot be read, made or used.
     pub async fn open(auth: &Auth, data_dir: &Path) -> anyhow::Result<Tokens> {
-        let keys = match (&auth.jwt_secret, &auth.jwks) {
-            (Some(_), Some(_)) => bail!("auth.jwks and auth.jwt_secret exclude each other, set one of them"),
-            (Some(secret), None) => Keys::secret(secret.as_bytes())?,
-            (None, Some(source)) => Keys::Jwks(Jwks::open(source).await?),
-            (None, None) => Keys::secret(&secret::open(data_dir).await?)?,
-        };
-        Ok(Tokens { keys, validation: validation(auth), issuer: auth.issuer.clone(), audience: auth.audience.clone() })
+        Ok(Tokens {
+            keys: Keys::open(auth, data_dir).await?,
+            algorithms: auth.algorithms.clone(),
+            signing_algorithm: keys::signing_algorithm(auth),
+            names: ClaimNames::new(auth),
+            validation: validation(auth),
+            issuer: auth.issuer.clone(),
+            audience: auth.audience.clone(),
+        })
     }
 
     /// As [`Tokens::open`] for a tool that uses what a server has made, and makes nothing itself: a secret that no server
@@ -74,7 +80,7 @@ impl Tokens {
     /// # Errors
     /// Those of [`Tokens::open`], and a data folder without a secret where one is needed.
     pub async fn find(auth: &Auth, data_dir: &Path) -> anyhow::Result<Tokens> {
-        if auth.jwt_secret.is_none() && auth.jwks.is_none() {
+        if auth.jwt_secret.is_none() && auth.jwks.is_none() && auth.public_key.is_none() {
             secret::must_exist(data_dir)?;
         }
         Self::open(auth, data_dir).await
@@ -89,7 +95,7 @@ impl Tokens {
         if token.is_empty() {
             return Err(Error::unauthenticated("A token is needed"));
         }
-        self.check(token).await.map_err(Refusal::into_error)
+        self.check(token).await.map_err(|refused| refused.into_error(&self.names.user))
     }
 
     async fn check(&self, token: &str) -> Result<Claims, Refusal> {
@@ -105,64 +111,94 @@ impl Tokens {
             return Err(Refusal::Malformed);
         }
         match &self.keys {
-            Keys::Secret { verifying, .. } => self.decode(token, verifying, Algorithm::HS256),
+            Keys::Secrets { keys, .. } | Keys::Public { keys, .. } => self.judge(token, header.alg, keys),
             Keys::Jwks(jwks) => match jwks.find(header.kid.as_deref()).await {
-                Some(key) => self.decode(token, &key.verifying, key.algorithm),
+                Some(key) => self.judge(token, header.alg, [&*key]),
                 None if !jwks.is_loaded() => Err(Refusal::KeysMissing),
                 None => Err(Refusal::UnknownKey),
             },
         }
     }
 
-    /// What tells these keys from others, and nothing of them: nodes of one database have to check tokens alike.
-    pub fn fingerprint(&self) -> String {
-        match &self.keys {
-            Keys::Secret { fingerprint, .. } => fingerprint.clone(),
-            // The provider may change its keys at any time.
-            Keys::Jwks(_) => "jwks".to_owned(),
+    /// By the first of the keys that has signed it. The algorithm that the token names has to be one of that key.
+    fn judge<'k>(
+        &self,
+        token: &str,
+        algorithm: Algorithm,
+        keys: impl IntoIterator<Item = &'k Key>,
+    ) -> Result<Claims, Refusal> {
+        let mut refused = Refusal::Algorithm;
+        if !self.algorithms.is_empty() && !self.algorithms.contains(&algorithm) {
+            return Err(refused);
         }
+        for key in keys.into_iter().filter(|key| key.takes(algorithm)) {
+            match self.decode(token, key, algorithm) {
+                Err(Refusal::Signature) => refused = Refusal::Signature,
+                judged => return judged,
+            }
+        }
+        Err(refused)
+    }
+
+    /// What tells these keys from others, and nothing of them: nodes of one database have to check tokens alike. The first
+    /// is that of the key that signs.
+    pub fn fingerprints(&self) -> Vec<String> {
+        self.keys.fingerprints()
     }
 
     /// A token for `user` that ends after `ttl`, signed with the server's own secret.
     ///
     /// # Errors
     /// When the keys are those of an identity provider, since only that can sign, and for an id that no user can have.
-    pub fn issue(&self, user: i64, name: Option<&str>, admin: bool, ttl: Duration) -> anyhow::Result<String> {
-        let Keys::Secret { signing, .. } = &self.keys else {
-            bail!("Tokens come from the identity provider of auth.jwks, this server has no key to sign with");
+    pub fn issue(
+        &self,
+        user: impl Into<Subject>,
+        name: Option<&str>,
+        admin: bool,
+        ttl: Duration,
+    ) -> anyhow::Result<String> {
+        let signing = match &self.keys {
+            Keys::Secrets { signing, .. } => signing,
+            Keys::Jwks(_) => {
+                bail!("Tokens come from the identity provider of auth.jwks, this server has no key to sign with")
+            }
+            Keys::Public { .. } => {
+                bail!(
+                    "Tokens come from whoever has the private key of auth.public_key, this server has none to sign with"
+                )
+            }
         };
-        let is_id = u64::try_from(user).is_ok_and(|user| (1..USER_ID_END).contains(&user));
-        ensure!(is_id, "A user id is a whole number from 1 to {}", USER_ID_END - 1);
+        let user = match user.into() {
+            Subject::Number(user) => {
+                let is_id = u64::try_from(user).is_ok_and(|user| (1..USER_ID_END).contains(&user));
+                ensure!(is_id, "A user id is a whole number from 1 to {}", USER_ID_END - 1);
+                user.to_string()
+            }
+            Subject::Text(user) => {
+                ensure!(id::is_external(&user), id::NOT_AN_EXTERNAL_ID);
+                user
+            }
+        };
         let now = u64::try_from(clock::now().timestamp()).context("The clock of this machine is before 1970")?;
 
         let mut claims = Map::new();
-        claims.insert("sub".to_owned(), user.to_string().into());
+        claims.insert(self.names.user.clone(), user.into());
         claims.insert("iat".to_owned(), now.into());
         claims.insert("exp".to_owned(), now.saturating_add(ttl.as_secs()).min(MAX_EXP_SECONDS).into());
-        let texts = [("name", name), ("iss", self.issuer.as_deref()), ("aud", self.audience.as_deref())];
+        let name_claim = self.names.name.first().map_or("name", String::as_str);
+        let texts = [(name_claim, name), ("iss", self.issuer.as_deref()), ("aud", self.audience.as_deref())];
         claims.extend(texts.into_iter().filter_map(|(claim, text)| Some((claim.to_owned(), text?.into()))));
         if admin {
-            claims.insert("roles".to_owned(), vec!["admin"].into());
+            claims.insert(self.names.roles.clone(), vec![self.names.admin_role.clone()].into());
         }
-        encode(&Header::new(Algorithm::HS256), &claims, signing).context("The token cannot be signed")
+        encode(&Header::new(self.signing_algorithm), &claims, signing).context("The token cannot be signed")
     }
 
-    /// Checks the signature and the claims, by the algorithm of the key and no other.
-    fn decode(&self, token: &str, key: &DecodingKey, algorithm: Algorithm) -> Result<Claims, Refusal> {
+    /// Checks the signature and the claims, by an algorithm of the key and no other.
+    fn decode(&self, token: &str, key: &Key, algorithm: Algorithm) -> Result<Claims, Refusal> {
         let validation = Validation { algorithms: vec![algorithm], ..self.validation.clone() };
-        let raw = decode::<RawClaims>(token, key, &validation).map_err(|error| refusal(error.kind()))?;
-        raw.claims.check()
-    }
-}
-
-impl Keys {
-    fn secret(secret: &[u8]) -> anyhow::Result<Keys> {
-        ensure!(secret.len() >= MIN_SECRET_BYTES, "auth.jwt_secret must be {} bytes or longer", MIN_SECRET_BYTES);
-        let mut mac = Hmac::<Sha256>::new_from_slice(secret).context("The secret cannot be used")?;
-        mac.update(b"which key nodes check tokens with");
-        let fingerprint = hex::encode(&mac.finalize().into_bytes()[..8]);
-        let (verifying, signing) = (DecodingKey::from_secret(secret), EncodingKey::from_secret(secret));
-        Ok(Keys::Secret { verifying, signing, fingerprint })
+        let raw = decode::<RawClaims>(token, &key.verifying, &validation).map_err(|error| refusal(error.kind()))?;
+        raw.claims.check(&self.names)
     }
 }
 

@@ -21,10 +21,14 @@ pub(super) enum Refusal {
     Audience,
     NoUser,
     UserForm,
+    UserText,
 }
 
 /// All of it in one sentence, where telling more would help whoever tries to forge a token.
 const NOT_VALID: &str = "The token is not valid";
+
+/// The claim that the sentences name.
+const DEFAULT_USER_CLAIM: &str = "sub";
 
 impl Refusal {
     /// In the log, and as the label of the count.
@@ -43,7 +47,7 @@ impl Refusal {
             Self::Issuer => "issuer",
             Self::Audience => "audience",
             Self::NoUser => "no_user",
-            Self::UserForm => "user_form",
+            Self::UserForm | Self::UserText => "user_form",
         }
     }
 
@@ -61,15 +65,19 @@ impl Refusal {
             Self::Issuer => "The token is not from the issuer (iss) that is trusted here",
             Self::Audience => "The token is not meant for this server (aud)",
             Self::NoUser => "The token names no user (sub)",
+            Self::UserText => "The user of the token (sub) is not text of 1 to 255 bytes without control characters",
             Self::UserForm => "The user of the token (sub) is not a positive whole number below 2^53",
         }
     }
 
-    /// The failure for the caller, once it is logged and counted.
-    pub(super) fn into_error(self) -> Error {
+    /// The failure for the caller, once it is logged and counted. `user_claim` is where the user stands here.
+    pub(super) fn into_error(self, user_claim: &str) -> Error {
         let reason = self.reason();
         tracing::info!(target: "confab::auth", reason, "a token is refused");
         telemetry::token_refused(reason);
-        Error::unauthenticated(self.sentence())
+        match user_claim {
+            DEFAULT_USER_CLAIM => Error::unauthenticated(self.sentence()),
+            claim => Error::unauthenticated(self.sentence().replace("(sub)", &format!("({claim})"))),
+        }
     }
 }

@@ -16,6 +16,8 @@ pub struct Viewer {
     pub name: String,
     /// An administrator of the server, not of a conversation.
     pub admin: bool,
+    /// When the token was issued, if it says so.
+    pub issued: Option<DateTime<Utc>>,
     /// When the token ends, its leeway included: no connection outlives it.
     pub expires: DateTime<Utc>,
 }

@@ -1,14 +1,13 @@
 //! What can be heard: an event, the one rule of who sees it, and the forms in which doors have already written it.
 //! It knows neither who listens nor how any door writes.
 
-use std::collections::HashMap;
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{OnceCell, mpsc};
 use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
@@ -235,15 +234,14 @@ impl Event {
     where
         F: Future<Output = Result<Option<Bytes>>>,
     {
-        let cell = {
-            let mut forms = self.forms.lock();
-            if forms.len() < MAX_FORMS { Some(forms.entry(key).or_default()) } else { forms.get_mut(&key) }
-                .map(|cell| Arc::clone(cell))
-        };
-        let Some(cell) = cell else { return make.await };
+        let Some(cell) = self.forms.cell(&key) else { return make.await };
+        // Thousands ask for what is made already.
+        if let Some(made) = cell.get() {
+            return Ok(made.clone());
+        }
         let made = cell.get_or_try_init(|| make).await?.clone();
         if made.as_ref().is_some_and(|bytes| bytes.len() > MAX_FORM_BYTES) {
-            self.forms.lock().remove(&key);
+            self.forms.forget(&key);
         }
         Ok(made)
     }
@@ -283,12 +281,29 @@ const MAX_FORM_BYTES: usize = 64 * 1024;
 /// Names a form: a door's own choice of 32 bytes.
 pub type FormKey = [u8; 32];
 
+/// The few forms of an event, looked through one by one.
 #[derive(Debug, Default)]
-struct Forms(Mutex<HashMap<FormKey, Arc<OnceCell<Option<Bytes>>>>>);
+struct Forms(Mutex<Vec<(FormKey, Form)>>);
+
+type Form = Arc<OnceCell<Option<Bytes>>>;
 
 impl Forms {
-    fn lock(&self) -> MutexGuard<'_, HashMap<FormKey, Arc<OnceCell<Option<Bytes>>>>> {
-        self.0.lock()
+    /// The form of this key, which may still have to be made; none where there are too many.
+    fn cell(&self, key: &FormKey) -> Option<Form> {
+        let mut forms = self.0.lock();
+        if let Some((_, form)) = forms.iter().find(|(known, _)| known == key) {
+            return Some(Arc::clone(form));
+        }
+        if forms.len() >= MAX_FORMS {
+            return None;
+        }
+        let form = Form::default();
+        forms.push((*key, Arc::clone(&form)));
+        Some(form)
+    }
+
+    fn forget(&self, key: &FormKey) {
+        self.0.lock().retain(|(known, _)| known != key);
     }
 }
 

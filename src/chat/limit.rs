@@ -1,10 +1,10 @@
 //! Taking of what somebody may do in a minute, over all doors and all nodes: counted in memory while a server is alone, and by
 //! the database while it is not (protocol §14).
 
-use crate::chat::rate_limit::Limited;
+use crate::chat::rate_limit::{Limited, refusal};
 use crate::chat::{Chat, Cx};
 use crate::cluster::counts::{self, MAX_SHARED};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::store::Autocommit;
 
 /// Takes one of what the caller may do in a minute.
@@ -17,7 +17,7 @@ pub(crate) async fn take(cx: &Cx, what: Limited) -> Result<()> {
         None => cx.chat.limits.take(cx.me(), what),
         Some((db, most)) => match counts::take(db, cx.me(), what.name(), most).await? {
             Ok(()) => Ok(()),
-            Err(seconds) => Err(Error::rate_limited(seconds)),
+            Err(seconds) => Err(refusal(what, seconds)),
         },
     }
 }

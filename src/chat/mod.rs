@@ -3,7 +3,7 @@
 
 pub mod access;
 pub mod conversations;
-mod counts;
+pub(crate) mod counts;
 pub mod directory;
 pub mod doctor;
 pub mod duty;
@@ -43,6 +43,7 @@ use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::id::UserId;
 use crate::store::{Blobs, HeavyReadPermit, Queue, Reader, Store};
+use crate::telemetry;
 
 pub use crate::auth::Viewer;
 use event::{Event, Sink};
@@ -52,8 +53,8 @@ use notes::{Note, NoteJob, notes};
 use rate_limit::RateLimits;
 use readiness::Readiness;
 use search::old_words::OldWords;
+use users::known::{Known, Standings};
 use views::shared::SharedViews;
-use views::user::User;
 use writer::{Apply, ApplyAtOnce, Batch, Job, Outbox, Tools, Writer};
 
 /// The chat itself: what is kept, what is waiting to be written, and what lives in memory only.
@@ -71,7 +72,11 @@ pub struct Chat {
     readiness: Arc<Readiness>,
     sink: Sink,
     /// The users that this node has seen of late, so that not every request asks the database.
-    users: Cache<UserId, User>,
+    users: Cache<UserId, Known>,
+    /// The numbers of those whom the host application knows by a text.
+    external_users: Cache<String, UserId>,
+    /// Whether somebody is let in still.
+    pub(crate) standings: Standings,
     typists: Typists,
     connections: ConnectionRegistry,
     /// Of the work that this node does for all.
@@ -185,6 +190,8 @@ impl Chat {
             readiness,
             sink,
             users: Cache::builder().max_capacity(MAX_USERS).time_to_live(USER_LIFETIME).build(),
+            external_users: Cache::new(MAX_USERS),
+            standings: Standings::default(),
             typists: Typists::default(),
             connections: ConnectionRegistry::default(),
             leases: Leases::default(),
@@ -233,6 +240,12 @@ impl Chat {
     /// Tells what is not durable.
     pub(crate) fn publish(&self, event: Event) {
         self.sink.publish(Arc::new(event));
+    }
+
+    /// Has it measured how many changes wait for the writer, and what the connections to the database do.
+    pub(crate) fn measure(&self) {
+        telemetry::waiting(self.queue.waiting());
+        self.store.measure();
     }
 
     /// Whether the server is fit to serve: its database can be read, and written to.

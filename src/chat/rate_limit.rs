@@ -9,6 +9,7 @@ use parking_lot::{Mutex, MutexGuard};
 use crate::config;
 use crate::error::{Error, Result};
 use crate::id::UserId;
+use crate::telemetry;
 
 /// What is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,7 +24,7 @@ pub enum Limited {
 }
 
 impl Limited {
-    /// As the nodes count it together.
+    /// As the nodes count it together, and as operators read it.
     pub fn name(self) -> &'static str {
         match self {
             Limited::Messages => "messages",
@@ -33,6 +34,12 @@ impl Limited {
             Limited::Searches => "searches",
         }
     }
+}
+
+/// The refusal of one too many, which is counted.
+pub fn refusal(what: Limited, seconds: u64) -> Error {
+    telemetry::limit_hit(what.name());
+    Error::rate_limited(seconds)
 }
 
 /// A limit of n lets n through in whatever 60 seconds, at once or spread. 0 is no limit.
@@ -98,7 +105,7 @@ impl RateLimits {
     fn take_at(&self, user: UserId, what: Limited, now: u64) -> Result<()> {
         let Some(allowance) = &self.allowances[what as usize] else { return Ok(()) };
         let taken = allowance.lock().entry(user).or_default().take(allowance.most, now);
-        taken.map_err(|wait| Error::rate_limited(wait.div_ceil(1_000).max(1)))
+        taken.map_err(|wait| refusal(what, wait.div_ceil(1_000).max(1)))
     }
 
     /// Forgets those who did nothing for a minute. To be called now and then.

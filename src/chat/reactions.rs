@@ -51,7 +51,7 @@ pub enum React {
 }
 
 /// Different emojis on a message, at most.
-const MAX_EMOJIS: usize = 50;
+pub(crate) const MAX_EMOJIS: usize = 50;
 
 /// Adds, removes or toggles the caller's reaction. To add what is there, or remove what is not, changes nothing.
 ///

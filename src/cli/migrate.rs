@@ -13,7 +13,7 @@ pub async fn migrate(config: &Config) -> anyhow::Result<()> {
     if config.database.url.is_none() {
         make_private(&config.server.data_dir)?;
     }
-    let store = Store::open(&config.database_url()).await.map_err(|cause| config.no_database("migrated", &cause))?;
+    let store = Store::open(&config.database_url()).await?;
     store.close().await;
     say("The database is in the newest state\n")
 }

@@ -1,10 +1,17 @@
 //! The command line: what can be asked for, and one file for each command.
 
+mod backup;
 pub mod demo;
 mod doctor;
+mod epoch;
+mod export;
+mod import;
+mod init;
 mod migrate;
 mod nodes;
 mod output;
+mod progress;
+mod relocate;
 mod serve;
 mod token;
 mod user;
@@ -30,7 +37,7 @@ struct Arguments {
     /// The settings file [default: confab.toml, if there is one]
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Sets one setting, such as server.bind=0.0.0.0:1337
+    /// Sets one setting, such as server.bind=:8080
     #[arg(long = "set", global = true, value_name = "KEY=VALUE")]
     sets: Vec<String>,
     #[command(subcommand)]
@@ -58,12 +65,39 @@ enum Command {
         #[arg(long)]
         asyncapi: bool,
     },
+    /// Writes confab.toml, or the file of --config, with every setting as a comment; never over one that is there
+    Init,
     /// Prints the settings that are in force, secrets hidden
-    Config,
+    Config {
+        /// Says of each where it came from: a file, a variable of the environment, --set, or the default
+        #[arg(long)]
+        sources: bool,
+    },
     /// Checks a database against what must always hold; exits with 1 where something does not
     Doctor,
     /// Lists the servers that run on the database
     Nodes,
+    /// Takes what another chat, or another confab, has written down; no server may run meanwhile
+    Import {
+        #[command(subcommand)]
+        command: import::Command,
+    },
+    /// Writes down all that the chat has
+    Export {
+        #[command(subcommand)]
+        command: export::Command,
+    },
+    /// Takes the chat to another database; no server may run meanwhile
+    Move(relocate::Arguments),
+    /// Copies a SQLite database and its files into one archive; a server may run meanwhile
+    Backup { file: PathBuf },
+    /// Makes a SQLite database and its files out of a backup
+    Restore { file: PathBuf },
+    /// What tells the cursors of this database from those of others
+    Epoch {
+        #[command(subcommand)]
+        command: epoch::Command,
+    },
     /// Works on users
     User {
         #[command(subcommand)]
@@ -93,13 +127,22 @@ fn start(arguments: Arguments) -> anyhow::Result<()> {
             _ => graphql::schema_text(),
         });
     }
-    let config = Config::load(arguments.config.as_deref(), std::env::vars(), &arguments.sets, |config| {
+    if let Command::Init = command {
+        return init::init(arguments.config.as_deref());
+    }
+    let file = arguments.config.as_deref();
+    let (mut config, from) = Config::load_with_sources(file, std::env::vars(), &arguments.sets, |config| {
         webhooks::settings::check(&config.webhooks)
     })?;
-    if let Command::Config = command {
-        return say(&config.print());
+    if let Command::Config { sources } = command {
+        return say(&if sources { config.print_with(&from) } else { config.print() });
     }
-    telemetry::log_to_stderr(config.log.format, &config.log.level)?;
+    if matches!(command, Command::User { .. }) && from.of("log.level").is_none() {
+        // It is beside the nodes for a moment, which is nothing to tell.
+        "warn".clone_into(&mut config.log.level);
+    }
+    config.sources = from.names();
+    telemetry::log_to_stderr(config.log.format, &config.log.level, config.log.access)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(run(command, config))
 }
@@ -111,7 +154,13 @@ async fn run(command: Command, config: Config) -> anyhow::Result<()> {
         Command::Migrate => migrate::migrate(&config).await,
         Command::Doctor => doctor::doctor(&config).await,
         Command::Nodes => nodes::nodes(&config).await,
+        Command::Import { command } => import::import(&config, command).await,
+        Command::Export { command } => export::export(&config, command).await,
+        Command::Move(arguments) => relocate::relocate(&config, arguments).await,
+        Command::Backup { file } => backup::backup(&config, &file).await,
+        Command::Restore { file } => backup::restore(&config, &file).await,
+        Command::Epoch { command } => epoch::epoch(&config, command).await,
         Command::User { command } => user::user(config, command).await,
-        Command::Schema { .. } | Command::Config => bail!("This command needs no server"),
+        Command::Schema { .. } | Command::Init | Command::Config { .. } => bail!("This command needs no server"),
     }
 }

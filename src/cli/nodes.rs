@@ -13,8 +13,7 @@ use crate::store::Store;
 /// # Errors
 /// A database that cannot be read.
 pub async fn nodes(config: &Config) -> anyhow::Result<()> {
-    let store =
-        Store::open_as_it_is(&config.database_url()).await.map_err(|cause| config.no_database("read", &cause))?;
+    let store = Store::open_as_it_is(&config.database_url()).await?;
     let db = &store.reader();
     nodes::follow_clock(db).await.context("The database cannot be read")?;
     let all = nodes::all(db).await.context("The database cannot be read")?;

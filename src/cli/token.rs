@@ -6,14 +6,14 @@ use clap::Args;
 
 use super::output::say;
 use super::user::user_id;
-use crate::auth::Tokens;
-use crate::config::Config;
+use crate::auth::{Subject, Tokens};
+use crate::config::{Config, UserIds};
 
 #[derive(Args)]
 pub struct Arguments {
-    /// The id of the user
+    /// The id of the user: a number, or a text where auth.user_ids says so
     #[arg(long)]
-    user: i64,
+    user: String,
     /// The name of the user
     #[arg(long)]
     name: Option<String>,
@@ -30,9 +30,12 @@ pub struct Arguments {
 /// # Errors
 /// An id that no user can have, a server that verifies others' tokens only, a data folder without a secret.
 pub async fn token(config: &Config, Arguments { user, name, admin, ttl }: Arguments) -> anyhow::Result<()> {
-    let id = user_id(user)?;
+    let subject = match config.auth.user_ids {
+        UserIds::Number => Subject::Number(user_id(&user)?.get()),
+        UserIds::Text => Subject::Text(user),
+    };
     let tokens = Tokens::find(&config.auth, &config.server.data_dir).await?;
-    let token = tokens.issue(id.get(), name.as_deref(), admin, ttl)?;
+    let token = tokens.issue(subject, name.as_deref(), admin, ttl)?;
     say(&format!("{token}\n"))
 }
 

@@ -12,8 +12,10 @@ use crate::config::Config;
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Settings {
-    /// What tells the keys of tokens from others.
+    /// What tells the key of tokens from others: the one that signs, or the first one.
     pub token_key: String,
+    /// The same of all that are taken. Releases of before take one.
+    pub token_keys: Vec<String>,
     /// What tells the storage of files from others; none where it could not be read.
     pub storage: Option<String>,
     /// By their names.
@@ -21,7 +23,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    pub fn of(config: &Config, token_key: String, storage: Option<String>) -> Self {
+    pub fn of(config: &Config, token_keys: Vec<String>, storage: Option<String>) -> Self {
         let limits = &config.limits;
         let others = [
             ("log.retention_days", config.log.retention_days.to_string()),
@@ -35,7 +37,13 @@ impl Settings {
             ("chat.max_file_size_mb", config.chat.max_file_size_mb.to_string()),
         ];
         let others = others.map(|(name, value)| (name.to_owned(), value)).into();
-        Self { token_key, storage, others }
+        let token_key = token_keys.first().cloned().unwrap_or_default();
+        Self { token_key, token_keys, storage, others }
+    }
+
+    /// Whether tokens that are signed there are taken here.
+    fn takes_keys_of(&self, other: &Settings) -> bool {
+        self.token_key == other.token_key || self.token_keys.contains(&other.token_key)
     }
 
     /// As it stands in the table of the nodes.
@@ -50,10 +58,12 @@ impl Settings {
     pub fn must_agree_with(&self, other: &Node) -> Result<(), String> {
         let theirs: Settings = serde_json::from_str(&other.settings).unwrap_or_default();
         let name = &other.name;
-        if !theirs.token_key.is_empty() && theirs.token_key != self.token_key {
+        let is_understood = self.takes_keys_of(&theirs) && theirs.takes_keys_of(self);
+        if !is_understood && !theirs.token_key.is_empty() {
             return Err(format!(
                 "The node {name} of this database checks tokens with another key, so that the tokens of one would fail at \
-                 the other: set auth.jwt_secret (or auth.jwks) to the same at every node"
+                 the other: set auth.jwt_secret (or auth.jwks, auth.public_key) to the same at every node. To change a \
+                 secret while others serve, give the new one to every node in auth.previous_secrets first"
             ));
         }
         if let (Some(here), Some(there)) = (&self.storage, &theirs.storage)
@@ -94,21 +104,27 @@ mod tests {
 
     #[test]
     fn keys_and_storage_have_to_agree_and_the_rest_need_not() {
-        let here = Settings::of(&Config::default(), "k1".to_owned(), Some("s1".to_owned()));
+        let here = Settings::of(&Config::default(), vec!["k1".to_owned()], Some("s1".to_owned()));
         assert_eq!(here.must_agree_with(&node(&here.to_text())), Ok(()));
         // Another release may say less or more.
         assert_eq!(here.must_agree_with(&node("{}")), Ok(()));
         assert_eq!(here.must_agree_with(&node(r#"{"tokenKey":"k1","mood":"good"}"#)), Ok(()));
         let mut config = Config::default();
         config.limits.messages_per_minute = 1;
-        let other = Settings::of(&config, "k1".to_owned(), None);
+        let other = Settings::of(&config, vec!["k1".to_owned()], None);
         assert_eq!(here.must_agree_with(&node(&other.to_text())), Ok(()));
-        let other_key = Settings { token_key: "k2".to_owned(), ..here.clone() };
+        let other_key = Settings::of(&config, vec!["k2".to_owned()], Some("s1".to_owned()));
         let refused = here.must_agree_with(&node(&other_key.to_text())).unwrap_err();
         assert!(
             refused.starts_with("The node chat-1:1337 of this database checks tokens with another key"),
             "{refused}"
         );
+        // While a secret is changed, each takes what the other signs with, or it is not time yet.
+        let keys = |keys: &[&str]| Settings::of(&config, keys.iter().map(|key| (*key).to_owned()).collect(), None);
+        assert_eq!(here.must_agree_with(&node(&keys(&["k2", "k1"]).to_text())).map_err(|_| ()), Err(()));
+        assert_eq!(keys(&["k1", "k2"]).must_agree_with(&node(&keys(&["k2", "k1"]).to_text())), Ok(()));
+        assert_eq!(keys(&["k1", "k2"]).must_agree_with(&node(r#"{"tokenKey":"k1"}"#)), Ok(()));
+        assert!(keys(&["k2", "k1"]).must_agree_with(&node(r#"{"tokenKey":"k1"}"#)).is_err());
         let other_place = Settings { storage: Some("s2".to_owned()), ..here.clone() };
         let refused = here.must_agree_with(&node(&other_place.to_text())).unwrap_err();
         assert!(refused.starts_with("The node chat-1:1337 of this database keeps files somewhere else"), "{refused}");

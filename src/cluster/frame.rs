@@ -24,6 +24,8 @@ pub enum News {
     Signals(Box<RawValue>),
     /// Names or pictures of these changed.
     People(Vec<UserId>),
+    /// These were banned, or not any more, or signed out.
+    Standings(Vec<UserId>),
     /// The node lives, has routed the log up to `head`, and hears itself by it.
     Beat { head: i64, draining: bool },
 }
@@ -171,6 +173,7 @@ impl News {
             News::Events { .. } => "events",
             News::Signals(_) => "signals",
             News::People(_) => "people",
+            News::Standings(_) => "standings",
             News::Beat { .. } => "beat",
         }
     }
@@ -191,7 +194,7 @@ impl News {
                 Body { from: Some(*from), to: Some(*to), told: events.as_deref(), ..nothing }
             }
             News::Signals(signals) => Body { told: Some(signals), ..nothing },
-            News::People(users) => Body { users: Some(users.clone()), ..nothing },
+            News::People(users) | News::Standings(users) => Body { users: Some(users.clone()), ..nothing },
             News::Beat { head, draining } => Body { head: Some(*head), draining: *draining, ..nothing },
         }
     }
@@ -207,6 +210,7 @@ impl Body<'_> {
             }
             "signals" => News::Signals(self.told.ok_or(missing)?.to_owned()),
             "people" => News::People(self.users.ok_or(missing)?),
+            "standings" => News::Standings(self.users.ok_or(missing)?),
             "beat" => News::Beat { head: self.head.ok_or(missing)?, draining: self.draining },
             _ => return Err(Ignored::Unknown),
         })
@@ -236,6 +240,7 @@ mod tests {
             News::Events { from: 3, to: 5, events: None },
             News::Signals(raw("[]")),
             News::People(vec![UserId::stored(1), UserId::stored(2)]),
+            News::Standings(vec![UserId::stored(3)]),
             News::Beat { head: 9, draining: true },
         ];
         for news in all {

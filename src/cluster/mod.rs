@@ -237,6 +237,18 @@ impl Cluster {
         }
     }
 
+    /// Waits until all that was told so far has gone to the others. Not for long, since they look into the database, too.
+    pub async fn told_all(&self) {
+        let Some((joined, way)) = self.way() else { return };
+        let number = joined.number.load(Ordering::Relaxed);
+        // What comes back after them has the beat behind it.
+        self.beat();
+        let until = Instant::now() + GREETING_TIMEOUT;
+        while !way.has_come_back(number) && Instant::now() < until {
+            sleep(GREETING_TIMEOUT / 100).await;
+        }
+    }
+
     /// The ways to the other nodes and whether this one hears itself by them; for operators.
     pub fn ways(&self) -> Vec<(&'static str, bool)> {
         let ways = self.joined.as_ref().map(|joined| joined.ways.iter().map(|way| (way.name, way.is_up())).collect());

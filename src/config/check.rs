@@ -89,6 +89,15 @@ impl Config {
         if self.cluster.address.as_ref().is_some_and(|address| !is_node_address(address)) {
             return Err(must("cluster.address", "an address such as http://10.0.0.7:1337, without a path"));
         }
+        let tls = [("server.tls_cert", &self.server.tls_cert), ("server.tls_key", &self.server.tls_key)];
+        if let [(key, Some(_)), (other, None)] | [(other, None), (key, Some(_))] = tls {
+            return Err(ConfigError::new(key, format!("{key} needs {other} beside it")));
+        }
+        if self.server.tls_cert.is_some() && self.cluster.address.is_some() {
+            let sentence = "cluster.address is where other nodes reach this one without TLS, and with server.tls_cert it \
+                            speaks nothing else: leave one of them out";
+            return Err(ConfigError::new("cluster.address", sentence.to_owned()));
+        }
         if self.broker.url.is_some() && self.database_url().starts_with("sqlite:") {
             let sentence = "broker.url joins the nodes of a PostgreSQL database, and this one is SQLite, which has one: \
                             set database.url to postgres://…, or leave broker.url out";
@@ -99,21 +108,45 @@ impl Config {
 
     fn check_auth(&self) -> Result<(), ConfigError> {
         let auth = &self.auth;
-        if auth.jwt_secret.as_ref().is_some_and(|secret| secret.len() < MIN_SECRET_BYTES) {
-            return Err(must("auth.jwt_secret", &format!("{MIN_SECRET_BYTES} bytes or longer")));
+        let secrets = auth.jwt_secret.iter().map(|secret| ("auth.jwt_secret", secret));
+        for (key, secret) in secrets.chain(auth.previous_secrets.iter().map(|secret| ("auth.previous_secrets", secret)))
+        {
+            match auth.jwt_secret_encoding.decode(secret) {
+                None => return Err(must(key, "base64, since auth.jwt_secret_encoding says so")),
+                Some(secret) if secret.len() < MIN_SECRET_BYTES => {
+                    return Err(must(key, &format!("{MIN_SECRET_BYTES} bytes or longer")));
+                }
+                Some(_) => {}
+            }
         }
-        if auth.jwt_secret.is_some() && auth.jwks.is_some() {
-            let sentence = "auth.jwks and auth.jwt_secret exclude each other, set one of them";
-            return Err(ConfigError::new("auth.jwks", sentence.to_owned()));
+        let is_provided = auth.jwks.is_some() || auth.public_key.is_some();
+        let excluded = [
+            ("auth.jwks", "auth.jwt_secret", auth.jwks.is_some() && auth.jwt_secret.is_some()),
+            ("auth.public_key", "auth.jwt_secret", auth.public_key.is_some() && auth.jwt_secret.is_some()),
+            ("auth.public_key", "auth.jwks", auth.public_key.is_some() && auth.jwks.is_some()),
+        ];
+        if let Some((key, other, _)) = excluded.into_iter().find(|(_, _, are_both)| *are_both) {
+            return Err(ConfigError::new(key, format!("{key} and {other} exclude each other, set one of them")));
+        }
+        if is_provided && !auth.previous_secrets.is_empty() {
+            let key = "auth.previous_secrets";
+            let sentence = format!("{key} is for tokens that are signed with a secret, and these are not");
+            return Err(ConfigError::new(key, sentence));
         }
         let is_web = |url: &str| url.starts_with("https://") || url.starts_with("http://");
         if auth.jwks.as_ref().is_some_and(|jwks| jwks.is_empty() || jwks.contains("://") && !is_web(jwks)) {
             return Err(must("auth.jwks", "a file, or a URL that begins with https:// or http://"));
         }
-        for (key, value) in [("auth.issuer", &auth.issuer), ("auth.audience", &auth.audience)] {
-            if value.as_ref().is_some_and(String::is_empty) {
-                return Err(must(key, "some text"));
-            }
+        let texts = [
+            ("auth.issuer", auth.issuer.as_ref()),
+            ("auth.audience", auth.audience.as_ref()),
+            ("auth.user_claim", Some(&auth.user_claim)),
+            ("auth.picture_claim", Some(&auth.picture_claim)),
+            ("auth.roles_claim", Some(&auth.roles_claim)),
+            ("auth.admin_role", Some(&auth.admin_role)),
+        ];
+        if let Some((key, _)) = texts.into_iter().find(|(_, text)| text.is_some_and(|text| text.is_empty())) {
+            return Err(must(key, "some text"));
         }
         Ok(())
     }
@@ -160,9 +193,10 @@ fn is_node_address(text: &str) -> bool {
     is_public_url(text) && text.strip_prefix("http://").is_some_and(|host| !host.contains('/'))
 }
 
-/// Scheme, host and perhaps port, as a browser sends them.
+/// Scheme, host and perhaps port, as a browser sends them; `:*` for any port.
 fn is_origin(text: &str) -> bool {
     let Some((scheme, host)) = text.split_once("://") else { return false };
+    let host = host.strip_suffix(":*").unwrap_or(host);
     let is_scheme = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '+' | '-' | '.');
     let is_host =
         |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '.' | '_' | ':' | '[' | ']');

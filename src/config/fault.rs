@@ -1,9 +1,9 @@
-//! Deliberate faults, each the breach of one promise of the protocol's §8: with the feature `faults`, which only
+//! Deliberate faults, each the breach of one promise of the protocol: with the feature `faults`, which only
 //! `scripts/faults --prove` builds with, the variable `CONFAB_FAULT` switches one on, and a test has to notice. Without
 //! the feature there is nothing here to switch on.
 
 /// The faults by name. `tests/faults.tsv` says which promise each one breaks and which test notices it.
-pub const NAMES: [&str; 13] = [
+pub const NAMES: [&str; 14] = [
     "announce-before-commit",
     "acknowledge-without-commit",
     "undone-transaction-trusted",
@@ -17,6 +17,7 @@ pub const NAMES: [&str; 13] = [
     "exits-forgotten",
     "feed-without-bound",
     "limit-passed-by-temp-id",
+    "ban-spares-connections",
 ];
 
 /// Whether the fault of this name is switched on in this process.

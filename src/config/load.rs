@@ -1,23 +1,20 @@
 //! How the settings are read: a layer is a file, the environment or the command line; what a setting is called, and of
 //! what type it is, is read off [`Config`] itself. It opens nothing but the settings file.
 
-use std::collections::HashMap;
 use std::path::Path;
 use std::{fs, io};
 
 use serde_json::Value;
 use toml::Value as Toml;
 
-use super::{Config, ConfigError, WebhookEndpoint, must, tree};
+use super::sources::{BY_SET, DEFAULT_FILE, ENV_PREFIX};
+use super::unknown::unknown;
+use super::{Config, ConfigError, Sources, WebhookEndpoint, bind, must, tree};
 
-/// The file that is read when none is named, looked for in the working folder.
-const DEFAULT_FILE: &str = "confab.toml";
-/// What every environment variable that is a setting begins with.
-const ENV_PREFIX: &str = "CONFAB_";
 /// The one setting that is a list of tables.
 const ENDPOINTS: &str = "webhooks.endpoints";
 /// Variables of the tests and scripts of this project, which mean nothing to the server.
-const OTHER_VARIABLES: [&str; 13] = [
+const OTHER_VARIABLES: [&str; 15] = [
     "CONFAB_BIN",
     "CONFAB_CHROMIUM",
     "CONFAB_FAULT",
@@ -26,7 +23,9 @@ const OTHER_VARIABLES: [&str; 13] = [
     "CONFAB_PYTHON",
     "CONFAB_RABBITMQ",
     "CONFAB_REDIS",
+    "CONFAB_TEST_CADDY",
     "CONFAB_TEST_DATABASE",
+    "CONFAB_TEST_NGINX",
     "CONFAB_TEST_RABBITMQ",
     "CONFAB_TEST_REDIS",
     "CONFAB_WEB_DIST",
@@ -54,25 +53,38 @@ impl Config {
         sets: &[String],
         check_more: impl FnOnce(&Config) -> Result<(), ConfigError>,
     ) -> Result<Config, ConfigError> {
+        Self::load_with_sources(file, env, sets, check_more).map(|(config, _)| config)
+    }
+
+    /// As [`Config::load`], with what has set each setting.
+    ///
+    /// # Errors
+    /// Those of [`Config::load`].
+    pub fn load_with_sources(
+        file: Option<&Path>,
+        env: impl Iterator<Item = (String, String)>,
+        sets: &[String],
+        check_more: impl FnOnce(&Config) -> Result<(), ConfigError>,
+    ) -> Result<(Config, Sources), ConfigError> {
         let mut given = from_file(file)?;
         given.extend(from_env(env)?);
         given.extend(from_sets(sets)?);
 
         let known = tree(&Config::default());
         let mut merged = known.clone();
-        let mut origins = HashMap::new();
+        let mut sources = Sources::default();
         for Given { key, value, origin } in given {
             place(&known, &mut merged, &key, value).map_err(|error| error.at(&origin))?;
-            origins.insert(key, origin);
+            sources.note(key, origin);
         }
-        let located = |error: ConfigError| match origins.get(&error.key) {
+        let located = |error: ConfigError| match sources.of(&error.key) {
             Some(origin) => error.at(origin),
             None => error,
         };
         let config: Config = serde_path_to_error::deserialize(merged)
             .map_err(|error| located(misfit(&error.path().to_string(), &error.inner().to_string())))?;
         config.check().and_then(|()| check_more(&config)).map_err(located)?;
-        Ok(config)
+        Ok((config, sources))
     }
 }
 
@@ -134,7 +146,7 @@ fn from_sets(sets: &[String]) -> Result<Vec<Given>, ConfigError> {
             return Err(ConfigError::new(key, format!("--set {key} has no value, write --set {key}=value")));
         };
         let value = Toml::String(value.to_owned());
-        Ok(Given { key: key.trim().to_owned(), value, origin: "--set".to_owned() })
+        Ok(Given { key: key.trim().to_owned(), value, origin: BY_SET.to_owned() })
     };
     sets.iter().map(given).collect()
 }
@@ -238,35 +250,13 @@ fn split(text: &str) -> Vec<Value> {
     text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(Value::from).collect()
 }
 
-/// Refuses what is no setting, with the setting that it differs from by its punctuation only, if there is one.
-fn unknown(said: &str, key: &str) -> ConfigError {
-    let plain = |key: &str| key.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase();
-    let wanted = plain(key);
-    let meant =
-        keys().into_iter().find(|known| plain(known) == wanted).map(|known| match said.strip_prefix(ENV_PREFIX) {
-            Some(_) => format!("{ENV_PREFIX}{}", known.to_uppercase().replace('.', "__")),
-            None => known,
-        });
-    let hint = meant.map(|meant| format!(", did you mean {meant}")).unwrap_or_default();
-    ConfigError::new(said, format!("Unknown setting: {said}{hint}"))
-}
-
-/// All settings by name.
-fn keys() -> Vec<String> {
-    let tree = tree(&Config::default());
-    let sections = tree.as_object().into_iter().flatten();
-    let names = |(section, settings): (&String, &Value)| {
-        let settings = settings.as_object().into_iter().flatten();
-        settings.map(|(name, _)| format!("{section}.{name}")).collect::<Vec<_>>()
-    };
-    sections.flat_map(names).collect()
-}
-
 /// The sentence for a value whose type is right, but which serde refuses: an address, a choice, a number too large.
-fn misfit(key: &str, message: &str) -> ConfigError {
+fn misfit(path: &str, message: &str) -> ConfigError {
+    // Of a list, the list is the setting.
+    let key = path.split('[').next().unwrap_or(path);
     let choices = message.split_once("expected ").map(|(_, choices)| choices.replace('`', ""));
     match choices {
-        _ if message.contains("socket address") => must(key, "an address and a port such as 127.0.0.1:1337"),
+        _ if message == bind::FORM => must(key, message),
         Some(choices) if message.starts_with("unknown variant") => must(key, &choices),
         _ => ConfigError::new(key, format!("{key} is too large")),
     }

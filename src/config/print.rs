@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_json::Value;
 
-use super::{Config, tree};
+use super::{Config, Sources, tree};
 
 /// Stands for a secret wherever settings are shown.
 pub(super) const HIDDEN: &str = "(hidden)";
@@ -12,10 +12,20 @@ pub(super) const HIDDEN: &str = "(hidden)";
 impl Config {
     /// What is in force, as TOML that can be read back. Secrets read `(hidden)`, what is unset stands in a comment.
     pub fn print(&self) -> String {
+        self.print_lines(|_| String::new())
+    }
+
+    /// The same, each setting with a comment that says where it came from.
+    pub fn print_with(&self, sources: &Sources) -> String {
+        self.print_lines(|key| format!("  # {}", sources.of(key).unwrap_or("default")))
+    }
+
+    fn print_lines(&self, comment: impl Fn(&str) -> String) -> String {
         let mut shown = self.clone();
         shown.database.url = Some(self.database_url());
         shown.storage.url = Some(self.storage_url());
         shown.auth.jwt_secret = self.auth.jwt_secret.as_ref().map(|_| HIDDEN.to_owned());
+        shown.auth.previous_secrets.fill(HIDDEN.to_owned());
         let urls = [
             &mut shown.database.url,
             &mut shown.broker.url,
@@ -33,9 +43,10 @@ impl Config {
         for (section, settings) in tree(&shown).as_object().into_iter().flatten() {
             text.push_str(&format!("[{section}]\n"));
             for (name, value) in settings.as_object().into_iter().flatten() {
+                let comment = comment(&format!("{section}.{name}"));
                 match value {
-                    Value::Null => text.push_str(&format!("# {name} is not set\n")),
-                    value => text.push_str(&format!("{name} = {}\n", toml_value(value))),
+                    Value::Null => text.push_str(&format!("# {name} is not set{comment}\n")),
+                    value => text.push_str(&format!("{name} = {}{comment}\n", toml_value(value))),
                 }
             }
             text.push('\n');
@@ -43,17 +54,6 @@ impl Config {
         text.truncate(text.trim_end().len());
         text.push('\n');
         text
-    }
-}
-
-impl Config {
-    /// Says that the database cannot be opened, or whatever `done` names, which setting says where it is, and why not.
-    pub fn no_database(&self, done: &str, cause: &dyn fmt::Display) -> anyhow::Error {
-        // The cause as it says itself: what is behind it says the same again.
-        anyhow::anyhow!(
-            "The database cannot be {done}: database.url is {}: {cause}",
-            hide_password(&self.database_url())
-        )
     }
 }
 
@@ -82,7 +82,7 @@ fn hide_password(url: &str) -> String {
 }
 
 /// A JSON value as TOML, which differs for the values of settings in tables and in one character only.
-fn toml_value(value: &Value) -> String {
+pub(super) fn toml_value(value: &Value) -> String {
     match value {
         Value::Array(items) => format!("[{}]", items.iter().map(toml_value).collect::<Vec<_>>().join(",")),
         Value::Object(fields) => {

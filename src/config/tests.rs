@@ -1,7 +1,7 @@
 //! What the settings take and refuse, and in which words.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::print::HIDDEN;
 use super::*;
@@ -83,14 +83,28 @@ fn an_empty_text_unsets_what_has_no_default() {
 
 #[test]
 fn an_unknown_setting_is_named_with_its_source() {
-    let sentence = "Unknown setting: chat.max_mesage_length (from confab.toml)";
+    let sentence =
+        "Unknown setting: chat.max_mesage_length, did you mean `chat.max_message_length`? (from confab.toml)";
     assert_eq!(load("[chat]\nmax_mesage_length = 5", &[], &[]).unwrap_err(), sentence);
     assert_eq!(load("nonsense = 1", &[], &[]).unwrap_err(), "Unknown setting: nonsense (from confab.toml)");
     assert_eq!(load("chat = 1", &[], &[]).unwrap_err(), "chat is a section, not a setting (from confab.toml)");
     assert_eq!(
         refused(&["chat.max-message-length=5"]),
-        "Unknown setting: chat.max-message-length, did you mean chat.max_message_length"
+        "Unknown setting: chat.max-message-length, did you mean `chat.max_message_length`?"
     );
+    for (said, meant) in [
+        ("server.bnid", "server.bind"),
+        ("databse.url", "database.url"),
+        ("limit.message_per_minute", "limits.messages_per_minute"),
+        ("corse.allowed_origin", "cors.allowed_origins"),
+        ("jwt_secret", "auth.jwt_secret"),
+        ("security.jwt_secret", "auth.jwt_secret"),
+    ] {
+        let sentence = format!("Unknown setting: {said}, did you mean `{meant}`?");
+        assert_eq!(refused(&[&format!("{said}=x")]), sentence);
+    }
+    // Three sections have one.
+    assert_eq!(refused(&["url=5"]), "Unknown setting: url");
     assert_eq!(refused(&["server.bind.port=5"]), "Unknown setting: server.bind.port");
     assert_eq!(refused(&["=5"]), "Unknown setting: ");
     assert_eq!(
@@ -100,7 +114,14 @@ fn an_unknown_setting_is_named_with_its_source() {
     let env = |name| load("", &[(name, "x")], &[]).unwrap_err();
     assert_eq!(env("CONFAB_CHAT__X"), "Unknown setting: chat.x (from CONFAB_CHAT__X)");
     assert_eq!(env("CONFAB_CHAT__X__Y"), "Unknown setting: chat.x.y (from CONFAB_CHAT__X__Y)");
-    assert_eq!(env("CONFAB_DATABASE_URL"), "Unknown setting: CONFAB_DATABASE_URL, did you mean CONFAB_DATABASE__URL");
+    assert_eq!(
+        env("CONFAB_DATABASE_URL"),
+        "Unknown setting: CONFAB_DATABASE_URL, did you mean `CONFAB_DATABASE__URL`?"
+    );
+    assert_eq!(
+        env("CONFAB_DATABSE__URL"),
+        "Unknown setting: databse.url, did you mean `database.url`? (from CONFAB_DATABSE__URL)"
+    );
     assert_eq!(env("CONFAB_NONSENSE"), "Unknown setting: CONFAB_NONSENSE");
 }
 
@@ -119,9 +140,16 @@ fn the_variables_of_a_kubernetes_service_and_of_the_tests_are_no_settings() {
 
 #[test]
 fn bad_values_are_refused_by_name() {
+    const BIND: &str = "server.bind must be a host and a port such as 127.0.0.1:1337, localhost:1337 or :1337";
     let long = "x".repeat(32);
     for (set, sentence) in [
-        ("server.bind=localhost", "server.bind must be an address and a port such as 127.0.0.1:1337"),
+        ("server.bind=localhost", BIND),
+        ("server.bind=8080", BIND),
+        ("server.bind=localhost:http", BIND),
+        ("server.bind=::1:8080", BIND),
+        ("server.bind=[localhost]:8080", BIND),
+        ("server.bind=a b:8080", BIND),
+        ("server.bind=localhost:70000", BIND),
         ("server.data_dir=", "server.data_dir must be a folder"),
         ("chat.max_message_length=0", "chat.max_message_length must be from 1 to 10000"),
         ("chat.max_message_length=-1", "chat.max_message_length must be a whole number, 0 or more"),
@@ -155,6 +183,12 @@ fn bad_values_are_refused_by_name() {
             "server.trusted_proxies=127.0.0.1,10.0.0.0/33",
             "server.trusted_proxies must be addresses and networks such as 10.0.0.0/8, which \"10.0.0.0/33\" is not",
         ),
+        (
+            "server.metrics_bind=9090",
+            "server.metrics_bind must be a host and a port such as 127.0.0.1:1337, localhost:1337 or :1337",
+        ),
+        ("server.tls_cert=cert.pem", "server.tls_cert needs server.tls_key beside it"),
+        ("server.tls_key=key.pem", "server.tls_key needs server.tls_cert beside it"),
         ("cors.allowed_origins=*,https://a.example", "cors.allowed_origins is either * or a list of origins, not both"),
         (
             "chat.allowed_file_types=image",
@@ -184,6 +218,9 @@ fn bad_values_are_refused_by_name() {
         let sentence = "cluster.address must be an address such as http://10.0.0.7:1337, without a path";
         assert_eq!(refused(&[&format!("cluster.address={url}")]), sentence, "{url}");
     }
+    let certificate = ["server.tls_cert=cert.pem", "server.tls_key=key.pem", "cluster.address=http://10.0.0.7:1337"];
+    assert!(load("", &[], &certificate[..2]).is_ok());
+    assert!(refused(&certificate).starts_with("cluster.address is where other nodes reach this one without TLS"));
     let both = refused(&[&format!("auth.jwt_secret={long}"), "auth.jwks=keys.json"]);
     assert_eq!(both, "auth.jwks and auth.jwt_secret exclude each other, set one of them");
 }
@@ -192,8 +229,13 @@ fn bad_values_are_refused_by_name() {
 fn good_values_are_taken() {
     for set in [
         "server.bind=[::1]:0",
+        "server.bind=:8080",
+        "server.bind=localhost:8080",
+        "server.bind=chat.example.org:443",
         "server.public_url=https://chat.example.org",
         "server.public_url=http://localhost:1337/chat/",
+        "server.metrics_bind=127.0.0.1:9090",
+        "server.tls_cert=",
         "cluster.address=http://10.0.0.7:1337",
         "cluster.address=http://[fd00::7]:1337",
         "log.level=info,confab::stomp=debug,hyper=off",
@@ -208,6 +250,7 @@ fn good_values_are_taken() {
         "storage.url=s3://bucket/prefix",
         "auth.jwks=/etc/confab/keys.json",
         "cors.allowed_origins=capacitor://localhost,https://[::1]:8443",
+        "cors.allowed_origins=http://localhost:*,http://[::1]:*",
         "chat.allowed_file_types=image/*,application/vnd.oasis.opendocument.text,*/*",
     ] {
         load("", &[], &[set]).unwrap();
@@ -259,6 +302,51 @@ fn what_is_printed_is_toml_without_secrets_and_reads_back() {
     };
     assert!(read == expected);
     assert_eq!(load(&Config::default().print(), &[], &[]).unwrap().database_url(), "sqlite:data/confab.db");
+}
+
+#[test]
+fn it_is_told_what_has_set_each_setting() {
+    let folder = std::env::temp_dir().join(format!("confab-config-{}", uuid::Uuid::new_v4()));
+    fs::create_dir_all(&folder).unwrap();
+    let path = folder.join("confab.toml");
+    fs::write(&path, "[chat]\nmax_file_size_mb = 3\nquiet_group_size = 4\n[auth]\nissuer = \"me\"\n").unwrap();
+    let env = [("CONFAB_CHAT__QUIET_GROUP_SIZE", "5"), ("CONFAB_AUTH__ISSUER", "")];
+    let env = env.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let sets = ["log.format=json".to_owned()];
+    let (config, sources) = Config::load_with_sources(Some(&path), env, &sets, |_| Ok(())).unwrap();
+    fs::remove_dir_all(&folder).unwrap();
+    let printed = config.print_with(&sources);
+    for line in [
+        &format!("max_file_size_mb = 3  # {}", path.display()),
+        "quiet_group_size = 5  # CONFAB_CHAT__QUIET_GROUP_SIZE",
+        "# issuer is not set  # CONFAB_AUTH__ISSUER",
+        "format = \"json\"  # --set",
+        "max_message_length = 10000  # default",
+        "# audience is not set  # default",
+    ] {
+        assert!(printed.lines().any(|printed| printed == line), "{line} is missing in {printed}");
+    }
+    assert_eq!(load(&printed, &[], &[]).unwrap().chat, config.chat);
+}
+
+#[test]
+fn the_file_to_begin_with_has_every_setting_with_its_default_and_says_what_it_does() {
+    let sample = sample();
+    assert_eq!(load(&sample, &[], &[]).unwrap(), Config::default(), "all is switched off");
+    let on: Vec<&str> =
+        sample.lines().map(|line| line.strip_prefix('#').filter(|on| !on.starts_with(' ')).unwrap_or(line)).collect();
+    let switched_on: toml::Table = toml::from_str(&on.join("\n")).unwrap();
+    let all = tree(&Config::default());
+    for (section, settings) in all.as_object().unwrap() {
+        let there: Vec<&String> = switched_on[section.as_str()].as_table().unwrap().keys().collect();
+        assert_eq!(there.len(), settings.as_object().unwrap().len(), "{section}: {there:?}");
+    }
+    assert_eq!(load(&on.join("\n"), &[], &[]).unwrap(), Config::default());
+    let lines: Vec<&str> = sample.lines().collect();
+    for (n, line) in lines.iter().enumerate().filter(|(_, line)| line.starts_with('#') && !line.starts_with("# ")) {
+        let before = lines[n - 1];
+        assert!(before.starts_with("# ") && before.len() > 2, "{line} is not explained");
+    }
 }
 
 #[test]

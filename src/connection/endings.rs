@@ -45,6 +45,11 @@ impl Endings {
         Ending { id, token, endings: Arc::clone(self) }
     }
 
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.live.lock().connections.len()
+    }
+
     /// Asks those who are connected to end, one after the other in even steps over `window`.
     pub async fn spread(&self, window: Duration) {
         let connections: Vec<CancellationToken> = self.live.lock().connections.values().cloned().collect();

@@ -5,17 +5,40 @@ use std::borrow::Cow;
 use tokio::time::Instant;
 
 use super::Message;
+use crate::id::UserId;
 
 /// How a connection ends: a WebSocket close code and a reason of up to 123 bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Goodbye {
     pub code: u16,
     pub reason: Cow<'static, str>,
+    /// What operators are told, where it is known beforehand: what was put together may hold words of the client.
+    why: Option<&'static str>,
 }
 
 impl Goodbye {
     pub fn new(code: u16, reason: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, reason: reason.into() }
+        let reason = reason.into();
+        Self { code, why: known_beforehand(&reason), reason }
+    }
+
+    /// The same, where the client is told why in other words than the reason.
+    #[expect(clippy::ptr_arg, reason = "whether the text is borrowed is what is asked")]
+    pub fn because(self, told: &Cow<'static, str>) -> Self {
+        Self { why: known_beforehand(told), ..self }
+    }
+
+    /// Why the connection ends, in words of the server alone.
+    pub fn why(&self) -> &'static str {
+        self.why.unwrap_or(if self.code == 1000 { "The client has said goodbye" } else { "The client was refused" })
+    }
+}
+
+#[expect(clippy::ptr_arg, reason = "whether the text is borrowed is what is asked")]
+fn known_beforehand(text: &Cow<'static, str>) -> Option<&'static str> {
+    match text {
+        Cow::Borrowed(text) if !text.is_empty() => Some(text),
+        _ => None,
     }
 }
 
@@ -46,7 +69,10 @@ pub trait Protocol: Send {
         std::future::ready(Step::Go)
     }
 
-    /// When [`Protocol::on_deadline`] has to be called next.
+    /// Whose the connection is, once that is known.
+    fn user(&self) -> Option<UserId>;
+
+    /// When [`Protocol::on_deadline`] has to be called next. It is asked after each turn.
     fn deadline(&self) -> Instant;
 
     /// When the connection has to end, even if a slow client has not taken yet what is being written. Then

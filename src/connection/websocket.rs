@@ -1,9 +1,8 @@
 //! WebSockets, and sessions of SockJS, as wires. Pings, limits, floods and close codes are those of the library `sockjs`,
 //! the same for every door.
 
-use axum::extract::WebSocketUpgrade;
 use axum::response::Response;
-use sockjs::{Options, Session};
+use sockjs::{Options, Session, WebSocketUpgrade};
 
 use super::{Gone, Goodbye, Message, Wire};
 
@@ -27,7 +26,12 @@ impl Wire for Session {
         Session::receive(self).await
     }
 
-    async fn send(&mut self, messages: Vec<Message>) -> Result<(), Gone> {
+    /// Sockets, channels and timers know their task until they have woken it.
+    fn wakes_when_dropped(&self) -> bool {
+        self.is_open()
+    }
+
+    async fn send(&mut self, messages: impl ExactSizeIterator<Item = Message> + Send) -> Result<(), Gone> {
         Session::send(self, messages).await.map_err(|_| Gone)
     }
 

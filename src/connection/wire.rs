@@ -7,12 +7,21 @@ pub trait Wire: Send {
     /// The next message of the client; `None` once the connection is over. Cancelling it loses nothing.
     fn receive(&mut self) -> impl Future<Output = Option<Message>> + Send;
 
+    /// Whether a wait for a message that was dropped still wakes its task when one comes: then it need not be begun anew
+    /// whenever the task was woken by something else.
+    fn wakes_when_dropped(&self) -> bool {
+        false
+    }
+
     /// Writes all messages and flushes once.
     ///
     /// # Errors
     /// [`Gone`] once the client is. A client that takes nothing for a minute is gone, too (protocol §8.8): the server
     /// sees that where the bytes leave, and there alone.
-    fn send(&mut self, messages: Vec<Message>) -> impl Future<Output = Result<(), Gone>> + Send;
+    fn send(
+        &mut self,
+        messages: impl ExactSizeIterator<Item = Message> + Send,
+    ) -> impl Future<Output = Result<(), Gone>> + Send;
 
     /// Tells the client why the connection ends, and closes it.
     fn close(self, goodbye: Goodbye) -> impl Future<Output = ()> + Send;

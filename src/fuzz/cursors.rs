@@ -34,7 +34,7 @@ pub fn cursors(data: &[u8]) {
 fn place_in_the_log(cursor: &str) {
     let epoch = cursor.split('.').next().unwrap_or_default().to_owned();
     for (position, pruned) in [(1_000, 0), (i64::MAX, 10)] {
-        let head = Head { epoch: epoch.clone(), position, pruned };
+        let head = Head { epoch: epoch.clone().into(), position, pruned };
         match head.position_of(cursor) {
             Ok(found) => {
                 assert!((pruned..=position).contains(&found));
@@ -43,7 +43,7 @@ fn place_in_the_log(cursor: &str) {
             }
             Err(refused) => assert!([Kind::BadRequest, Kind::CursorExpired].contains(&refused.kind)),
         }
-        let other = Head { epoch: format!("{epoch}x"), position, pruned };
+        let other = Head { epoch: format!("{epoch}x").into(), position, pruned };
         assert!(other.position_of(cursor).is_err(), "a cursor of another epoch");
     }
 }

@@ -27,7 +27,7 @@ pub use tokens::tokens;
 /// Takes any bytes, and panics where a promise is broken.
 pub type Target = fn(&[u8]);
 
-/// What bytes are thrown at, by name. Two more stand in `sockjs::fuzz`.
+/// What bytes are thrown at, by name. Three more stand in `sockjs::fuzz`.
 pub const TARGETS: [(&str, Target); 13] = [
     ("addresses", addresses),
     ("content", content),

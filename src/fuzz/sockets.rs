@@ -124,7 +124,7 @@ struct Heard {
 impl Heard {
     fn note(&mut self, message: &Message) {
         let Message::Text(text) = message else { return };
-        let Ok(said) = serde_json::from_str::<Value>(text) else { return };
+        let Ok(said) = serde_json::from_slice::<Value>(text.as_bytes()) else { return };
         // By this a client goes over to the older protocol.
         self.is_older |= said["type"] == "start";
         self.ids.extend(said["id"].as_str().map(str::to_owned));
@@ -133,16 +133,16 @@ impl Heard {
     fn judge(&self, answers: &mut Vec<Message>) {
         for answer in answers.drain(..) {
             let Message::Text(text) = answer else { panic!("an answer that is no text") };
-            let answer: Value = serde_json::from_str(&text).expect("an answer is JSON");
+            let answer: Value = serde_json::from_slice(text.as_bytes()).expect("an answer is JSON");
             let kind = answer["type"].as_str().unwrap_or_default();
             let is_known = ANSWERS.contains(&kind) || self.is_older && OLDER_ANSWERS.contains(&kind);
-            assert!(is_known, "{text}");
-            assert!(answer["id"].as_str().is_none_or(|id| self.ids.iter().any(|given| given == id)), "{text}");
+            assert!(is_known, "{text:?}");
+            assert!(answer["id"].as_str().is_none_or(|id| self.ids.iter().any(|given| given == id)), "{text:?}");
             let failed = |error: &Value| error["extensions"]["code"] == "INTERNAL";
             let payload = &answer["payload"];
             let lists = [payload, &payload["errors"]];
             let errors = lists.iter().filter_map(|errors| errors.as_array()).flatten();
-            assert!(!failed(payload) && !errors.into_iter().any(failed), "{text}");
+            assert!(!failed(payload) && !errors.into_iter().any(failed), "{text:?}");
         }
     }
 }

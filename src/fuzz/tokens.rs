@@ -12,7 +12,7 @@ use sha2::Sha256;
 
 use super::input::{choice, line};
 use super::runtime::wait;
-use crate::auth::{Claims, Tokens};
+use crate::auth::{Claims, Subject, Tokens};
 use crate::config::Auth;
 use crate::entity::clock;
 use crate::error::Kind;
@@ -91,9 +91,9 @@ fn assert_is_true(token: &str, claims: &Claims, is_ours: bool) {
     let [header, payload] = &parts[..] else { panic!("{token}") };
     assert_eq!(header["alg"], "HS256");
     assert!(header.get("crit").is_none_or(Value::is_null), "{header}");
-    assert!((1..1 << 53).contains(&claims.user));
-    let user = claims.user.to_string();
-    assert!(payload["sub"] == claims.user || payload["sub"] == *user, "{payload}");
+    let Subject::Number(number) = claims.user else { panic!("users are numbers here: {claims:?}") };
+    assert!((1..1 << 53).contains(&number));
+    assert!(payload["sub"] == number || payload["sub"] == *number.to_string(), "{payload}");
     assert!(payload["exp"].is_number(), "{payload}");
     assert!(payload["nbf"].as_i64().is_none_or(|from| from <= clock::now().timestamp() + 30), "{payload}");
     if is_ours {

@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 
 use crate::error::{Error, Kind};
+use crate::telemetry;
 
 /// The code that programs act on.
 pub fn code(kind: Kind) -> &'static str {
@@ -21,6 +22,7 @@ pub fn code(kind: Kind) -> &'static str {
         Kind::Timeout => "TIMEOUT",
         Kind::RangeNotSatisfiable => "RANGE_NOT_SATISFIABLE",
         Kind::Conflict => "CONFLICT",
+        Kind::UpgradeRequired => "UPGRADE_REQUIRED",
         Kind::PayloadTooLarge => "PAYLOAD_TOO_LARGE",
         Kind::UnsupportedMediaType => "UNSUPPORTED_MEDIA_TYPE",
         Kind::RateLimited => "RATE_LIMITED",
@@ -43,6 +45,7 @@ pub fn status(kind: Kind) -> StatusCode {
         Kind::Timeout => StatusCode::REQUEST_TIMEOUT,
         Kind::RangeNotSatisfiable => StatusCode::RANGE_NOT_SATISFIABLE,
         Kind::Conflict => StatusCode::CONFLICT,
+        Kind::UpgradeRequired => StatusCode::UPGRADE_REQUIRED,
         Kind::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Kind::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         Kind::RateLimited => StatusCode::TOO_MANY_REQUESTS,
@@ -81,7 +84,7 @@ fn nothing() -> Object {
     ObjectBuilder::new().schema_type(Type::Null).build()
 }
 
-/// The kinds of failure that have a code beside a refusing status.
+/// The kinds of failure that have a code beside a refusing status. A lost upgrade is one of GraphQL alone.
 const REFUSING: [Kind; 15] = [
     Kind::BadRequest,
     Kind::Unauthenticated,
@@ -109,8 +112,9 @@ pub fn codes() -> Object {
         .build()
 }
 
-/// The HTTP response to a failure.
+/// The HTTP response to a failure, which is counted.
 pub fn error_response(error: &Error) -> Response {
+    telemetry::failed("http", code(error.kind));
     let failure = Failure { success: false, error: &error.message, data: (), code: code(error.kind) };
     let mut response = (status(error.kind), axum::Json(failure)).into_response();
     let headers = response.headers_mut();

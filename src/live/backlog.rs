@@ -28,11 +28,8 @@ impl Backlog {
             sleep_until(moment).await;
             self.retry_at = None;
         }
-        if self.events.is_empty() {
-            match listener.next().await {
-                Ok(events) => self.events.extend(events),
-                Err(_) => self.retry_at = Some(Instant::now() + RETRY_DELAY),
-            }
+        if self.events.is_empty() && listener.next(&mut self.events).await.is_err() {
+            self.retry_at = Some(Instant::now() + RETRY_DELAY);
         }
     }
 

@@ -130,8 +130,12 @@ impl Dispatcher {
             }
             Some(News::Signals(signals)) => self.hear_events(Some(&signals), false),
             Some(News::People(people)) => users::forget(&self.chat, &people),
+            Some(News::Standings(people)) => users::standing::heard(&self.chat, &people),
             Some(News::Beat { head, .. }) => self.early.reaches(head),
-            None => self.swept = Instant::now() - SWEEP_INTERVAL,
+            None => {
+                self.swept = Instant::now() - SWEEP_INTERVAL;
+                users::standing::heard(&self.chat, &[]);
+            }
         }
     }
 

@@ -2,26 +2,32 @@
 //! and reads the log from its position until it has caught up. Signals replace older ones of their kind.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::future::poll_fn;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::task::{Context, Poll, Waker};
 
 use parking_lot::{Mutex, MutexGuard};
-use tokio::sync::Notify;
 
 use super::Interest;
 use crate::chat::event::{Event, EventType};
+use crate::chat::users::known::Standing;
 use crate::config::fault;
 use crate::id::{ConversationId, UserId};
+use crate::telemetry::BehindGauge;
 
 /// Durable events, and signals, that may wait for a connection.
 const MAX_EVENTS: usize = 256;
 const MAX_SIGNALS: usize = 256;
+/// Events that a connection keeps room for while it waits.
+const KEPT_EVENTS: usize = 4;
 
 /// What waits for one connection.
 pub struct Feed {
     waiting: Mutex<Waiting>,
     interest: AtomicU8,
-    wake: Notify,
+    /// Whether it was said how the user stands.
+    is_informed: AtomicBool,
 }
 
 struct Waiting {
@@ -35,15 +41,21 @@ struct Waiting {
     position: i64,
     /// Behind: the newest durable event that was not queued. The log has it.
     missed: Option<i64>,
+    /// Counted for as long as it is behind.
+    behind: Option<BehindGauge>,
+    /// How the connection's user stands, where that was changed, and whether the connection has yet to look at it.
+    standing: Standing,
+    is_standing_new: bool,
+    /// The connection's task, while it waits.
+    waiter: Option<Waker>,
 }
 
-/// What [`Feed::take`] found.
+/// What [`Feed::next`] found.
 pub enum Taken {
-    /// Events, the durable ones first and in order.
-    Events(Vec<Arc<Event>>),
+    /// Events, which were appended: the durable ones first and in order; none where only the user's standing is new.
+    Events,
     /// Nothing is queued, and the log has what comes after this position.
     Behind(i64),
-    Nothing,
 }
 
 impl Feed {
@@ -56,8 +68,12 @@ impl Feed {
             next_signal: 0,
             position,
             missed: None,
+            behind: None,
+            standing: Standing::default(),
+            is_standing_new: false,
+            waiter: None,
         };
-        Self { waiting: Mutex::new(waiting), interest: AtomicU8::new(0), wake: Notify::new() }
+        Self { waiting: Mutex::new(waiting), interest: AtomicU8::new(0), is_informed: AtomicBool::new(false) }
     }
 
     /// Sets the topics whose events are queued from now on.
@@ -81,28 +97,47 @@ impl Feed {
             Some(position) if position > waiting.position => waiting.push_event(position, event),
             Some(_) => return,
         }
-        drop(waiting);
-        self.wake.notify_one();
+        wake(waiting);
     }
 
-    /// Takes all that is queued.
-    pub fn take(&self) -> Taken {
+    /// Says how the connection's user stands, for which it is woken.
+    pub fn inform(&self, standing: Standing) {
         let mut waiting = self.lock();
-        if waiting.events.is_empty() && waiting.signals.is_empty() {
-            return match waiting.missed {
-                Some(_) => Taken::Behind(waiting.position),
-                None => Taken::Nothing,
-            };
-        }
-        let mut taken: Vec<Arc<Event>> = waiting.events.drain(..).collect();
-        taken.extend(std::mem::take(&mut waiting.signals).into_values());
-        waiting.signal_numbers = HashMap::new();
-        Taken::Events(taken)
+        (waiting.standing, waiting.is_standing_new) = (standing, true);
+        self.is_informed.store(true, Ordering::Release);
+        wake(waiting);
     }
 
-    /// Waits until something may have been queued.
-    pub async fn woken(&self) {
-        self.wake.notified().await;
+    /// How the connection's user stands, if that was said since it was opened.
+    pub fn standing(&self) -> Option<Standing> {
+        self.is_informed.load(Ordering::Acquire).then(|| self.lock().standing)
+    }
+
+    /// Waits until something is queued, or the log has something, and appends all that is queued. Of two tasks that wait,
+    /// only the later one is woken.
+    pub async fn next(&self, into: &mut VecDeque<Arc<Event>>) -> Taken {
+        poll_fn(|task| self.poll_take(task, into)).await
+    }
+
+    /// Appends all that is queued now; none where nothing is, and the log has nothing.
+    #[cfg(test)]
+    pub fn take(&self, into: &mut VecDeque<Arc<Event>>) -> Option<Taken> {
+        self.lock().take(into)
+    }
+
+    fn poll_take(&self, task: &mut Context<'_>, into: &mut VecDeque<Arc<Event>>) -> Poll<Taken> {
+        let mut waiting = self.lock();
+        if std::mem::take(&mut waiting.is_standing_new) {
+            return Poll::Ready(Taken::Events);
+        }
+        if let Some(taken) = waiting.take(into) {
+            return Poll::Ready(taken);
+        }
+        match &mut waiting.waiter {
+            Some(waiter) => waiter.clone_from(task.waker()),
+            none => *none = Some(task.waker().clone()),
+        }
+        Poll::Pending
     }
 
     /// The log was read up to `position`, which was its end if `complete`: if nothing was missed beyond that, the
@@ -111,7 +146,7 @@ impl Feed {
         let mut waiting = self.lock();
         waiting.position = waiting.position.max(position);
         if complete && waiting.missed.is_none_or(|missed| missed <= position) {
-            waiting.missed = None;
+            (waiting.missed, waiting.behind) = (None, None);
         }
     }
 
@@ -123,10 +158,9 @@ impl Feed {
         let first = waiting.events.front().and_then(|event| event.position).map(|first| first - 1);
         let unread = first.or(waiting.missed.map(|_| waiting.position));
         waiting.events.clear();
-        waiting.missed = Some(newest);
+        waiting.fall_behind(newest);
         waiting.position = unread.map_or(position, |unread| unread.min(position));
-        drop(waiting);
-        self.wake.notify_one();
+        wake(waiting);
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
@@ -134,14 +168,48 @@ impl Feed {
     }
 }
 
+/// Wakes the task that waits, once others may take the lock.
+fn wake(mut waiting: MutexGuard<'_, Waiting>) {
+    let waiter = waiting.waiter.take();
+    drop(waiting);
+    if let Some(waiter) = waiter {
+        waiter.wake();
+    }
+}
+
 impl Waiting {
+    /// Appends all that is queued, or says where to read on in the log; none where there is neither.
+    fn take(&mut self, into: &mut VecDeque<Arc<Event>>) -> Option<Taken> {
+        if self.events.is_empty() && self.signals.is_empty() {
+            return self.missed.map(|_| Taken::Behind(self.position));
+        }
+        if into.is_empty() {
+            // Nothing is allocated where one event comes after the other, and what a burst needed is not kept.
+            std::mem::swap(&mut self.events, into);
+            self.events.shrink_to(KEPT_EVENTS);
+        } else {
+            into.append(&mut self.events);
+        }
+        if !self.signals.is_empty() {
+            into.extend(std::mem::take(&mut self.signals).into_values());
+            self.signal_numbers = HashMap::new();
+        }
+        Some(Taken::Events)
+    }
+
     fn push_event(&mut self, position: i64, event: &Arc<Event>) {
         if self.missed.is_some() || (self.events.len() >= MAX_EVENTS && !fault::is_on("feed-without-bound")) {
-            self.missed = Some(position);
+            self.fall_behind(position);
         } else {
             self.position = position;
             self.events.push_back(Arc::clone(event));
         }
+    }
+
+    /// The log has what comes, up to the event of this position at least.
+    fn fall_behind(&mut self, newest: i64) {
+        self.missed = Some(newest);
+        self.behind.get_or_insert_with(BehindGauge::new);
     }
 
     fn push_signal(&mut self, event: &Arc<Event>) {
@@ -180,10 +248,20 @@ mod tests {
         feed
     }
 
-    fn positions(taken: Taken) -> Vec<i64> {
-        match taken {
-            Taken::Events(events) => events.iter().filter_map(|event| event.position).collect(),
-            _ => Vec::new(),
+    fn take(feed: &Feed) -> (Option<Taken>, VecDeque<Arc<Event>>) {
+        let mut events = VecDeque::new();
+        (feed.take(&mut events), events)
+    }
+
+    fn positions(feed: &Feed) -> Vec<i64> {
+        take(feed).1.iter().filter_map(|event| event.position).collect()
+    }
+
+    /// Where the log has to be read on; none where nothing was missed.
+    fn behind(feed: &Feed) -> Option<i64> {
+        match take(feed).0 {
+            Some(Taken::Behind(position)) => Some(position),
+            _ => None,
         }
     }
 
@@ -191,29 +269,29 @@ mod tests {
     fn a_full_feed_turns_to_the_log_and_comes_back_without_gap_or_duplicate() {
         let feed = feed();
         (1..=300).for_each(|position| feed.push(&durable(position)));
-        assert_eq!(positions(feed.take()), (1..=256).collect::<Vec<_>>());
-        assert!(matches!(feed.take(), Taken::Behind(256)));
+        assert_eq!(positions(&feed), (1..=256).collect::<Vec<_>>());
+        assert_eq!(behind(&feed), Some(256));
         feed.push(&durable(301));
         feed.caught_up(300, true);
-        assert!(matches!(feed.take(), Taken::Behind(300)), "301 came while the log was being read");
+        assert_eq!(behind(&feed), Some(300), "301 came while the log was being read");
         feed.caught_up(305, true);
         feed.push(&durable(304));
-        assert!(matches!(feed.take(), Taken::Nothing), "the log had 304 already");
+        assert!(take(&feed).0.is_none(), "the log had 304 already");
         feed.push(&durable(306));
-        assert_eq!(positions(feed.take()), [306]);
+        assert_eq!(positions(&feed), [306]);
     }
 
     #[test]
     fn a_rewound_feed_reads_the_log_up_to_what_it_had() {
         let feed = feed();
         (1..=10).for_each(|position| feed.push(&durable(position)));
-        assert_eq!(positions(feed.take()).len(), 10);
+        assert_eq!(positions(&feed).len(), 10);
         feed.rewind(4);
-        assert!(matches!(feed.take(), Taken::Behind(4)));
+        assert_eq!(behind(&feed), Some(4));
         feed.caught_up(8, false);
-        assert!(matches!(feed.take(), Taken::Behind(8)));
+        assert_eq!(behind(&feed), Some(8));
         feed.caught_up(10, true);
-        assert!(matches!(feed.take(), Taken::Nothing));
+        assert!(take(&feed).0.is_none());
     }
 
     #[test]
@@ -221,10 +299,10 @@ mod tests {
         let feed = feed();
         (1..=10).for_each(|position| feed.push(&durable(position)));
         feed.rewind(10);
-        assert!(matches!(feed.take(), Taken::Behind(0)), "1 to 10 were waiting");
+        assert_eq!(behind(&feed), Some(0), "1 to 10 were waiting");
         feed.caught_up(5, false);
         feed.rewind(8);
-        assert!(matches!(feed.take(), Taken::Behind(5)), "6 to 8 were not read yet");
+        assert_eq!(behind(&feed), Some(5), "6 to 8 were not read yet");
     }
 
     #[test]
@@ -238,10 +316,7 @@ mod tests {
             let fact = Fact::Typing(indicator);
             feed.push(&Arc::new(Event::new(EventType::Typing, Some(conversation_id), user_id, clock::now(), fact)));
         };
-        let taken = || match feed.take() {
-            Taken::Events(events) => events.iter().map(|event| event.actor.get()).collect(),
-            _ => Vec::new(),
-        };
+        let taken = || take(&feed).1.iter().map(|event| event.actor.get()).collect::<Vec<_>>();
         for user in [1, 2, 1, 3, 2] {
             typing(user, true);
         }
@@ -257,6 +332,6 @@ mod tests {
     fn what_nobody_asked_for_does_not_wait() {
         let feed = Feed::new(0);
         feed.push(&durable(1));
-        assert!(matches!(feed.take(), Taken::Nothing));
+        assert!(take(&feed).0.is_none());
     }
 }

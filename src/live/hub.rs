@@ -10,6 +10,8 @@ use tokio::time::{Duration, Instant};
 
 use super::feed::Feed;
 use crate::chat::event::{self, Event, EventType, Fact, Topic};
+use crate::chat::log::{Epoch, Head};
+use crate::chat::users::known::Standing;
 use crate::chat::{Chat, presence};
 use crate::config::fault;
 use crate::error::Result;
@@ -33,6 +35,8 @@ const MAX_LOG_READERS: usize = 1;
 /// The users who are connected to this node, and their feeds.
 pub struct Hub {
     pub(super) chat: Arc<Chat>,
+    /// Of the log that it routes.
+    pub(super) epoch: Epoch,
     state: Mutex<State>,
     /// Since when there are events that were not routed yet.
     behind_since: Mutex<Option<Instant>>,
@@ -80,11 +84,11 @@ struct MembershipChange {
 }
 
 impl Hub {
-    /// A hub that has routed everything up to `position`.
-    pub fn new(chat: Arc<Chat>, position: i64) -> Arc<Self> {
-        let state = Mutex::new(State { position, ..State::default() });
+    /// A hub that has routed everything up to `head`.
+    pub fn new(chat: Arc<Chat>, head: Head) -> Arc<Self> {
+        let state = Mutex::new(State { position: head.position, ..State::default() });
         let arrivals = Semaphore::new(MAX_ARRIVALS);
-        Arc::new(Self { chat, state, behind_since: Mutex::new(None), arrivals })
+        Arc::new(Self { chat, epoch: head.epoch, state, behind_since: Mutex::new(None), arrivals })
     }
 
     /// Adds a connection; see [`State::join`].
@@ -173,6 +177,13 @@ impl Hub {
         inside.filter(is_shown).collect()
     }
 
+    /// Says to the connections of somebody how they stand: whom they let in is for those to judge.
+    pub fn inform(&self, user: UserId, standing: Standing) {
+        let state = self.lock();
+        let feeds = state.people.get(&user).map(|person| person.feeds.as_slice());
+        feeds.unwrap_or_default().iter().for_each(|(_, feed)| feed.inform(standing));
+    }
+
     /// The number of connections.
     pub fn listeners(&self) -> usize {
         self.lock().people.values().map(|person| person.feeds.len()).sum()
@@ -251,17 +262,38 @@ impl State {
             self.remember_change(event, conversation, user, true);
             self.enter(conversation, user);
         }
-        for user in self.candidates(event) {
-            let Some(person) = self.people.get(&user) else { continue };
-            if event::sees(user, event, |conversation| person.conversations.contains(&conversation)) {
-                person.feeds.iter().for_each(|(_, feed)| feed.push(event));
-            }
-        }
+        self.reach(event);
         for (conversation, user) in self.exits(event) {
             self.remember_change(event, conversation, user, false);
             self.exit(conversation, user);
         }
         self.position = event.position.unwrap_or(self.position);
+    }
+
+    /// Tells an event to those who may see it; presence goes another way. Who is found in the room of its conversation is a
+    /// member, which is not looked up again for each of thousands.
+    fn reach(&self, event: &Arc<Event>) {
+        let room = event.conversation.and_then(|id| self.rooms.get(&id));
+        let apart = match &event.fact {
+            Fact::Settings => Some(event.actor),
+            _ => {
+                let tell = |user: &UserId| self.tell(event, *user, |_, _| true);
+                room.into_iter().flatten().for_each(tell);
+                event.subject.filter(|user| room.is_none_or(|room| !room.contains(user)))
+            }
+        };
+        if let Some(user) = apart {
+            self.tell(event, user, |person, conversation| person.conversations.contains(&conversation));
+        }
+    }
+
+    /// Tells an event to all connections of a user who sees it.
+    fn tell(&self, event: &Arc<Event>, user: UserId, is_member: impl Fn(&Person, ConversationId) -> bool) {
+        if let Some(person) = self.people.get(&user)
+            && event::sees(user, event, |conversation| is_member(person, conversation))
+        {
+            person.feeds.iter().for_each(|(_, feed)| feed.push(event));
+        }
     }
 
     /// Tells a signal about presence to all who are in these rooms, which are among those that may know, and were not
@@ -274,11 +306,8 @@ impl State {
     /// Tells somebody who was found in one of the conversations that may know, or is the one whom it is about. Where they
     /// were found is the membership that counts: the others are not looked through again.
     fn reach_person(&self, event: &Arc<Event>, user: UserId, reached: &mut HashSet<UserId>) {
-        if reached.insert(user)
-            && event::sees(user, event, |_| true)
-            && let Some(person) = self.people.get(&user)
-        {
-            person.feeds.iter().for_each(|(_, feed)| feed.push(event));
+        if reached.insert(user) {
+            self.tell(event, user, |_, _| true);
         }
     }
 
@@ -295,23 +324,6 @@ impl State {
         let others = self.rooms.get(&room).into_iter().flatten().filter(|user| **user != actor);
         let mut feeds = others.filter_map(|user| self.people.get(user)).flat_map(|person| &person.feeds);
         feeds.any(|(_, feed)| feed.interest().covers(Topic::Presence))
-    }
-
-    /// The connected users who may see an event; who does see it is said by [`event::sees`]. Presence goes another way.
-    fn candidates(&self, event: &Event) -> Vec<UserId> {
-        let inside = |conversation: &ConversationId| self.rooms.get(conversation).into_iter().flatten().copied();
-        match &event.fact {
-            Fact::Settings => vec![event.actor],
-            _ => {
-                let others = event.conversation.iter().flat_map(inside);
-                let subject = event.subject.filter(|user| !self.is_inside(event.conversation, *user));
-                others.chain(subject).collect()
-            }
-        }
-    }
-
-    fn is_inside(&self, conversation: Option<ConversationId>, user: UserId) -> bool {
-        conversation.and_then(|id| self.rooms.get(&id)).is_some_and(|room| room.contains(&user))
     }
 
     fn exits(&self, event: &Event) -> Vec<(ConversationId, UserId)> {
@@ -392,7 +404,8 @@ mod tests {
             conversations.chunks(ROOMS_PER_LOCK).map(|rooms| state.reach_rooms(&event, rooms, &mut reached)).sum();
         assert_eq!((looks, reached.len()), (3_000, 1_000));
         for feed in feeds {
-            assert!(matches!(feed.take(), Taken::Events(events) if events.len() == 1));
+            let mut events = VecDeque::new();
+            assert!(matches!(feed.take(&mut events), Some(Taken::Events)) && events.len() == 1);
         }
     }
 

@@ -11,8 +11,9 @@ use super::Interest;
 use super::feed::{Feed, Taken};
 use super::hub::{Hub, Joined};
 use crate::chat::event::Event;
-use crate::chat::log::{self, LogPage};
-use crate::chat::{Cx, conversations, presence};
+use crate::chat::log::{self, Cursor, Epoch, LogPage};
+use crate::chat::users::standing;
+use crate::chat::{Cx, Viewer, conversations, presence};
 use crate::error::{Error, Result};
 use crate::id::UserId;
 use crate::telemetry::ConnectionGauge;
@@ -39,7 +40,8 @@ impl Hub {
     /// Adds a connection of the viewer, at the door of this name. It gets everything that is committed after this returns.
     ///
     /// # Errors
-    /// `Unavailable` without the database, `RateLimited` for more connections than one user may have.
+    /// `Unavailable` without the database, `RateLimited` for more connections than one user may have, and where they are
+    /// not let in.
     pub async fn listen(self: &Arc<Self>, cx: &Cx, door: &'static str) -> Result<Listener> {
         let lease = presence::connect(cx).await?;
         let Joined { id, feed, log_turns } = loop {
@@ -47,20 +49,34 @@ impl Hub {
                 break joined;
             }
             let _turn = self.arrivals.acquire().await.map_err(Error::unavailable_because)?;
-            // The head is read first: whatever changes in between is applied again, which does no harm.
-            let head = log::head(cx).await?;
+            // What was routed is committed, and so is seen by what is read after it; whatever changes in between is applied
+            // again, which does no harm.
+            let routed = self.position();
             let memberships = conversations::ids_of(cx).await?;
-            if let Some(joined) = self.join(cx.me(), Some((head.position, memberships)))? {
+            if let Some(joined) = self.join(cx.me(), Some((routed, memberships)))? {
                 break joined;
             }
         };
         let connected = ConnectionGauge::to(door);
         let hub = Arc::clone(self);
-        Ok(Listener { hub, cx: cx.clone(), id, feed, log_turns, reading: None, connected, _presence: lease })
+        let listener =
+            Listener { hub, cx: cx.clone(), id, feed, log_turns, reading: None, connected, _presence: lease };
+        // From now on the listener is told. What has happened since the token was looked at was not.
+        standing::must_be_welcome(cx).await?;
+        Ok(listener)
     }
 }
 
 impl Listener {
+    /// Whether the viewer of this connection, which may have a newer token than at its beginning, is let in still. After
+    /// [`Listener::next`] has returned, it has to be asked.
+    ///
+    /// # Errors
+    /// Those of [`Standing::judge`](crate::chat::users::known::Standing::judge).
+    pub fn judge(&self, viewer: &Viewer) -> Result<()> {
+        self.feed.standing().map_or(Ok(()), |standing| standing.judge(viewer.issued))
+    }
+
     /// Sets the topics that are wanted from now on; before the first call, none is.
     pub fn set_interest(&self, interest: Interest) {
         self.feed.set_interest(interest);
@@ -81,29 +97,42 @@ impl Listener {
         self.hub.audience(event)
     }
 
+    /// The epoch of the log.
+    pub fn epoch(&self) -> &Epoch {
+        &self.hub.epoch
+    }
+
+    /// The cursor from which a client goes on after the event of this position.
+    pub fn cursor(&self, position: i64) -> Cursor {
+        self.hub.epoch.cursor(position)
+    }
+
     /// The position of the newest event that was routed: what is routed later has a higher one.
     pub fn position(&self) -> i64 {
         self.hub.position()
     }
 
-    /// Waits for events and takes all that are waiting, durable ones first and in order. Cancelling it loses none.
+    /// Waits for events and appends all that are waiting, durable ones first and in order. Cancelling it loses none.
     ///
     /// # Errors
     /// `Unavailable` while the log cannot be read; the next call goes on where this one stopped.
-    pub async fn next(&mut self) -> Result<Vec<Arc<Event>>> {
+    pub async fn next(&mut self, into: &mut VecDeque<Arc<Event>>) -> Result<()> {
+        let before = into.len();
         loop {
-            match self.feed.take() {
-                Taken::Events(events) => return Ok(self.count_delivered(events)),
-                Taken::Nothing => self.feed.woken().await,
+            match self.feed.next(into).await {
+                Taken::Events => break,
                 Taken::Behind(position) => {
                     let page = self.read(position).await?;
                     self.feed.caught_up(page.position, page.complete);
                     if !page.events.is_empty() {
-                        return Ok(self.count_delivered(page.events.into_iter().map(Arc::new).collect()));
+                        into.extend(page.events.into_iter().map(Arc::new));
+                        break;
                     }
                 }
             }
         }
+        self.connected.delivered(into.len() - before);
+        Ok(())
     }
 
     /// The page of the log after `position`, when it is this connection's turn. Cancelling it loses nothing: the task
@@ -124,11 +153,6 @@ impl Listener {
         let read = reading.await.unwrap_or_else(|cause| Err(Error::unavailable_because(cause)));
         self.reading = None;
         read
-    }
-
-    fn count_delivered(&self, events: Vec<Arc<Event>>) -> Vec<Arc<Event>> {
-        self.connected.delivered(events.len());
-        events
     }
 }
 

@@ -8,6 +8,7 @@ mod feed;
 mod hub;
 mod latest;
 mod listener;
+pub mod standings;
 
 pub use backlog::Backlog;
 pub use dispatch::dispatch;

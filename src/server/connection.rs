@@ -1,29 +1,32 @@
-//! An open connection as every protocol has it: its slot among those of a node, the clock that looks at a peer whose
-//! request does not come, and the one that looks at a peer which takes nothing (protocol §8.8).
+//! An open connection as HTTP has it, over TLS or without: the clock that looks at a peer whose request does not come, and
+//! how much a peer may say of whom it is not known who it is.
 
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
-use tokio::time::{Sleep, sleep};
+use tokio_rustls::server::TlsStream;
 
 use super::heads::{HeadClock, UnderWay};
-use super::linger::linger;
-use super::slots::{ConnectionSlot, SlotOwner};
+use super::slots::SlotOwner;
+use super::socket::Socket;
 use super::streams::Streams;
 use crate::http::peer::MAX_STRANGER_BYTES;
 
 /// The first bytes of a peer that speaks HTTP/2.
 const HTTP2_PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// A connection and its slot. The slot is given back when the socket is closed, whatever became of the connection:
-/// WebSockets keep theirs.
+/// What a connection goes over.
+pub(super) enum Transport {
+    Plain(Socket),
+    Tls(Box<TlsStream<Socket>>),
+}
+
+/// A connection to its end.
 pub(super) struct Connection {
-    open: Option<(TcpStream, ConnectionSlot)>,
+    transport: Transport,
     greeting: Option<Greeting>,
     /// None on a connection that has become a socket, or speaks HTTP/2.
     head: Option<HeadClock>,
@@ -31,10 +34,6 @@ pub(super) struct Connection {
     /// Bytes that came over a socket of which it was not known whose it is.
     anonymous_bytes: usize,
     streams: Arc<Streams>,
-    stall_timeout: Duration,
-    /// Runs while bytes wait that the peer does not take.
-    stalled: Option<Pin<Box<Sleep>>>,
-    has_timed_out: bool,
 }
 
 /// What the peer has said of its first bytes, which tell what HTTP it speaks.
@@ -44,62 +43,15 @@ struct Greeting {
 }
 
 impl Connection {
-    /// A connection whose peer may take nothing for `stall_timeout`.
-    pub fn new(
-        stream: TcpStream,
-        slot: ConnectionSlot,
-        under_way: UnderWay,
-        streams: Arc<Streams>,
-        stall_timeout: Duration,
-    ) -> Self {
+    /// A connection of this owner, whose first head may come `HEAD_TIMEOUT` from now.
+    pub fn new(transport: Transport, owner: Arc<SlotOwner>, under_way: UnderWay, streams: Arc<Streams>) -> Self {
         Self {
-            owner: slot.owner(),
-            open: Some((stream, slot)),
+            transport,
             greeting: Some(Greeting { said: 0, is_http2: true }),
             head: Some(HeadClock::new(under_way)),
+            owner,
             anonymous_bytes: 0,
             streams,
-            stall_timeout,
-            stalled: None,
-            has_timed_out: false,
-        }
-    }
-
-    fn stream(&mut self) -> Pin<&mut TcpStream> {
-        let (stream, _) = self.open.as_mut().expect("only dropping takes the socket");
-        Pin::new(stream)
-    }
-
-    /// Gives the connection up when its peer has taken nothing for too long. Whatever it takes starts the clock anew.
-    fn check_stall<T>(&mut self, task: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
-        if written.is_ready() {
-            self.stalled = None;
-            return written;
-        }
-        let stall_timeout = self.stall_timeout;
-        let clock = self.stalled.get_or_insert_with(|| Box::pin(sleep(stall_timeout)));
-        if clock.as_mut().poll(task).is_pending() {
-            return Poll::Pending;
-        }
-        self.has_timed_out = true;
-        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the peer takes nothing")))
-    }
-}
-
-impl Drop for Connection {
-    fn drop(&mut self) {
-        let Some((stream, slot)) = self.open.take() else { return };
-        if self.has_timed_out {
-            // What waits would stay with the system for minutes after the close.
-            let _it_waits_then = stream.set_zero_linger();
-            return;
-        }
-        // Without a runtime the process is at its end.
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(async move {
-                linger(stream).await;
-                drop(slot);
-            });
         }
     }
 }
@@ -123,7 +75,10 @@ impl Greeting {
 impl AsyncRead for Connection {
     fn poll_read(mut self: Pin<&mut Self>, task: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = into.filled().len();
-        let polled = self.stream().poll_read(task, into);
+        let polled = match &mut self.transport {
+            Transport::Plain(stream) => Pin::new(stream).poll_read(task, into),
+            Transport::Tls(stream) => Pin::new(stream).poll_read(task, into),
+        };
         let this = &mut *self;
         if let Some(greeting) = &mut this.greeting
             && !greeting.on_bytes(&into.filled()[before..], &this.streams)
@@ -154,16 +109,24 @@ impl AsyncRead for Connection {
 
 impl AsyncWrite for Connection {
     fn poll_write(mut self: Pin<&mut Self>, task: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let written = self.stream().poll_write(task, bytes);
-        self.check_stall(task, written)
+        match &mut self.transport {
+            Transport::Plain(stream) => Pin::new(stream).poll_write(task, bytes),
+            Transport::Tls(stream) => Pin::new(stream).poll_write(task, bytes),
+        }
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.stream().poll_flush(task)
+        match &mut self.transport {
+            Transport::Plain(stream) => Pin::new(stream).poll_flush(task),
+            Transport::Tls(stream) => Pin::new(stream).poll_flush(task),
+        }
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.stream().poll_shutdown(task)
+        match &mut self.transport {
+            Transport::Plain(stream) => Pin::new(stream).poll_shutdown(task),
+            Transport::Tls(stream) => Pin::new(stream).poll_shutdown(task),
+        }
     }
 
     fn poll_write_vectored(
@@ -171,11 +134,16 @@ impl AsyncWrite for Connection {
         task: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let written = self.stream().poll_write_vectored(task, slices);
-        self.check_stall(task, written)
+        match &mut self.transport {
+            Transport::Plain(stream) => Pin::new(stream).poll_write_vectored(task, slices),
+            Transport::Tls(stream) => Pin::new(stream).poll_write_vectored(task, slices),
+        }
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.open.as_ref().is_some_and(|(stream, _)| stream.is_write_vectored())
+        match &self.transport {
+            Transport::Plain(stream) => stream.is_write_vectored(),
+            Transport::Tls(stream) => stream.is_write_vectored(),
+        }
     }
 }

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
+use axum::{Json, Router};
 use serde::Serialize;
 use utoipa::openapi::ContentBuilder;
 use utoipa::openapi::response::ResponseBuilder;
@@ -17,15 +17,25 @@ use utoipa_axum::routes;
 use crate::api::rest::refusals::{self, Answers};
 use crate::app::App;
 use crate::chat::presence;
+use crate::config;
 use crate::error::{Error, Kind, Result};
 use crate::http::authorization;
-use crate::http::error::error_response;
+use crate::http::error::{error_response, nothing_here};
 use crate::telemetry;
 use crate::timestamp::Timestamp;
 
-/// Without a token but for the last one, which names the nodes.
-pub fn router() -> OpenApiRouter<Arc<App>> {
-    OpenApiRouter::new().routes(routes!(live)).routes(routes!(ready)).routes(routes!(cluster)).routes(routes!(metrics))
+/// Without a token but for the nodes. The metrics are here unless the settings give them an address of their own.
+pub fn router(settings: &config::Server) -> OpenApiRouter<Arc<App>> {
+    let health = OpenApiRouter::new().routes(routes!(live)).routes(routes!(ready)).routes(routes!(cluster));
+    match settings.metrics_bind {
+        Some(_) => health,
+        None => health.routes(routes!(metrics)),
+    }
+}
+
+/// The metrics and nothing else.
+pub fn metrics_router() -> Router {
+    Router::from(OpenApiRouter::new().routes(routes!(metrics))).fallback(async || nothing_here())
 }
 
 /// Whether the server runs

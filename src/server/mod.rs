@@ -1,18 +1,25 @@
 //! Mounts the doors: request ids and logs, health, what browsers are told, and what is answered where there is no door.
 //! They are served in `serve`.
 
+mod access;
 mod connection;
 pub mod handles;
 mod heads;
 mod health;
 mod holding;
+pub mod journal;
 mod linger;
+mod listen;
+mod listeners;
 mod pages;
 mod proxies;
 pub mod reference;
 mod serve;
+pub mod service_manager;
 mod slots;
+mod socket;
 mod streams;
+mod tls;
 
 use std::any::Any;
 use std::sync::Arc;
@@ -36,6 +43,7 @@ use crate::site;
 use crate::telemetry;
 use pages::Refusals;
 
+pub use listeners::Listeners;
 pub use serve::serve;
 
 /// Everything that answers over HTTP.
@@ -50,16 +58,21 @@ pub fn router(app: &Arc<App>) -> Router {
         .method_not_allowed_fallback(no_such_method)
         .layer(middleware::from_fn(pages::add_headers))
         .layer(pages::compression())
-        .layer(pages::cors(&app.config.cors));
-    Router::new()
+        .layer(pages::cors(&app.config));
+    let router = Router::new()
         .merge(doors)
         .merge(stomp::router(app))
-        .merge(Router::from(health::router()).with_state(Arc::clone(app)))
+        .merge(Router::from(health::router(&app.config.server)).with_state(Arc::clone(app)))
         .method_not_allowed_fallback(no_such_method)
         .layer(CatchPanicLayer::custom(on_panic))
         .layer(middleware::from_fn_with_state(Refusals::new(app), pages::log_refused_origin))
         .layer(middleware::from_fn(count))
-        .layer(TraceLayer::new_for_http().make_span_with(span).on_request(()).on_response(log_answer).on_failure(()))
+        .layer(TraceLayer::new_for_http().make_span_with(span).on_request(()).on_response(log_answer).on_failure(()));
+    match app.config.log.access {
+        // Around the span, whose path would stand in each line.
+        true => router.layer(middleware::from_fn(access::log)),
+        false => router,
+    }
 }
 
 async fn no_such_method() -> Response {

@@ -7,6 +7,7 @@ use axum::extract::{Request, State};
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_RANGE, ETAG, ORIGIN, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
 };
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::Response;
@@ -17,7 +18,7 @@ use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
 use crate::app::App;
-use crate::config::Cors;
+use crate::config::Config;
 use crate::http::origin;
 use crate::http::request_id::X_REQUEST_ID;
 
@@ -33,18 +34,19 @@ const MAX_LOGGED_BYTES: usize = 200;
 
 /// Lets pages of allowed origins call with credentials and with whatever headers they ask for: what is allowed is said by
 /// the token, and not by the headers beside it.
-pub(super) fn cors(settings: &Cors) -> CorsLayer {
+pub(super) fn cors(settings: &Config) -> CorsLayer {
     let layer = CorsLayer::new()
         .allow_methods([Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::DELETE])
         .allow_headers(AllowHeaders::mirror_request())
         .allow_credentials(true)
         .expose_headers([CONTENT_DISPOSITION, CONTENT_RANGE, ETAG, RETRY_AFTER, X_REQUEST_ID.clone()])
         .max_age(Duration::from_secs(3600));
-    if settings.any() {
+    if settings.cors.any() {
         return layer.allow_origin(AllowOrigin::mirror_request());
     }
-    let origins = settings.allowed_origins.iter().filter_map(|origin| origin.trim_end_matches('/').parse().ok());
-    layer.allow_origin(AllowOrigin::list(origins.collect::<Vec<HeaderValue>>()))
+    let origins = origin::allowed(settings);
+    let is_named = move |origin: &HeaderValue, _: &Parts| origin.to_str().is_ok_and(|origin| origins.names(origin));
+    layer.allow_origin(AllowOrigin::predicate(is_named))
 }
 
 /// Compresses answers of 1 KiB and more by gzip, Brotli or Zstandard where the client takes it. Files, which are small
@@ -85,7 +87,7 @@ impl Refusals {
 pub(super) async fn log_refused_origin(State(refusals): State<Refusals>, request: Request, next: Next) -> Response {
     if request.headers().contains_key(ORIGIN) {
         let (parts, body) = request.into_parts();
-        let settings = &refusals.app.config.cors;
+        let settings = &refusals.app.config;
         if !origin::is_allowed(settings, &parts) {
             let origin = parts.headers.get(ORIGIN).map(HeaderValue::as_bytes).unwrap_or_default();
             let origin = String::from_utf8_lossy(&origin[..origin.len().min(MAX_LOGGED_BYTES)]).into_owned();

@@ -22,13 +22,17 @@ use tokio_util::task::TaskTracker;
 use tower::{ServiceBuilder, ServiceExt};
 use tower_http::request_id::{PropagateRequestIdLayer, SetRequestIdLayer};
 
-use super::connection::Connection;
+use super::connection::{Connection, Transport};
 use super::heads::{self, HEAD_TIMEOUT, UnderWay};
 use super::holding::until_sent;
-use super::slots::{AddressIsFull, ConnectionSlot, SlotOwner, Slots};
+use super::listeners::Listeners;
+use super::slots::{AddressIsFull, SlotOwner, Slots};
+use super::socket::Socket;
 use super::streams::{StreamExecutor, Streams, paced};
-use super::{linger, router};
+use super::tls::Tls;
+use super::{health, linger, router};
 use crate::app::App;
+use crate::config::Config;
 use crate::error::Error;
 use crate::http::error::error_response;
 use crate::http::request_id::{self, NewId};
@@ -45,6 +49,8 @@ const HTTP2_PING_INTERVAL: Duration = Duration::from_secs(20);
 const MAX_UNSENT_BYTES: u32 = 64 * 1024;
 /// What a proxied request too many is told to wait, in seconds.
 const RETRY_AFTER_SECONDS: u64 = 10;
+/// Open connections to the metrics. They are counted by themselves: a node that is full is one to look at.
+const MAX_METRICS_CONNECTIONS: u32 = 32;
 
 /// How long a connection is kept for a peer.
 #[derive(Debug, Clone)]
@@ -55,24 +61,93 @@ struct Patience {
     keep_alive: Duration,
 }
 
+/// One address that is served.
+struct Served {
+    listener: TcpListener,
+    tls: Option<Arc<Tls>>,
+    router: Router,
+    slots: Slots,
+}
+
 /// Serves until the app is told to stop, then lets the last requests finish.
-pub async fn serve(app: &Arc<App>, listener: TcpListener) {
-    let (router, slots, connections) = (router(app), Slots::new(&app.config), TaskTracker::new());
-    let keep_alive = Duration::from_secs(app.config.server.keep_alive_seconds);
-    let patience = Patience { stall: app.config.peer_timeouts.stall, keep_alive };
-    while let Some((stream, peer)) = accept(&listener, &app.closing).await {
-        // Beyond the limit a connection is closed at once: a client that waits in vain is worse.
-        let Some(slot) = slots.take(peer.ip()) else { continue };
-        set_options(&stream, patience.stall);
-        connections.spawn(serve_connection(stream, slot, router.clone(), patience.clone(), app.closing.clone()));
+pub async fn serve(app: &Arc<App>, listeners: Listeners) {
+    let Listeners { main, tls, metrics } = listeners;
+    let (tls, connections) = (tls.map(Arc::new), TaskTracker::new());
+    let main = Served { listener: main, tls: tls.clone(), router: router(app), slots: Slots::new(&app.config) };
+    let metrics = metrics.map(|listener| {
+        let slots = Slots::new(&with_few_connections(&app.config));
+        Served { listener, tls: None, router: health::metrics_router(), slots }
+    });
+    let serving = async {
+        tokio::join!(main.take_connections(app, &connections), async {
+            if let Some(metrics) = metrics {
+                metrics.take_connections(app, &connections).await;
+            }
+        });
+        connections.close();
+        // Live connections of a node that others take over from end one after the other; only then is there a last request.
+        app.stopping.cancelled().await;
+    };
+    tokio::select! {
+        () = serving => {}
+        () = read_again(app, tls.as_deref()) => {}
     }
-    // Whoever comes now is refused, and goes to another node.
-    drop(listener);
-    connections.close();
-    // Live connections of a node that others take over from end one after the other; only then is there a last request.
-    app.stopping.cancelled().await;
     if timeout(LAST_REQUESTS_TIMEOUT, connections.wait()).await.is_err() {
         tracing::warn!("some requests did not finish in time");
+    }
+}
+
+fn with_few_connections(config: &Config) -> Config {
+    let mut config = config.clone();
+    config.limits.connections = MAX_METRICS_CONNECTIONS;
+    config
+}
+
+/// Reads what the settings name in files, whenever the app is told to; never ends.
+async fn read_again(app: &App, tls: Option<&Tls>) {
+    loop {
+        app.read_again.notified().await;
+        match tls.map(Tls::read_again) {
+            Some(Ok(())) => tracing::info!("the certificate was read again, and new connections get it"),
+            Some(Err(cause)) => tracing::error!(
+                cause = format!("{cause:#}"),
+                "the certificate could not be read again, and the one of before stays"
+            ),
+            None => tracing::info!("there is no certificate to read again, and settings are read at the start only"),
+        }
+    }
+}
+
+impl Served {
+    /// Takes connections until nobody is to connect any more. Then whoever comes is refused, and goes to another node.
+    async fn take_connections(self, app: &App, connections: &TaskTracker) {
+        let keep_alive = Duration::from_secs(app.config.server.keep_alive_seconds);
+        let patience = Patience { stall: app.config.peer_timeouts.stall, keep_alive };
+        while let Some((stream, peer)) = accept(&self.listener, &app.closing).await {
+            // Beyond the limit a connection is closed at once: a client that waits in vain is worse.
+            let Some(slot) = self.slots.take(peer.ip()) else { continue };
+            set_options(&stream, patience.stall);
+            let (owner, socket) = (slot.owner(), Socket::new(stream, slot, patience.stall));
+            let (tls, router) = (self.tls.clone(), self.router.clone());
+            let (patience, closing) = (patience.clone(), app.closing.clone());
+            connections.spawn(async move {
+                let Some(transport) = open(socket, tls, &closing).await else { return };
+                serve_connection(transport, owner, router, patience, closing).await;
+            });
+        }
+    }
+}
+
+/// Makes a connection of a socket; none where its client does not do its part, or nobody is to connect any more.
+async fn open(socket: Socket, tls: Option<Arc<Tls>>, closing: &CancellationToken) -> Option<Transport> {
+    let Some(tls) = tls else { return Some(Transport::Plain(socket)) };
+    // In a box, since the task of a connection without TLS would be as large otherwise.
+    match closing.run_until_cancelled(Box::pin(tls.accept(socket))).await? {
+        Ok(stream) => Some(Transport::Tls(Box::new(stream))),
+        Err(cause) => {
+            tracing::debug!(cause = format!("{cause:#}"), "a connection did not begin");
+            None
+        }
     }
 }
 
@@ -109,14 +184,14 @@ fn set_options(stream: &TcpStream, stall: Duration) {
 /// Serves one connection to its end. One of HTTP/2 without streams is asked to end, since it has no request to wait for;
 /// if it does not, it is dropped.
 async fn serve_connection(
-    stream: TcpStream,
-    slot: ConnectionSlot,
+    transport: Transport,
+    owner: Arc<SlotOwner>,
     router: Router,
     patience: Patience,
     closing: CancellationToken,
 ) {
-    let (streams, owner, under_way) = (Arc::new(Streams::new(patience.stall)), slot.owner(), UnderWay::default());
-    let requests = under_way.clone();
+    let (streams, under_way) = (Arc::new(Streams::new(patience.stall)), UnderWay::default());
+    let connection = Connection::new(transport, Arc::clone(&owner), under_way.clone(), Arc::clone(&streams));
     let service = ServiceBuilder::new()
         .map_request(request_id::remove_if_strange::<Incoming>)
         .layer(SetRequestIdLayer::x_request_id(NewId))
@@ -126,8 +201,8 @@ async fn serve_connection(
             async move { Ok::<_, Infallible>(paced(until_sent(answer(router, &owner, request).await, one))) }
         });
     let builder = builder(&streams, patience.keep_alive);
-    let io = TokioIo::new(Connection::new(stream, slot, requests, Arc::clone(&streams), patience.stall));
-    let mut connection = pin!(builder.serve_connection_with_upgrades(io, TowerToHyperService::new(service)));
+    let service = TowerToHyperService::new(service);
+    let mut connection = pin!(builder.serve_connection_with_upgrades(TokioIo::new(connection), service));
     let mut dropped_at = None;
     let mut is_ending = false;
     let ended = loop {

@@ -13,6 +13,7 @@ use super::holding::until_sent;
 use super::proxies::{Proxies, is_public};
 use crate::config::{Config, networks};
 use crate::http::peer::{AddressShare, AddressShares, Client, Introduction, Peer};
+use crate::telemetry::{self, TransportGauge};
 
 /// What is left of the slots of a node.
 pub(super) struct Slots {
@@ -24,6 +25,7 @@ pub(super) struct Slots {
 /// The slot of one connection, until it is dropped.
 pub(super) struct ConnectionSlot {
     _one_of_all: OwnedSemaphorePermit,
+    _counted: TransportGauge,
     owner: Arc<SlotOwner>,
 }
 
@@ -54,10 +56,13 @@ impl Slots {
 
     /// A slot for a connection from this address; `None` if the node or the address has as many as it may.
     pub fn take(&self, peer: IpAddr) -> Option<ConnectionSlot> {
-        let one_of_all = Arc::clone(&self.all).try_acquire_owned().ok()?;
+        let Ok(one_of_all) = Arc::clone(&self.all).try_acquire_owned() else {
+            telemetry::limit_hit("connections");
+            return None;
+        };
         let is_proxy = self.proxies.trust(peer);
         let is_client = !is_proxy && is_public(peer);
-        let share = if is_client { Some(self.shares.take(peer)?) } else { None };
+        let share = if is_client { Some(take_share(&self.shares, peer)?) } else { None };
         let owner = SlotOwner {
             shares: self.shares.clone(),
             proxies: is_proxy.then(|| self.proxies.clone()),
@@ -67,8 +72,16 @@ impl Slots {
             is_socket: AtomicBool::new(false),
             share: Mutex::new(share),
         };
-        Some(ConnectionSlot { _one_of_all: one_of_all, owner: Arc::new(owner) })
+        Some(ConnectionSlot { _one_of_all: one_of_all, _counted: TransportGauge::new(), owner: Arc::new(owner) })
     }
+}
+
+fn take_share(shares: &AddressShares, address: IpAddr) -> Option<AddressShare> {
+    let share = shares.take(address);
+    if share.is_none() {
+        telemetry::limit_hit("connections_per_address");
+    }
+    share
 }
 
 impl ConnectionSlot {
@@ -89,7 +102,7 @@ impl SlotOwner {
     pub fn admit(&self, headers: &HeaderMap) -> Result<(Option<Client>, Option<AddressShare>), AddressIsFull> {
         let Some(proxies) = &self.proxies else { return Ok((self.client, None)) };
         let Some(address) = proxies.client(headers) else { return Ok((None, None)) };
-        let share = self.shares.take(address).ok_or(AddressIsFull)?;
+        let share = take_share(&self.shares, address).ok_or(AddressIsFull)?;
         Ok((Some(Client(address)), Some(share)))
     }
 

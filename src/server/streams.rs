@@ -11,7 +11,7 @@ use axum::http::Response;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use hyper::rt::Executor;
 use parking_lot::Mutex;
-use tokio::sync::watch;
+use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until};
 
 /// Bytes that are handed over at once: a slow peer's progress is seen in pieces of this size.
@@ -23,11 +23,13 @@ tokio::task_local! {
 
 /// The streams of one connection.
 pub(super) struct Streams {
-    state: watch::Sender<State>,
+    state: Mutex<State>,
+    /// Rings when that has changed, for the one who waits.
+    changed: Notify,
     stall_timeout: Duration,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Default)]
 struct State {
     open: usize,
     /// Since when no stream is open; none on a connection that does not speak HTTP/2.
@@ -45,33 +47,35 @@ struct Pace(Mutex<Option<Instant>>);
 impl Streams {
     /// Streams whose peer may take nothing of them for `stall_timeout`.
     pub fn new(stall_timeout: Duration) -> Self {
-        Self { state: watch::Sender::new(State { open: 0, idle_since: None }), stall_timeout }
+        Self { state: Mutex::default(), changed: Notify::new(), stall_timeout }
     }
 
     /// The connection speaks HTTP/2.
     pub fn begin_http2(&self) {
-        self.state.send_modify(|state| state.idle_since = Some(Instant::now()));
+        self.change(|state| state.idle_since = Some(Instant::now()));
     }
 
-    /// Waits until an HTTP/2 connection has had no stream for so long; for ever on any other.
+    /// Waits until an HTTP/2 connection has had no stream for so long; for ever on any other. One at a time waits.
     pub async fn idle_for(&self, time: Duration) {
-        let mut state = self.state.subscribe();
         loop {
-            let since = state.borrow_and_update().idle_since;
-            let Some(since) = since else {
-                // The sender is this.
-                let _never_closed = state.changed().await;
-                continue;
-            };
-            tokio::select! {
-                () = sleep_until(since + time) => return,
-                _ = state.changed() => {}
+            let since = self.state.lock().idle_since;
+            match since {
+                Some(since) => tokio::select! {
+                    () = sleep_until(since + time) => return,
+                    () = self.changed.notified() => {}
+                },
+                None => self.changed.notified().await,
             }
         }
     }
 
+    fn change(&self, change: impl FnOnce(&mut State)) {
+        change(&mut self.state.lock());
+        self.changed.notify_one();
+    }
+
     fn open(self: &Arc<Self>) -> OpenStream {
-        self.state.send_modify(|state| *state = State { open: state.open + 1, idle_since: None });
+        self.change(|state| *state = State { open: state.open + 1, idle_since: None });
         OpenStream(Arc::clone(self))
     }
 }
@@ -81,7 +85,7 @@ struct OpenStream(Arc<Streams>);
 
 impl Drop for OpenStream {
     fn drop(&mut self) {
-        self.0.state.send_modify(|state| {
+        self.0.change(|state| {
             state.open -= 1;
             state.idle_since = (state.open == 0).then(Instant::now);
         });

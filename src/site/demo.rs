@@ -41,7 +41,7 @@ pub(super) async fn people(State(app): State<Arc<App>>, request: Request) -> Res
 
 fn issue(app: &App, head: &Parts) -> Result<Vec<Somebody>> {
     let cors = &app.config.cors;
-    let may_ask = is_named(cors, &head.headers) || (is_local(head) && origin::is_allowed(cors, head));
+    let may_ask = is_named(cors, &head.headers) || (is_local(head) && origin::is_allowed(&app.config, head));
     if !may_ask {
         const WHY: &str = "The demo gives its tokens to browsers on its own machine, and to pages of the origins that \
                            cors.allowed_origins names";
@@ -52,10 +52,11 @@ fn issue(app: &App, head: &Parts) -> Result<Vec<Somebody>> {
     people.map(|one| Ok(Somebody { id: one.id, name: one.name, token: token(one.id, one.name)? })).collect()
 }
 
-/// Whether the page is of an origin that the settings name. `*` names none: it would open the demo to every page.
+/// Whether the page is of an origin that the settings name. `*` names none: it would open the demo to every page, or with any
+/// port to every page of whoever asks.
 fn is_named(cors: &Cors, headers: &HeaderMap) -> bool {
     let Some(origin) = headers.get(ORIGIN).and_then(|origin| origin.to_str().ok()) else { return false };
-    cors.allowed_origins.iter().any(|one| one != "*" && one.trim_end_matches('/').eq_ignore_ascii_case(origin))
+    cors.allowed_origins.iter().any(|one| !one.contains('*') && one.trim_end_matches('/').eq_ignore_ascii_case(origin))
 }
 
 /// Whether a request comes from this machine, without a proxy, and asks for it by a name that it has for itself: under any

@@ -66,7 +66,9 @@ impl Blobs {
                 .with_context(|| format!("storage.url: the folder {url} cannot be used"))?,
         };
         if let Some(Err(cause)) = blobs.store.list(None).next().await {
-            tracing::error!(%cause, "files cannot be stored now");
+            let has_key = blobs.folder.is_some() || std::env::var_os("AWS_ACCESS_KEY_ID").is_some();
+            let hint = if has_key { "" } else { " (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set)" };
+            tracing::error!(%cause, "files cannot be stored now: storage.url is {url}{hint}");
         }
         Ok(blobs)
     }
@@ -84,7 +86,6 @@ impl Blobs {
     }
 
     /// A place in memory, which is gone with the last who knows it.
-    #[cfg(any(test, feature = "fuzzing"))]
     pub(crate) fn in_memory() -> Self {
         Self { store: Arc::new(object_store::memory::InMemory::new()), folder: None, part_bytes: FOLDER_PART_BYTES }
     }
@@ -151,6 +152,18 @@ impl Blobs {
     pub async fn whole(&self, key: &str) -> Result<Bytes> {
         let found = self.store.get(&Path::from(key)).await.map_err(storage_error)?;
         found.bytes().await.map_err(storage_error)
+    }
+
+    /// How many bytes lie under a key; none where nothing does.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn size(&self, key: &str) -> Result<Option<u64>> {
+        match self.store.head(&Path::from(key)).await {
+            Ok(found) => Ok(Some(found.size)),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(cause) => Err(storage_error(cause)),
+        }
     }
 
     /// Removes what lies under a key, with what was left of it half-written in a folder. To remove what is not there

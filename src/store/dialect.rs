@@ -17,6 +17,22 @@ pub fn json(rows: &impl Serialize) -> String {
     serde_json::to_string(rows).expect("rows of plain values can be written")
 }
 
+/// Rows of numbers as part of a statement, what stands behind FROM: they are called `given`, have these columns, and are bound
+/// at `$1` as [`json`] writes them, an object each.
+pub fn given(db: &impl ConnectionTrait, columns: &[&str]) -> String {
+    match db.get_database_backend() {
+        DbBackend::Postgres => {
+            let columns: Vec<String> = columns.iter().map(|column| format!("{column} bigint")).collect();
+            format!("json_to_recordset(CAST($1 AS json)) AS given({})", columns.join(", "))
+        }
+        _ => {
+            let columns: Vec<String> =
+                columns.iter().map(|column| format!("value ->> '{column}' AS {column}")).collect();
+            format!("(SELECT {} FROM json_each($1)) AS given", columns.join(", "))
+        }
+    }
+}
+
 /// The first rows of `chat_messages` for each value of a list, as part of a statement: what stands behind FROM. The
 /// values are `listed.value`, bound at `$1` and written by [`list`](super::list); `column` is compared with them, and
 /// `$2` of their rows are read, in the `order` of the ids, and no others.

@@ -1,6 +1,7 @@
 //! How things are kept: the pools, the one writer's transactions and what differs between the two databases.
 //! It knows no rule of chat: which rows belong together is said by its callers.
 
+mod about;
 mod among;
 mod autocommit;
 pub mod blobs;
@@ -8,6 +9,7 @@ mod connect;
 mod db_error;
 mod dialect;
 mod monitor;
+mod open_error;
 mod queue;
 mod readers;
 mod script;
@@ -29,7 +31,9 @@ use crate::id::UserId;
 pub use among::{Listed, among, is_listed, list, rows_of};
 pub use autocommit::{Autocommit, Outcome};
 pub use blobs::Blobs;
-pub use dialect::{first_messages_of_each, for_update, join_first, json};
+pub(crate) use connect::sqlite_file;
+pub use dialect::{first_messages_of_each, for_update, given, join_first, json};
+pub use open_error::OpenError;
 pub use queue::{Queue, Queued, queue};
 pub use readers::{HeavyReadPermit, Reader};
 pub use script::Script;
@@ -38,7 +42,7 @@ pub use transaction::Transaction;
 use autocommit::Counts;
 use connect::{
     POSTGRES_ASIDE, POSTGRES_WRITERS, autocommit_postgres, autocommit_sqlite, postgres_aside, postgres_writer,
-    retry_while_locked, sqlite_file, sqlite_reader, sqlite_writer,
+    retry_while_locked, sqlite_reader, sqlite_writer,
 };
 use monitor::TransactionMonitor;
 use readers::{CONNECT_TIMEOUT, ReadPools, STATEMENT_TIMEOUT, Source};
@@ -83,8 +87,8 @@ impl Store {
     /// Opens `sqlite:PATH` (created if missing) or `postgres://…`, and brings its tables to the newest state.
     ///
     /// # Errors
-    /// Whatever the driver says: an unreachable server, a file that is no database, a failed migration.
-    pub async fn open(url: &str) -> Result<Self, DbErr> {
+    /// An unreachable server, a file that is no database, a failed migration.
+    pub async fn open(url: &str) -> Result<Self, OpenError> {
         Self::open_to_serve(url, POSTGRES_READERS, false).await
     }
 
@@ -93,7 +97,14 @@ impl Store {
     ///
     /// # Errors
     /// Those of [`Store::open`].
-    pub async fn open_to_serve(url: &str, readers: usize, count_work: bool) -> Result<Self, DbErr> {
+    pub async fn open_to_serve(url: &str, readers: usize, count_work: bool) -> Result<Self, OpenError> {
+        match Self::try_to_serve(url, readers, count_work).await {
+            Ok(store) => Ok(store),
+            Err(cause) => Err(OpenError::of(url, cause).await),
+        }
+    }
+
+    async fn try_to_serve(url: &str, readers: usize, count_work: bool) -> Result<Self, DbErr> {
         let work = if count_work { WorkCount::on() } else { WorkCount::default() };
         let store = match url.starts_with("sqlite:") {
             true => Self::sqlite(url, Some(STATEMENT_TIMEOUT), work).await?,
@@ -112,7 +123,14 @@ impl Store {
     ///
     /// # Errors
     /// Those of [`Store::open`], and one for a database that is not in the newest state.
-    pub async fn open_as_it_is(url: &str) -> Result<Self, DbErr> {
+    pub async fn open_as_it_is(url: &str) -> Result<Self, OpenError> {
+        match Self::try_as_it_is(url).await {
+            Ok(store) => Ok(store),
+            Err(cause) => Err(OpenError::of(url, cause).await),
+        }
+    }
+
+    async fn try_as_it_is(url: &str) -> Result<Self, DbErr> {
         if let Some(path) = sqlite_file(url)
             && !path.exists()
         {
@@ -131,7 +149,8 @@ impl Store {
 
     async fn sqlite(url: &str, statement_timeout: Option<Duration>, work: WorkCount) -> Result<Self, DbErr> {
         if let Some(folder) = sqlite_file(url).as_deref().and_then(std::path::Path::parent) {
-            std::fs::create_dir_all(folder).map_err(|cause| DbErr::Custom(format!("{}: {cause}", folder.display())))?;
+            let failed = |cause| DbErr::Custom(format!("its folder {} cannot be made: {cause}", folder.display()));
+            std::fs::create_dir_all(folder).map_err(failed)?;
         }
         // Without a monitor the driver would be believed, whatever the database has undone.
         let monitor =
@@ -312,6 +331,19 @@ impl Store {
     /// The writer's connection for statements that are transactions by themselves.
     pub fn autocommit(&self) -> Option<&Autocommit> {
         self.autocommit.as_deref()
+    }
+
+    /// Copies a SQLite database as it is at this moment into a file that is not there yet. Whoever reads and writes goes on.
+    ///
+    /// # Errors
+    /// What the driver says, and a database that is not SQLite's.
+    pub async fn copy_to(&self, path: &std::path::Path) -> Result<(), DbErr> {
+        let copy = Statement::from_sql_and_values(
+            sea_orm::DbBackend::Sqlite,
+            "VACUUM INTO ?",
+            [path.to_string_lossy().into_owned().into()],
+        );
+        self.writer.execute_raw(copy).await.map(drop)
     }
 
     /// Whether the database answers now.

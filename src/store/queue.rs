@@ -5,7 +5,6 @@ use tokio::sync::{mpsc, oneshot};
 use tracing::Span;
 
 use crate::error::{Error, Result};
-use crate::telemetry;
 
 /// Changes taken together into one transaction, at most.
 const MAX_BATCH_JOBS: usize = 64;
@@ -30,6 +29,11 @@ impl<J> Clone for Queue<J> {
 }
 
 impl<J: Send + 'static> Queue<J> {
+    /// How many changes wait.
+    pub fn waiting(&self) -> usize {
+        self.jobs.max_capacity() - self.jobs.capacity()
+    }
+
     /// Queues a change made by `job` around the way back for its answer, and waits for that answer.
     ///
     /// # Errors
@@ -55,7 +59,6 @@ where
     let writer = async move || {
         let mut batch = Vec::with_capacity(MAX_BATCH_JOBS);
         while waiting.recv_many(&mut batch, MAX_BATCH_JOBS).await > 0 {
-            telemetry::waiting(waiting.len());
             commit(std::mem::take(&mut batch)).await;
         }
     };

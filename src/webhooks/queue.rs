@@ -79,6 +79,28 @@ pub enum Outcome {
     Failed { status: Option<u16>, why: String },
 }
 
+impl Outcome {
+    /// As operators read it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Outcome::Delivered(_) => "delivered",
+            Outcome::Gone => "gone",
+            Outcome::Failed { status: Some(_), .. } => "refused",
+            Outcome::Failed { status: None, .. } => "unreachable",
+        }
+    }
+}
+
+/// How many deliveries wait in all queues together, as far as a hundred thousand.
+pub async fn outbox_length(chat: &Chat) -> Result<u64> {
+    let sql =
+        "SELECT count(*) FROM (SELECT 1 FROM chat_webhook_deliveries WHERE state = 'PENDING' LIMIT 100000) waiting";
+    let db = &chat.store.reader();
+    let row = db.query_one_raw(Statement::from_string(db.get_database_backend(), sql)).await?;
+    let waiting: Option<i64> = row.map(|row| row.try_get_by_index(0)).transpose()?;
+    Ok(waiting.unwrap_or_default().unsigned_abs())
+}
+
 /// The heads of the queues that are not empty and whose endpoint is switched on: one statement.
 pub async fn queue_heads(chat: &Chat) -> Result<Vec<QueueHead>> {
     let sql = "SELECT d.endpoint_id, d.next_attempt_at, (SELECT MAX(ours.locked_until) FROM chat_webhook_deliveries ours \

@@ -19,6 +19,7 @@ use super::settings::apply_settings;
 use crate::chat::Chat;
 use crate::entity::clock;
 use crate::id::{WebhookDeliveryId, WebhookEndpointId};
+use crate::telemetry;
 
 /// How often the worker looks at the queues even if no commit woke it: what another process left waits no longer.
 const POLL_INTERVAL: Duration = Duration::from_secs(5);
@@ -46,7 +47,7 @@ pub async fn run(chat: Arc<Chat>, endpoints: Arc<EnabledEndpoints>, stopping: Ca
     let worker = Arc::new(Worker { chat, endpoints, client, name: uuid::Uuid::new_v4().to_string(), stopping });
     let mut senders = JoinSet::new();
     let mut active = HashSet::new();
-    let (mut configured, mut pruned) = (false, None::<Instant>);
+    let (mut configured, mut pruned, mut measured) = (false, None::<Instant>, None::<Instant>);
     loop {
         if !configured {
             configured = worker.succeeds(apply_settings(&worker.chat).await).is_some();
@@ -54,6 +55,12 @@ pub async fn run(chat: Arc<Chat>, endpoints: Arc<EnabledEndpoints>, stopping: Ca
         if pruned.is_none_or(|at| at.elapsed() >= PRUNE_INTERVAL) {
             worker.succeeds(prune(&worker.chat).await);
             pruned = Some(Instant::now());
+        }
+        if measured.is_none_or(|at| at.elapsed() >= POLL_INTERVAL) {
+            worker
+                .succeeds(queue::outbox_length(&worker.chat).await)
+                .inspect(|waiting| telemetry::webhook_outbox(*waiting));
+            measured = Some(Instant::now());
         }
         let pause = worker.spawn_senders(&mut senders, &mut active).await;
         tokio::select! {
@@ -120,6 +127,7 @@ impl Worker {
                 outcome = self.client.send(lease, delivery, &body) => outcome,
                 () = self.stop_timeout() => break,
             };
+            telemetry::webhook_attempted(outcome.name());
             let accepted = matches!(outcome, Outcome::Delivered(_));
             outcomes.push((delivery.id, outcome));
             if !accepted || begun.elapsed() >= SEND_WINDOW || self.stopping.is_cancelled() {

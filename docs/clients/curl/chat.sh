@@ -22,11 +22,18 @@ follow() {
         data:?*) jq -r '.data.events | select(.type == "MESSAGE_SENT") | .message | "\(.sender.name): \(.content)"' <<<"${line#data:}" ;;
       esac
     done < <(curl -sN "$url/graphql" -H "$auth" -H "$json" -H 'Accept: text/event-stream' -H "Last-Event-ID: $id" -d "$query")
+    # The end of the token ends the stream, too, and does not get better by trying again.
+    if [[ $(curl -s -o /dev/null -w '%{http_code}' "$url/api/chat/events" -H "$auth") == 401 ]]; then
+      echo "The token has ended: get a new one" >&2
+      kill $$
+      return
+    fi
     sleep 0.5
   done
 }
 follow &
-trap 'kill $!' EXIT
+trap 'kill $! 2>/dev/null || true' EXIT
+trap 'exit 1' TERM
 
 while IFS= read -r line; do
   curl -sSf "$url/api/chat/conversations/$first/messages" -H "$auth" -H "$json" -d "$(jq -n --arg content "$line" '{$content}')" >/dev/null

@@ -19,7 +19,13 @@ EVENTS = """
 """
 
 
-async def follow(cursor):
+def stop(sentence):
+    """Ends the program at once: a thread that waits for a line would hold up any other end."""
+    print(sentence, file=sys.stderr, flush=True)
+    os._exit(1)
+
+
+async def follow(rest, cursor):
     """Prints what is sent behind the cursor, each once and in order, through every cut."""
     while True:
         transport = WebsocketsTransport(url=url.replace("http", "ws", 1) + "/graphql", init_payload=headers)
@@ -33,9 +39,15 @@ async def follow(cursor):
                     cursor = event["cursor"]
         except TransportQueryError as error:
             # CURSOR_EXPIRED, as a rule: read all anew.
-            sys.exit(str(error))
+            stop(str(error))
         except (TransportError, OSError) as error:
             print(f"The connection is gone: {error!r}", file=sys.stderr)
+            # The end of the token ends the connection, too, and does not get better by trying again: REST says which it is.
+            try:
+                if (await rest.get("/events")).status_code == 401:
+                    stop("The token has ended: get a new one")
+            except httpx.TransportError:
+                pass
         await asyncio.sleep(0.5)
 
 
@@ -46,7 +58,7 @@ async def main():
         conversations = (await rest.get("/conversations")).raise_for_status().json()["data"]
         for it in conversations:
             print(it["id"], it["name"], flush=True)
-        following = asyncio.create_task(follow(cursor))
+        following = asyncio.create_task(follow(rest, cursor))
         while line := await asyncio.to_thread(sys.stdin.readline):
             answer = await rest.post(f"/conversations/{conversations[0]['id']}/messages", json={"content": line.rstrip("\n")})
             if answer.is_error:

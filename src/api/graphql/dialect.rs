@@ -5,6 +5,7 @@ use async_graphql::Response;
 use bytes::{BufMut, BytesMut};
 use serde::Deserialize;
 use serde_json::Value as Json;
+use sockjs::Text;
 
 use super::error;
 use crate::auth::bearer_or_bare;
@@ -88,5 +89,5 @@ pub(super) fn encode(kind: &str, id: Option<&str>, payload: Option<&[u8]>) -> Me
         text.put_slice(payload);
     }
     text.put_u8(b'}');
-    Message::text(text.freeze())
+    Message::Text(Text::from_known_utf8(text.freeze()))
 }

@@ -14,6 +14,7 @@ use super::renewal::Renewal;
 use super::response_shape::ResponseShape;
 use super::schema::{Schema, schema};
 use super::subscription::answers::Answers;
+use super::subscription::plan::Plans;
 use super::{error, guard};
 use crate::app::App;
 use crate::chat::{Cx, log};
@@ -27,6 +28,8 @@ pub(crate) struct Door {
     pub catalog: Catalog,
     /// What the latest events came to, for all connections that subscribe to the same.
     pub answers: Answers,
+    /// What was subscribed to of late.
+    pub plans: Plans,
     documents: Documents,
     limits: guard::QueryLimits,
 }
@@ -36,7 +39,15 @@ impl Door {
     pub fn new(app: &Arc<App>) -> Self {
         let schema = schema();
         let (catalog, limits) = (Catalog::of(&schema), limits(&app.config.graphql));
-        Self { app: Arc::clone(app), schema, catalog, answers: Answers::default(), documents: Documents::new(), limits }
+        Self {
+            app: Arc::clone(app),
+            schema,
+            catalog,
+            answers: Answers::default(),
+            plans: Plans::default(),
+            documents: Documents::new(),
+            limits,
+        }
     }
 
     /// Passes an operation through the guard.

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use crate::error::{Error, Kind};
 use crate::http::error::code;
+use crate::telemetry;
 
 /// Gives every error of a response its code. What the engine itself refuses is a bad request.
 pub(crate) fn add_codes(mut response: Response) -> Response {
@@ -60,7 +61,9 @@ impl<'r> Written<'r> {
     }
 }
 
+/// What stands beside the sentence. The failure is counted.
 fn extensions(error: &Error) -> ErrorExtensionValues {
+    telemetry::failed("graphql", code(error.kind));
     let mut values = ErrorExtensionValues::default();
     values.set("code", code(error.kind));
     if let Some(seconds) = error.retry_after {

@@ -135,7 +135,7 @@ pub(crate) async fn events_after(cx: &Cx, head: &log::Head, after: Option<&str>,
     let mut announced = conversations::announcements(cx, shown).await?.into_iter();
     let events = log_page.events.iter().filter_map(|event| {
         let announced = event.fact.shows_conversation().then(|| announced.next().flatten()).flatten();
-        event_for(cx, head, event, announced)
+        event_for(cx, &head.epoch, event, announced)
     });
     let events = events.collect();
     Ok(EventPage { events, cursor: head.cursor(log_page.position).to_string(), has_more: !log_page.complete })
@@ -145,12 +145,12 @@ pub(crate) async fn events_after(cx: &Cx, head: &log::Head, after: Option<&str>,
 /// durable, since it has no cursor.
 pub(crate) fn event_for(
     cx: &Cx,
-    head: &log::Head,
+    epoch: &log::Epoch,
     event: &event::Event,
     announced: Option<Announcement>,
 ) -> Option<Event> {
     let (position, conversation_id) = event.position.zip(event.conversation)?;
-    let (cursor, kind) = (head.cursor(position).to_string(), EventType::of(event.kind)?);
+    let (cursor, kind) = (epoch.cursor(position).to_string(), EventType::of(event.kind)?);
     match &event.fact {
         Fact::Message(message) => {
             let message = Message::clone(message).for_viewer(cx.me());

@@ -4,38 +4,43 @@
 use std::sync::Arc;
 
 use async_graphql::parser::types::OperationType;
-use axum::extract::{FromRequestParts, Request, State, WebSocketUpgrade};
-use axum::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, UPGRADE, VARY, WWW_AUTHENTICATE};
+use axum::extract::{FromRequestParts, Request, State};
+use axum::http::header::{
+    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, SEC_WEBSOCKET_KEY, UPGRADE, VARY, WWW_AUTHENTICATE,
+};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::de::DeserializeOwned;
+use sockjs::{WebSocketUpgrade, WebSocketUpgradeRejection};
 
 use super::accept::{Accepted, Media, accepted};
 use super::budget::Budget;
 use super::door::Door;
 use super::guard::Cost;
-use super::operation::Operation;
+use super::operation::{CheckedOperation, Operation};
 use super::{error, graphiql, sse, websocket};
 use crate::chat::Cx;
+use crate::connection::SessionLog;
 use crate::error::{Error, Kind, Result};
 use crate::http::accept::accepts;
 use crate::http::error::status;
-use crate::http::{authorization, body, query};
+use crate::http::{access, authorization, body, query};
 
 /// How a single operation is asked for.
 struct Asked {
     accepted: Accepted,
     by_post: bool,
     heard: Option<String>,
+    log: SessionLog,
 }
 
 /// Handles everything that comes to `/graphql`.
 pub(super) async fn handle(State(door): State<Arc<Door>>, request: Request) -> Response {
-    if is_websocket_handshake(request.headers()) {
+    if is_websocket_handshake(&request) {
         let (mut parts, _) = request.into_parts();
         return match WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
             Ok(upgrade) => websocket::accept(door, &parts, upgrade),
-            Err(_) => error_response(&Error::bad_request("The WebSocket handshake is malformed"), Media::Response),
+            Err(rejection) => error_response(&no_handshake(rejection), Media::Response),
         };
     }
     let wants_page = [Method::GET, Method::HEAD].contains(request.method()) && accepts(request.headers(), "text/html");
@@ -53,10 +58,20 @@ pub(super) async fn handle(State(door): State<Arc<Door>>, request: Request) -> R
     }
 }
 
-/// Whether it is a handshake. Some clients offer other protocols with every request, `h2c` for one.
-fn is_websocket_handshake(headers: &HeaderMap) -> bool {
+/// Whether it is a handshake, or was one before a proxy passed it on. Some clients offer other protocols with every request,
+/// `h2c` for one.
+fn is_websocket_handshake(request: &Request) -> bool {
+    let headers = request.headers();
     let offered = headers.get(UPGRADE).and_then(|offered| offered.to_str().ok()).unwrap_or_default();
-    offered.split(',').any(|protocol| protocol.trim().eq_ignore_ascii_case("websocket"))
+    let has_key = request.method() == Method::GET && headers.contains_key(SEC_WEBSOCKET_KEY);
+    has_key || offered.split(',').any(|protocol| protocol.trim().eq_ignore_ascii_case("websocket"))
+}
+
+fn no_handshake(rejection: WebSocketUpgradeRejection) -> Error {
+    match rejection.status() {
+        StatusCode::UPGRADE_REQUIRED => Error::new(Kind::UpgradeRequired, rejection.sentence()),
+        _ => Error::bad_request("The WebSocket handshake is malformed"),
+    }
 }
 
 async fn respond(door: &Arc<Door>, request: Request, accepted: Accepted) -> Result<Response> {
@@ -65,7 +80,8 @@ async fn respond(door: &Arc<Door>, request: Request, accepted: Accepted) -> Resu
         return Err(Error::new(Kind::MethodNotAllowed, "GraphQL takes GET and POST"));
     }
     let cx = authenticate(door, request.headers()).await?;
-    let asked = Asked { accepted, by_post: method == Method::POST, heard: last_event_id(request.headers()) };
+    let log = SessionLog::new(door.app.config.log.access, "graphql-sse", request.extensions());
+    let asked = Asked { accepted, by_post: method == Method::POST, heard: last_event_id(request.headers()), log };
     if method != Method::POST {
         let operation = from_query(request.uri().query().unwrap_or_default())?;
         return execute_one(door, cx, operation, asked).await;
@@ -91,20 +107,21 @@ fn last_event_id(headers: &HeaderMap) -> Option<String> {
 }
 
 async fn execute_one(door: &Arc<Door>, cx: Cx, operation: Operation, asked: Asked) -> Result<Response> {
-    let Asked { accepted: Accepted { media, events }, by_post, heard } = asked;
+    let Asked { accepted: Accepted { media, events }, by_post, heard, log } = asked;
     let checked = match door.check(operation) {
         Ok(checked) => checked,
         // Its clients look for this answer, whatever media type they take, and send the text then.
         Err(refused) if refused.kind == Kind::PersistedQueryNotSupported => return Ok(error_response(&refused, media)),
         Err(refused) => return Ok(executed_response(&error::response(&refused), media)),
     };
+    note_name(&checked);
     match checked.kind {
         OperationType::Mutation if !by_post => Err(Error::new(Kind::MethodNotAllowed, "Mutations go by POST")),
-        OperationType::Subscription if events => Ok(sse::respond(door, cx, checked, heard).await),
+        OperationType::Subscription if events => Ok(sse::respond(door, cx, checked, heard, log).await),
         OperationType::Subscription => {
             Err(Error::new(Kind::NotAcceptable, "Subscriptions go over WebSocket or with Accept: text/event-stream"))
         }
-        _ if media == Media::Events => Ok(sse::respond(door, cx, checked, None).await),
+        _ if media == Media::Events => Ok(sse::respond(door, cx, checked, None, log).await),
         _ => Ok(executed_response(&door.execute(&cx, &checked, &Budget::default()).await, media)),
     }
 }
@@ -120,6 +137,7 @@ async fn execute_batch(door: &Arc<Door>, cx: Cx, operations: Vec<Operation>, med
     }
     let checked: Vec<_> = operations.into_iter().map(|operation| door.check(operation)).collect();
     checked.iter().flatten().fold(Cost::default(), |sum, checked| sum.and(checked.cost)).check()?;
+    checked.iter().flatten().for_each(note_name);
     let budget = Budget::default();
     let mut answers = Vec::with_capacity(checked.len());
     for checked in checked {
@@ -132,6 +150,13 @@ async fn execute_batch(door: &Arc<Door>, cx: Cx, operations: Vec<Operation>, med
         });
     }
     Ok(json(StatusCode::OK, media, error::all_bytes(&answers)))
+}
+
+/// Notes the name of an operation, if it has one, for the access log.
+fn note_name(checked: &CheckedOperation) {
+    if let Some(name) = checked.name() {
+        access::note_operation(name);
+    }
 }
 
 fn from_query(query: &str) -> Result<Operation> {
@@ -171,6 +196,10 @@ fn error_response(error: &Error, media: Media) -> Response {
         }
         Kind::MethodNotAllowed => {
             headers.insert(ALLOW, HeaderValue::from_static("GET, POST"));
+        }
+        Kind::UpgradeRequired => {
+            headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+            headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
         }
         _ => {}
     }

@@ -11,6 +11,7 @@ use crate::chat::presence::{self, Presence, SetPresence};
 use crate::chat::reactions::{self, React, ReactionResult};
 use crate::chat::receipts::{self, ReadState};
 use crate::chat::typing;
+use crate::chat::users::standing::{self, Sanction};
 use crate::chat::users::{self, User, UserInput};
 use crate::chat::views::renewal::TokenRenewal;
 use crate::entity::message::MessageType;
@@ -68,9 +69,13 @@ impl Mutation {
     async fn open_direct(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The user")] user_id: UserId,
+        #[graphql(desc = "The user, or else `externalId`")] user_id: Option<UserId>,
+        #[graphql(desc = "The text by which the host application knows the user, where users have texts")]
+        external_id: Option<String>,
     ) -> Result<Conversation> {
-        Ok(conversations::open_direct(viewer(ctx)?, user_id).await?.conversation)
+        let cx = viewer(ctx)?;
+        let user = users::named_one(cx, user_id, external_id).await?;
+        Ok(conversations::open_direct(cx, user).await?.conversation)
     }
 
     /// Changes a group's name, description, picture and settings; what is left out, or null, stays. For owners and
@@ -130,9 +135,13 @@ impl Mutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The conversation")] conversation_id: ConversationId,
-        #[graphql(desc = "Their ids, 256 at most")] user_ids: Vec<UserId>,
+        #[graphql(desc = "Their ids, 256 at most")] user_ids: Option<Vec<UserId>>,
+        #[graphql(desc = "The texts by which the host application knows them, where users have texts")]
+        external_ids: Option<Vec<String>>,
     ) -> Result<Conversation> {
-        Ok(conversations::add_participants(viewer(ctx)?, conversation_id, user_ids).await?)
+        let cx = viewer(ctx)?;
+        let users = users::named(cx, user_ids.unwrap_or_default(), external_ids.unwrap_or_default()).await?;
+        Ok(conversations::add_participants(cx, conversation_id, users).await?)
     }
 
     /// Removes somebody from a group, who hears and reads nothing of it from then on. For administrators, of members;
@@ -294,5 +303,38 @@ impl Mutation {
         #[graphql(desc = "The users, 256 at most")] input: Vec<UserInput>,
     ) -> Result<Vec<User>> {
         Ok(users::upsert(viewer(ctx)?, input).await?)
+    }
+
+    /// Refuses somebody at every door until the ban is lifted; their open connections end at once. For administrators.
+    async fn ban_user(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The user, or else `externalId`")] user_id: Option<UserId>,
+        #[graphql(desc = "The text by which the host application knows the user, where users have texts")]
+        external_id: Option<String>,
+    ) -> Result<User> {
+        Ok(standing::sanction(viewer(ctx)?, user_id, external_id, Sanction::Ban).await?)
+    }
+
+    /// Lifts a ban. For administrators.
+    async fn unban_user(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The user, or else `externalId`")] user_id: Option<UserId>,
+        #[graphql(desc = "The text by which the host application knows the user, where users have texts")]
+        external_id: Option<String>,
+    ) -> Result<User> {
+        Ok(standing::sanction(viewer(ctx)?, user_id, external_id, Sanction::Unban).await?)
+    }
+
+    /// Ends somebody's open connections at once, and refuses tokens from before this moment. For administrators.
+    async fn logout_user(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The user, or else `externalId`")] user_id: Option<UserId>,
+        #[graphql(desc = "The text by which the host application knows the user, where users have texts")]
+        external_id: Option<String>,
+    ) -> Result<User> {
+        Ok(standing::sanction(viewer(ctx)?, user_id, external_id, Sanction::Logout).await?)
     }
 }

@@ -67,6 +67,12 @@ pub(crate) struct CheckedOperation {
 }
 
 impl CheckedOperation {
+    /// Its name, if it has one.
+    pub fn name(&self) -> Option<&str> {
+        let chosen = self.operation.operation_name.as_deref();
+        chosen.or_else(|| self.document.operations.iter().find_map(|(name, _)| name.map(|name| name.as_str())))
+    }
+
     /// The request that runs it for a viewer, and the loads that have to run along with it.
     pub fn request(&self, catalog: &Catalog, cx: &Cx) -> (Request, PendingLoads) {
         let loads = PendingLoads::default();

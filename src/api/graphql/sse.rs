@@ -23,8 +23,9 @@ use super::error;
 use super::operation::CheckedOperation;
 use super::subscription::Subscription;
 use crate::chat::Cx;
-use crate::connection::{self, Gone, Goodbye, Message, Protocol, Step, Wire, is_enough};
+use crate::connection::{self, Gone, Goodbye, Message, Protocol, SessionLog, Step, Wire, is_enough};
 use crate::error::Error;
+use crate::id::UserId;
 use crate::live::{Backlog, Interest, Listener};
 
 /// Chunks between the subscription and the socket: the next one is made when this one was taken.
@@ -42,7 +43,13 @@ const COMPLETE: &[u8] = b"event: complete\ndata:\n\n";
 
 /// Responds with a stream of events. The subscription has started when the headers are sent. `heard` is the id of the
 /// last event that the client heard of it before it was interrupted.
-pub(super) async fn respond(door: &Arc<Door>, cx: Cx, checked: CheckedOperation, heard: Option<String>) -> Response {
+pub(super) async fn respond(
+    door: &Arc<Door>,
+    cx: Cx,
+    checked: CheckedOperation,
+    heard: Option<String>,
+    log: SessionLog,
+) -> Response {
     if checked.kind != OperationType::Subscription {
         return events(Body::from(once(&door.execute(&cx, &checked, &Budget::default()).await)));
     }
@@ -74,7 +81,7 @@ pub(super) async fn respond(door: &Arc<Door>, cx: Cx, checked: CheckedOperation,
                 has_expired: false,
                 next_comment,
             };
-            tokio::spawn(connection::run(Chunks(chunks), stream, ending).in_current_span());
+            tokio::spawn(connection::run(Chunks(chunks), stream, ending, log).in_current_span());
             events(Body::from_stream(ReceiverStream::new(body)))
         }
     }
@@ -89,7 +96,7 @@ impl Wire for Chunks {
         None
     }
 
-    async fn send(&mut self, messages: Vec<Message>) -> Result<(), Gone> {
+    async fn send(&mut self, messages: impl ExactSizeIterator<Item = Message> + Send) -> Result<(), Gone> {
         for message in messages {
             self.0.send(Ok(message.into_bytes())).await.map_err(|_| Gone)?;
         }
@@ -125,6 +132,11 @@ impl Protocol for EventStream {
     }
 
     async fn on_events(&mut self, out: &mut Vec<Message>) -> Step {
+        if let Err(refused) = self.listener.judge(&self.cx.viewer) {
+            out.push(refusal(&error::response(&refused)));
+            (self.has_expired, self.expires) = (true, Instant::now() + FAREWELL);
+            return Step::Go;
+        }
         while !is_enough(out)
             && let Some(event) = self.backlog.events.pop_front()
         {
@@ -146,6 +158,10 @@ impl Protocol for EventStream {
             }
         }
         Step::Go
+    }
+
+    fn user(&self) -> Option<UserId> {
+        Some(self.cx.me())
     }
 
     fn deadline(&self) -> Instant {

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_graphql::parser::types::OperationType;
-use axum::extract::WebSocketUpgrade;
 use axum::http::request::Parts;
 use axum::response::Response;
+use futures_util::future::Either;
 use serde_json::Value as Json;
+use sockjs::{Session, WebSocketUpgrade};
 use tokio::time::Instant;
 use tracing::Instrument;
 
@@ -18,16 +19,18 @@ use super::error;
 use super::operation::{CheckedOperation, Operation};
 use super::renewal::Renewal;
 use super::subscription::Subscription;
+use crate::app::App;
 use crate::auth;
 use crate::chat::Cx;
 use crate::chat::event::Event;
-use crate::connection::{self, Goodbye, Message, Protocol, Step, Wire, is_enough, websocket};
+use crate::connection::{self, Goodbye, Message, Protocol, SessionLog, Step, Wire, is_enough, websocket};
 use crate::error::{Error, Kind};
 use crate::http::body;
 use crate::http::error::error_response;
 use crate::http::origin;
 use crate::http::peer::Introduction;
 use crate::http::request_id::connection_span;
+use crate::id::UserId;
 use crate::live::{Backlog, Interest, Listener};
 
 /// The number of subscriptions on one connection.
@@ -39,7 +42,7 @@ const INIT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Accepts a handshake, unless it comes from a page of an origin that is not allowed.
 pub(super) fn accept(door: Arc<Door>, parts: &Parts, upgrade: WebSocketUpgrade) -> Response {
-    if !origin::is_allowed(&door.app.config.cors, parts) {
+    if !origin::is_allowed(&door.app.config, parts) {
         return error_response(&Error::forbidden("This origin is not allowed"));
     }
     let token = auth::in_query(parts.uri.query().unwrap_or_default());
@@ -49,18 +52,20 @@ pub(super) fn accept(door: Arc<Door>, parts: &Parts, upgrade: WebSocketUpgrade) 
     let dialect =
         SUBPROTOCOLS.iter().find(|(name, _)| chosen.is_some_and(|chosen| chosen == name)).map(|known| known.1);
     let span = connection_span("graphql", &parts.extensions);
+    let log = SessionLog::new(door.app.config.log.access, "graphql", &parts.extensions);
     websocket::accept(upgrade, move |socket| {
-        let connection = async move {
-            let ending = door.app.endings.join();
-            match dialect {
-                Some(dialect) => {
-                    connection::run(socket, Socket::new(door, dialect, token, introduction), ending).await;
-                }
-                None => Wire::close(socket, Goodbye::new(4406, "Subprotocol not acceptable")).await,
-            }
+        let connection = match dialect {
+            Some(dialect) => Either::Left(converse(Socket::new(door, dialect, token, introduction), socket, log)),
+            None => Either::Right(Box::pin(Wire::close(socket, Goodbye::new(4406, "Subprotocol not acceptable")))),
         };
         connection.instrument(span)
     })
+}
+
+/// A connection from its beginning to its end. There are many thousands, and each holds this future.
+fn converse(socket: Socket, session: Session, log: SessionLog) -> impl Future<Output = ()> + Send {
+    let ending = socket.door.app.endings.join();
+    connection::run(session, socket, ending, log)
 }
 
 /// One connection and its subscriptions.
@@ -128,7 +133,7 @@ impl Socket {
             None => Err(Error::unauthenticated("A token is needed")),
         };
         let cx = cx.map_err(|refused| match refused.kind {
-            Kind::Unauthenticated => {
+            Kind::Unauthenticated | Kind::Forbidden => {
                 out.extend(self.dialect.connection_error(&refused));
                 Goodbye::new(4403, refused.message)
             }
@@ -136,7 +141,9 @@ impl Socket {
         })?;
         // A user who is connected is present, even before they subscribe to anything.
         let listening = self.door.app.hub.listen(&cx, "graphql").await;
-        self.listener = Some(listening.map_err(|refused| Goodbye::new(1013, refused.message))?);
+        self.listener = Some(listening.map_err(|refused| {
+            Goodbye::new(if App::ends_connection(&refused) { 4403 } else { 1013 }, refused.message)
+        })?);
         self.introduction.make();
         self.deadline = cx.viewer.deadline();
         self.cx = Some(cx);
@@ -295,9 +302,16 @@ impl Protocol for Socket {
 
     async fn on_events(&mut self, out: &mut Vec<Message>) -> Step {
         if let Some(cx) = self.cx.clone() {
+            if let Some(Err(refused)) = self.listener.as_ref().map(|listener| listener.judge(&cx.viewer)) {
+                return Step::End(Goodbye::new(4403, refused.message));
+            }
             self.tell_backlog(&cx, out).await;
         }
         Step::Go
+    }
+
+    fn user(&self) -> Option<UserId> {
+        self.cx.as_ref().map(Cx::me)
     }
 
     fn deadline(&self) -> Instant {
@@ -313,5 +327,21 @@ impl Protocol for Socket {
             None => Goodbye::new(4408, "Connection initialisation timeout"),
             Some(_) => Goodbye::new(4403, "The token has expired"),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn size<A, B, C, F: Future>(_: impl Fn(A, B, C) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn what_waits_for_a_client_is_small() {
+        let (connection, socket) = (size(converse), size_of::<Socket>());
+        println!("a connection of GraphQL: {connection} bytes, of which {socket} are its own");
+        assert!(connection <= 3_584, "{connection} bytes");
     }
 }

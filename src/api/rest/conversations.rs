@@ -9,9 +9,10 @@ use super::envelope::{
 };
 use super::input::{Body, Caller, Limit, PathParam, PathParams, QueryParams};
 use super::refusals::{Inside, MustBeThere};
-use crate::chat::Cx;
 use crate::chat::conversations::{self, Conversation, CreateGroup, Listing, Setting, Unread, UpdateConversation};
 use crate::chat::views::participant::Participant;
+use crate::chat::{Cx, users};
+use crate::error::Error;
 use crate::id::{ConversationId, UserId};
 
 /// Where a page begins, and how many there are on it.
@@ -144,6 +145,31 @@ pub(super) async fn open_direct(
     created_or_found(opened.conversation, opened.created)
 }
 
+/// With whom to open a conversation.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = OpenDirectRequest)]
+pub(super) struct Somebody {
+    /// The text by which the host application knows them, where users have texts (`auth.user_ids`).
+    #[schema(min_length = 1, max_length = 255, examples("auth0|64f1c0"))]
+    external_id: String,
+}
+
+/// Open a direct conversation by an external id
+///
+/// The one that there is with this user, or a new one.
+#[utoipa::path(post, path = "/conversations/direct", operation_id = "openDirectConversationByExternalId",
+    tag = "Conversations", request_body = Somebody, responses(MustBeThere))]
+pub(super) async fn open_direct_by_external_id(
+    Caller(cx): Caller,
+    Body(somebody): Body<Somebody>,
+) -> CreatedOrFoundResult<Conversation> {
+    let named = users::named(&cx, Vec::new(), vec![somebody.external_id]).await?;
+    let user = named.first().copied().ok_or_else(Error::internal)?;
+    let opened = conversations::open_direct(&cx, user).await?;
+    created_or_found(opened.conversation, opened.created)
+}
+
 /// Change a group
 ///
 /// What is left out or null stays. For its OWNER and ADMINs.
@@ -169,9 +195,13 @@ pub(super) async fn leave(Caller(cx): Caller, PathParam(id): PathParam<Conversat
 #[schema(as = AddParticipantsRequest)]
 pub(super) struct Users {
     /// `participantIds` is taken, too.
-    #[serde(rename = "userIds", alias = "participantIds")]
-    #[schema(min_items = 1, max_items = 256, examples(json!([4])))]
-    user_ids: Vec<UserId>,
+    #[serde(default, rename = "userIds", alias = "participantIds")]
+    #[schema(max_items = 256, examples(json!([4])))]
+    user_ids: Option<Vec<UserId>>,
+    /// The same by the texts by which the host application knows them, where users have texts.
+    #[serde(default, rename = "externalIds")]
+    #[schema(max_items = 256)]
+    external_ids: Option<Vec<String>>,
 }
 
 /// Add participants
@@ -182,9 +212,10 @@ pub(super) struct Users {
 pub(super) async fn add(
     Caller(cx): Caller,
     PathParam(id): PathParam<ConversationId>,
-    Body(users): Body<Users>,
+    Body(people): Body<Users>,
 ) -> ApiResult<Conversation> {
-    ok(conversations::add_participants(&cx, id, users.user_ids).await?)
+    let (ids, texts) = (people.user_ids.unwrap_or_default(), people.external_ids.unwrap_or_default());
+    ok(conversations::add_participants(&cx, id, users::named(&cx, ids, texts).await?).await?)
 }
 
 /// Participants

@@ -42,6 +42,7 @@ pub fn router() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(conversations::pinned))
         .routes(routes!(conversations::search))
         .routes(routes!(conversations::unread))
+        .routes(routes!(conversations::open_direct_by_external_id))
         .routes(routes!(conversations::open_direct))
         .routes(routes!(conversations::get, conversations::update, conversations::leave))
         .routes(routes!(conversations::participants, conversations::add))

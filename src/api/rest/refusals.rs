@@ -21,8 +21,12 @@ pub type Answers = BTreeMap<String, RefOr<Response>>;
 /// What REST refuses with: the name of the answer, and when.
 const REFUSALS: [(Kind, &str, &str); 14] = [
     (Kind::BadRequest, "BadRequest", "Malformed input, or a rule of form that is broken"),
-    (Kind::Unauthenticated, "Unauthenticated", "No token, or a bad or expired one"),
-    (Kind::Forbidden, "Forbidden", "Not a participant, not the role, or switched off in this conversation"),
+    (
+        Kind::Unauthenticated,
+        "Unauthenticated",
+        "No token, a bad or expired one, or one from before the user was signed out",
+    ),
+    (Kind::Forbidden, "Forbidden", "Banned, not a participant, not the role, or switched off in this conversation"),
     (Kind::NotFound, "NotFound", "No such conversation, message, user or file"),
     (Kind::NotAcceptable, "NotAcceptable", "Nothing that the client accepts can be answered"),
     (Kind::Timeout, "Timeout", "The body did not come in time"),
@@ -64,7 +68,8 @@ pub fn refuse_by_form(api: &mut OpenApi) {
             kinds.push(Kind::BadRequest);
         }
         if !is_public {
-            kinds.push(Kind::Unauthenticated);
+            // Whoever is banned is refused by whatever token.
+            kinds.extend([Kind::Unauthenticated, Kind::Forbidden]);
         }
         if operation.request_body.is_some() {
             kinds.extend([Kind::Timeout, Kind::PayloadTooLarge, Kind::UnsupportedMediaType]);

@@ -12,7 +12,7 @@ use super::subscription::{Subscription, body};
 use crate::chat::Cx;
 use crate::chat::conversations::Change;
 use crate::chat::event::{Event, Topic};
-use crate::chat::log::{self, Head};
+use crate::chat::log;
 use crate::chat::views::announcement;
 use crate::connection::Message;
 use crate::error::{Error, Result};
@@ -27,7 +27,6 @@ pub(super) const MAX_ID_BYTES: usize = 128;
 pub(super) struct ConnectedClient {
     pub cx: Cx,
     pub listener: Listener,
-    pub head: Head,
     pub backlog: Backlog,
     pub subscriptions: Vec<Subscription>,
     /// Whether the client speaks 1.0, where a subscription needs no id.
@@ -39,12 +38,12 @@ pub(super) struct ConnectedClient {
 }
 
 impl ConnectedClient {
-    /// Adds the subscription of a SUBSCRIBE.
+    /// Adds the subscription of a SUBSCRIBE in `session`.
     ///
     /// # Errors
     /// `NotFound` and `Forbidden` for other destinations, `BadRequest` without an id or for one subscription too many, and what
     /// is said of a cursor that cannot be served.
-    pub async fn subscribe(&mut self, frame: &frame::Frame) -> Result<(), Refused> {
+    pub async fn subscribe(&mut self, frame: &frame::Frame, session: &str) -> Result<(), Refused> {
         let refuse = |error| Refused::of("Failed to subscribe", error);
         let destination = frame.header("destination").unwrap_or_default();
         let queue = destinations::queue(destination)?;
@@ -76,7 +75,7 @@ impl ConnectedClient {
             _ => None,
         };
         let told = resumed.unwrap_or_else(|| self.listener.position());
-        self.subscriptions.push(Subscription { id, destination: destination.to_owned(), queue, told });
+        self.subscriptions.push(Subscription::new(session, id, destination, queue, told));
         self.update_interest();
         if let Some(after) = resumed {
             self.listener.rewind(after, &mut self.backlog.events);
@@ -99,6 +98,9 @@ impl ConnectedClient {
     /// What makes or ends a conversation for this user is always told.
     pub fn coalesce(&mut self) {
         let waiting = &mut self.backlog.events;
+        if waiting.iter().all(|event| event.kind.topic() != Topic::Conversations) {
+            return;
+        }
         let mut updated_later = HashSet::new();
         let mut kept: VecDeque<Arc<Event>> = VecDeque::with_capacity(waiting.len());
         while let Some(event) = waiting.pop_back() {
@@ -117,30 +119,22 @@ impl ConnectedClient {
         *waiting = kept;
     }
 
-    /// Tells an event to every subscription to its queue; `session` and the count of `messages` make the id of each
-    /// message.
+    /// Tells an event to every subscription to its queue; the count of `messages` makes the id of each message.
     ///
     /// # Errors
     /// `Unavailable` without the database: then it has still to be told.
-    pub async fn tell(
-        &mut self,
-        event: &Event,
-        session: &str,
-        messages: &mut u64,
-        out: &mut Vec<Message>,
-    ) -> Result<()> {
+    pub async fn tell(&mut self, event: &Event, messages: &mut u64, out: &mut Vec<Message>) -> Result<()> {
         let queue = Queue::Events(event.kind.topic());
         if !self.subscriptions.iter().any(|known| known.queue == queue && known.wants(event)) {
             return Ok(());
         }
         let Some(body) = body(&self.cx, event, || self.listener.audience(event)).await? else { return Ok(()) };
-        let cursor = event.position.map(|position| self.head.cursor(position).to_string());
-        let extra: Vec<(&str, &str)> = cursor.iter().map(|cursor| ("cursor", cursor.as_str())).collect();
+        let cursor = event.position.map(|position| self.listener.cursor(position).to_string());
         for subscription in &mut self.subscriptions {
             if subscription.queue == queue && subscription.wants(event) {
                 subscription.told = event.position.unwrap_or(subscription.told);
                 *messages += 1;
-                out.push(subscription.message(session, *messages, &extra, &body));
+                out.push(subscription.message(*messages, cursor.as_deref(), &body));
             }
         }
         Ok(())

@@ -22,17 +22,19 @@ use tracing::Instrument;
 
 use crate::app::App;
 use crate::auth;
-use crate::connection;
+use crate::connection::{self, SessionLog};
 use crate::http::peer::{AddressShares, Introduction, MAX_STRANGER_BYTES};
 use crate::http::request_id::connection_span;
 use crate::http::{authorization, origin};
+use crate::telemetry;
 use sockjs::{Admission, Opening, Options, Session};
 
 use session::StompSession;
 
 /// The path of the endpoint.
 const PREFIX: &str = "/ws/chat";
-/// The path of the script that the iframe page loads: the one that clients use, from inside the binary.
+/// The path of the script that the iframe page loads: the one that clients use, from inside the binary. Where a proxy puts
+/// another path before it, `server.public_url` says so.
 const SCRIPT: &str = "/ws/sockjs-1.6.1.min.js";
 /// The versions of STOMP as sub-protocols.
 const SUBPROTOCOLS: [&str; 3] = ["v10.stomp", "v11.stomp", "v12.stomp"];
@@ -40,37 +42,50 @@ const SUBPROTOCOLS: [&str; 3] = ["v10.stomp", "v11.stomp", "v12.stomp"];
 /// The routes of this door.
 pub fn router(app: &Arc<App>) -> Router {
     let shared = Arc::clone(app);
-    let endpoint = sockjs::router(PREFIX, options(app), move |opening: Opening, session: Session| {
-        let app = Arc::clone(&shared);
-        let span = connection_span("stomp", &opening.request.extensions);
-        let connection = async move {
-            let (ending, control) = (app.endings.join(), session.control());
-            let (token, introduction) = (token(&opening.request), Introduction::of(&opening.request.extensions));
-            let protocol = StompSession::new(app, opening.id, token, introduction, control);
-            connection::run(session, protocol, ending).await;
-        };
-        connection.instrument(span)
-    });
+    let endpoint =
+        sockjs::router(PREFIX, options(app), move |opening, session| converse(Arc::clone(&shared), opening, session));
     endpoint.route(SCRIPT, get(script))
+}
+
+/// A session from its beginning to its end. There are many thousands, and each holds this future.
+fn converse(app: Arc<App>, opening: Opening, session: Session) -> impl Future<Output = ()> + Send {
+    let span = connection_span("stomp", &opening.request.extensions);
+    let (token, introduction) = (token(&opening.request), Introduction::of(&opening.request.extensions));
+    let log = SessionLog::new(app.config.log.access, "stomp", &opening.request.extensions);
+    // The request is not kept: its headers hold the whole buffer that they were read into.
+    let id = opening.id;
+    let connection = async move {
+        let (ending, control) = (app.endings.join(), session.control());
+        let protocol = StompSession::new(app, id, token, introduction, control);
+        connection::run(session, protocol, ending, log).await;
+    };
+    connection.instrument(span)
 }
 
 fn options(app: &Arc<App>) -> Options {
     let (shared, admitting) = (Arc::clone(app), Arc::clone(app));
+    let public_url = app.config.server.public_url.as_deref().unwrap_or_default();
     // A session over HTTP has no connection of its own that would be counted.
     let shares = AddressShares::new(app.config.limits.connections_per_address);
     Options {
-        origins: origin::allowed(&app.config.cors),
-        client_script: SCRIPT.to_owned(),
+        origins: origin::allowed(&app.config),
+        client_script: format!("{}{SCRIPT}", public_url.trim_end_matches('/')),
         // What the server that clients come from says, although no session of one process needs a cookie.
         cookie_needed: true,
         protocols: SUBPROTOCOLS.map(str::to_owned).to_vec(),
         identify: Some(Arc::new(move |request| {
             let (app, token) = (Arc::clone(&shared), token(request));
-            async move { app.tokens.verify(&token?).await.ok().map(|claims| claims.user) }.boxed()
+            async move { app.identify(&token?).await }.boxed()
         })),
         unclaimed_limit: MAX_STRANGER_BYTES,
         admit: Some(Arc::new(move |request| match elsewhere::client(&admitting, request) {
-            Some(address) => shares.take(address).map(|share| Box::new(share) as Admission),
+            Some(address) => match shares.take(address) {
+                Some(share) => Some(Box::new(share) as Admission),
+                None => {
+                    telemetry::limit_hit("connections_per_address");
+                    None
+                }
+            },
             None => Some(Box::new(())),
         })),
         elsewhere: elsewhere::elsewhere(app),
@@ -92,4 +107,20 @@ async fn script() -> impl IntoResponse {
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
     ];
     (headers, include_bytes!("sockjs-1.6.1.min.js").as_slice())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn size<A, B, C, F: Future>(_: impl Fn(A, B, C) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn what_waits_for_a_client_is_small() {
+        let (connection, session) = (size(converse), size_of::<StompSession>());
+        println!("a session of STOMP: {connection} bytes, of which {session} are its own");
+        assert!(connection <= 2_560, "{connection} bytes");
+    }
 }

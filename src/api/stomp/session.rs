@@ -1,6 +1,7 @@
 //! One STOMP session: it answers the frames of its client in order, and tells it events. [`crate::connection`] keeps its
 //! deadlines and writes; what a destination does stands in `destinations`.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,11 +15,11 @@ use super::destinations::{self, Performed, Queue};
 use super::frame::{self, Command, Decoder, Frame, Item};
 use crate::app::App;
 use crate::auth::bearer_or_bare;
-use crate::chat::log;
 use crate::chat::views::renewal::TokenRenewal;
 use crate::connection::{Goodbye, Message, Protocol, Step, is_enough};
 use crate::error::Kind;
 use crate::http::peer::Introduction;
+use crate::id::UserId;
 use crate::live::Backlog;
 
 /// How long a client may take to send CONNECT, to finish a frame, and to close after its DISCONNECT.
@@ -56,9 +57,9 @@ enum State {
 }
 
 /// Why a session ends: the message of its ERROR frame.
-struct Fatal(String);
+struct Fatal(Cow<'static, str>);
 
-impl<T: Into<String>> From<T> for Fatal {
+impl<T: Into<Cow<'static, str>>> From<T> for Fatal {
     fn from(message: T) -> Self {
         Self(message.into())
     }
@@ -125,7 +126,7 @@ impl StompSession {
                 self.send(&frame, out).await?;
             }
             (State::ConnectedClient(connected), Command::Subscribe) => {
-                if let Err(refused) = connected.subscribe(&frame).await {
+                if let Err(refused) = connected.subscribe(&frame, &self.id).await {
                     self.tell(Queue::Errors, refused.body(), out);
                 }
             }
@@ -154,7 +155,7 @@ impl StompSession {
             None => {
                 let error = Frame::new(Command::Error).with("version", "1.0,1.1,1.2");
                 out.push(encode(&error.with("message", "Supported protocol versions are 1.0, 1.1 and 1.2")));
-                return Err(Fatal(String::new()));
+                return Err("".into());
             }
         };
         let (can_send, wants) = heart_beat(frame.header("heart-beat"))?;
@@ -162,7 +163,6 @@ impl StompSession {
         let token = given.map(str::to_owned).or_else(|| self.token.take()).ok_or("A token is needed")?;
         let cx = self.app.authenticate(&token).await.map_err(|refused| refused.message)?;
         let listener = self.app.hub.listen(&cx, "stomp").await.map_err(|refused| refused.message)?;
-        let head = log::head(&cx).await.map_err(|refused| refused.message)?;
 
         self.introduction.make();
         let own = Duration::from_millis(self.app.config.stomp.heartbeat_ms.into());
@@ -190,7 +190,6 @@ impl StompSession {
             subscriptions: Vec::new(),
             cx,
             listener,
-            head,
         }));
         Ok(())
     }
@@ -218,7 +217,7 @@ impl StompSession {
         let Some(body) = body else { return };
         for subscription in connected.subscriptions.iter().filter(|known| known.queue == queue) {
             self.messages += 1;
-            out.push(subscription.message(&self.id, self.messages, &[], &body));
+            out.push(subscription.message(self.messages, None, &body));
         }
     }
 
@@ -228,7 +227,7 @@ impl StompSession {
             && let State::ConnectedClient(connected) = &mut self.state
             && let Some(event) = connected.backlog.events.pop_front()
         {
-            match connected.tell(&event, &self.id, &mut self.messages, out).await {
+            match connected.tell(&event, &mut self.messages, out).await {
                 Ok(()) => {}
                 Err(error) if error.kind == Kind::Unavailable => return connected.backlog.retry(event),
                 Err(error) => tracing::error!(%error, "an event cannot be told"),
@@ -238,11 +237,12 @@ impl StompSession {
 
     /// Ends the session with an ERROR.
     fn fail(&mut self, fatal: Fatal, out: &mut Vec<Message>) -> Step {
+        let goodbye = Goodbye::new(1002, "").because(&fatal.0);
         if !fatal.0.is_empty() {
             out.push(encode(&Frame::new(Command::Error).with("message", fatal.0)));
         }
         self.state = State::Left(Instant::now() + LEAVE_TIMEOUT);
-        Step::End(Goodbye::new(1002, ""))
+        Step::End(goodbye)
     }
 }
 
@@ -267,6 +267,9 @@ impl Protocol for StompSession {
 
     async fn on_events(&mut self, out: &mut Vec<Message>) -> Step {
         if let State::ConnectedClient(connected) = &mut self.state {
+            if let Err(refused) = connected.listener.judge(&connected.cx.viewer) {
+                return self.fail(Fatal(refused.message), out);
+            }
             connected.coalesce();
         }
         self.tell_backlog(out).await;
@@ -277,6 +280,13 @@ impl Protocol for StompSession {
         match self.answer_frames(out).await {
             Ok(turn) => turn,
             Err(fatal) => self.fail(fatal, out),
+        }
+    }
+
+    fn user(&self) -> Option<UserId> {
+        match &self.state {
+            State::ConnectedClient(connected) => Some(connected.cx.me()),
+            State::Opened(_) | State::Left(_) => None,
         }
     }
 

@@ -2,10 +2,11 @@
 
 use bytes::{Bytes, BytesMut};
 use serde::Serialize;
+use sockjs::Text;
 use utoipa::ToSchema;
 
 use super::destinations::{Queue, Refused};
-use super::frame;
+use super::frame::MessageHead;
 use crate::chat::event::{Event, Fact, FormKey};
 use crate::chat::payload::payload;
 use crate::chat::{Cx, conversations};
@@ -13,6 +14,7 @@ use crate::connection;
 use crate::error::Result;
 use crate::http::error::{code, codes};
 use crate::id::UserId;
+use crate::telemetry;
 
 const JSON: &str = "application/json";
 
@@ -25,22 +27,29 @@ pub(super) struct Subscription {
     pub id: Option<String>,
     pub destination: String,
     pub queue: Queue,
+    head: MessageHead,
     /// The position of the event that was told last.
     pub told: i64,
 }
 
 impl Subscription {
+    /// What `session` subscribes to, and was `told` of.
+    pub fn new(session: &str, id: Option<String>, destination: &str, queue: Queue, told: i64) -> Self {
+        let head = MessageHead::new(destination, JSON, id.as_deref(), session);
+        Self { id, destination: destination.to_owned(), queue, head, told }
+    }
+
     /// Whether the event comes after all that the subscription was told.
     pub fn wants(&self, event: &Event) -> bool {
         event.position.is_none_or(|position| position > self.told)
     }
 
-    /// The MESSAGE with this number in the session, around `body` and with the headers `extra`.
-    pub fn message(&self, session: &str, number: u64, extra: &[(&str, &str)], body: &[u8]) -> connection::Message {
+    /// The MESSAGE with this number in the session, around `body`.
+    pub fn message(&self, number: u64, cursor: Option<&str>, body: &[u8]) -> connection::Message {
         let mut text = BytesMut::new();
-        let id = format!("{session}-{number}");
-        frame::encode_message(&mut text, &self.destination, JSON, self.id.as_deref(), &id, extra, body);
-        connection::Message::text(text.freeze())
+        self.head.encode(&mut text, number, cursor, body);
+        // JSON between headers that were texts.
+        connection::Message::Text(Text::from_known_utf8(text.freeze()))
     }
 }
 
@@ -61,8 +70,9 @@ pub(super) struct ErrorPayload {
 }
 
 impl Refused {
-    /// The body for the errors queue.
+    /// The body for the errors queue. The failure is counted.
     pub fn body(&self) -> Option<Bytes> {
+        telemetry::failed("stomp", code(self.error.kind));
         let payload = ErrorPayload {
             error: format!("{}: {}", self.prefix, self.error.message),
             code: code(self.error.kind),
@@ -78,7 +88,9 @@ impl Refused {
 /// `Unavailable` without the database, for an event that each viewer sees in a way of their own.
 pub(super) async fn body(cx: &Cx, event: &Event, audience: impl FnOnce() -> Vec<UserId>) -> Result<Option<Bytes>> {
     if matches!(event.fact, Fact::Conversation { .. } | Fact::Participant(_) | Fact::Settings) {
-        return Ok(conversations::notice_for(cx, event, true, audience).await?.and_then(|notice| notice.payload()));
+        // Boxed, since every idle connection would else have room for it.
+        let notice = Box::pin(conversations::notice_for(cx, event, true, audience)).await?;
+        return Ok(notice.and_then(|notice| notice.payload()));
     }
     let is_senders =
         matches!(&event.fact, Fact::Message(message) if message.has_two_renderings() && message.sender_id == cx.me());

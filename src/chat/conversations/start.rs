@@ -41,6 +41,9 @@ pub struct CreateGroup {
     /// Up to 256 users; duplicates and the caller are ignored.
     #[schema(max_items = 256, examples(json!([2, 3])))]
     pub participant_ids: Option<Vec<UserId>>,
+    /// The same by the texts by which the host application knows them, where users have texts.
+    #[schema(max_items = 256)]
+    pub external_ids: Option<Vec<String>>,
     /// Whether messages take reactions; they do where nothing is said.
     pub allow_reactions: Option<bool>,
     /// Whether messages can be replied to; they can where nothing is said.
@@ -60,11 +63,19 @@ pub struct CreateGroup {
 /// # Errors
 /// `BadRequest` for what is out of form, `NotFound` for a user that nobody has seen, `RateLimited`.
 pub async fn create_group(cx: &Cx, input: CreateGroup) -> Result<Conversation> {
-    let group = Group::check(cx, input)?;
+    let group = Group::check(cx, by_numbers(cx, input).await?)?;
     limit::take(cx, Limited::Creations).await?;
     user::must_exist(&cx.reader(), &group.others).await?;
     let id = cx.chat.write(async move |batch: &mut Batch| group.create(batch).await).await?;
     get(cx, id).await
+}
+
+/// The same group, its people named by numbers alone.
+async fn by_numbers(cx: &Cx, mut input: CreateGroup) -> Result<CreateGroup> {
+    if let Some(texts) = input.external_ids.take().filter(|texts| !texts.is_empty()) {
+        input.participant_ids = Some(users::named(cx, input.participant_ids.unwrap_or_default(), texts).await?);
+    }
+    Ok(input)
 }
 
 /// As [`create_group`], but only where there is no conversation at all; `None` otherwise, whoever came first.

@@ -7,4 +7,4 @@ mod unread;
 
 pub(crate) use deletions::record_deletion;
 pub(crate) use numbers::{Numbers, Place, own_messages, place_of};
-pub(crate) use unread::{unread_in, unread_of};
+pub(crate) use unread::{miscounted, unread_in, unread_of};

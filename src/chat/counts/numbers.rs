@@ -48,8 +48,8 @@ impl Numbers {
 const OWN_POSTGRES: &str = "
 SELECT i.conversation, i.sender, m.sender_number
 FROM json_to_recordset(CAST($1 AS json)) AS i(conversation bigint, sender bigint)
-CROSS JOIN LATERAL (SELECT sender_number FROM chat_messages
-    WHERE conversation_id = i.conversation AND sender_id = i.sender ORDER BY number DESC LIMIT 1) m";
+LEFT JOIN LATERAL (SELECT sender_number FROM chat_messages
+    WHERE conversation_id = i.conversation AND sender_id = i.sender ORDER BY number DESC LIMIT 1) m ON true";
 const OWN_SQLITE: &str = "
 SELECT i.value ->> 0 AS conversation, i.value ->> 1 AS sender,
     (SELECT sender_number FROM chat_messages

@@ -52,6 +52,26 @@ pub(crate) async fn unread_of(
     Ok(unread)
 }
 
+/// What the participant `p` of the conversation `c` has not read.
+fn unread() -> String {
+    format!(
+        "c.message_count - p.read_number - ({OWN_BEHIND}) \
+        - CASE WHEN c.last_deleted_number > p.read_number THEN {DELETED_BEHIND} ELSE 0 END"
+    )
+}
+
+/// Counts the participants of open conversations of whom something else is said to be unread than counting the messages
+/// gives (protocol §8).
+pub(crate) fn miscounted() -> String {
+    format!(
+        "SELECT COUNT(*) FROM chat_participants p JOIN chat_conversations c ON c.id = p.conversation_id \
+        WHERE c.closed_at IS NULL AND {} <> (SELECT COUNT(*) FROM chat_messages m \
+        WHERE m.conversation_id = p.conversation_id AND m.id > COALESCE(p.last_read_message_id, 0) \
+        AND m.sender_id <> p.user_id AND NOT m.is_deleted)",
+        unread()
+    )
+}
+
 /// `who` stands behind FROM and names participants `p`, of whom `which` holds.
 async fn read<K: std::hash::Hash + Eq>(
     db: &impl ConnectionTrait,
@@ -60,12 +80,12 @@ async fn read<K: std::hash::Hash + Eq>(
     which: &str,
     values: Vec<Value>,
 ) -> Result<HashMap<Id<K>, i64>, DbErr> {
+    let unread = unread();
     // The participants have to lead, which SQLite takes from the words of the join. Everything comes as one text: somebody
     // in ten thousand conversations would wait longer for as many rows than for what is in them.
     let sql = format!(
         "SELECT string_agg(counted || ' ' || unread, ',') FROM (\
-        SELECT {key} AS counted, c.message_count - p.read_number - ({OWN_BEHIND}) \
-        - CASE WHEN c.last_deleted_number > p.read_number THEN {DELETED_BEHIND} ELSE 0 END AS unread \
+        SELECT {key} AS counted, {unread} AS unread \
         FROM {who} CROSS JOIN chat_conversations c \
         WHERE {which} c.id = p.conversation_id AND c.closed_at IS NULL AND c.message_count > p.read_number) AS counts"
     );

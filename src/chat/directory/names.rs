@@ -19,10 +19,7 @@ const MAX_NAMES: i64 = 500;
 
 /// Writes the words of the names of these users, in place of those that were there. That a row of each is there, and is
 /// locked, is the caller's business.
-pub(in crate::chat) async fn write<'n>(
-    db: &impl ConnectionTrait,
-    users: impl Iterator<Item = (UserId, &'n str)>,
-) -> Result<()> {
+pub(crate) async fn write<'n>(db: &impl ConnectionTrait, users: impl Iterator<Item = (UserId, &'n str)>) -> Result<()> {
     let users: HashMap<UserId, &str> = users.collect();
     let forget = format!("DELETE FROM chat_user_words WHERE {}", is_listed::<UserId>(db, "user_id", 1));
     let backend = db.get_database_backend();

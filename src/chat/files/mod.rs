@@ -1,6 +1,7 @@
 //! Files: what is uploaded and attached, and what a conversation takes. How bytes are kept, and how they travel, is
 //! not known here.
 
+mod keep;
 pub(crate) mod kind;
 pub mod limits;
 mod read;
@@ -10,6 +11,7 @@ mod thumbnail;
 mod upload;
 pub mod url_signer;
 
+pub use keep::{Kept, keep};
 pub use kind::is_shown;
 pub use read::{Bytes, follow, get, open};
 pub use upload::{Place, Upload, may_upload, place};

@@ -59,3 +59,10 @@ pub(crate) async fn advance(tx: &impl ConnectionTrait, to: LogHead) -> Result<()
     let values = [to.position.into(), to.message_id.into(), to.outbox_revision.into()];
     tx.execute_raw(Statement::from_sql_and_values(tx.get_database_backend(), sql, values)).await.map(drop)
 }
+
+/// The last message id that was given out, without the lock.
+pub(crate) async fn read_message_id(db: &impl ConnectionTrait) -> Result<i64, DbErr> {
+    let sql = "SELECT message_id FROM chat_log WHERE id = 1";
+    let row = db.query_one_raw(Statement::from_string(db.get_database_backend(), sql)).await?;
+    row.ok_or_else(|| DbErr::Custom("chat_log has lost its row".into()))?.try_get_by_index(0)
+}

@@ -3,11 +3,12 @@
 
 pub mod append;
 pub mod cursor;
+pub(crate) mod epoch;
 pub(crate) mod head;
 mod prune;
 mod replay;
 
-pub use cursor::Head;
+pub use cursor::{Cursor, Epoch, Head};
 pub(crate) use prune::prune;
 pub(crate) use replay::changed_since;
 pub use replay::{LogPage, current_head, head, replay, since};

@@ -16,6 +16,7 @@ use crate::entity::clock;
 use crate::entity::presence::{self, Column, PresenceStatus};
 use crate::error::{Error, Kind, Result};
 use crate::id::UserId;
+use crate::telemetry;
 
 /// Held by a live connection: while there is one, its user is here.
 pub struct PresenceLease {
@@ -47,8 +48,9 @@ pub async fn connect(cx: &Cx) -> Result<PresenceLease> {
     Ok(lease)
 }
 
-/// What is said of one connection too many.
+/// What is said of one connection too many, which is counted.
 pub(crate) fn too_many_connections(most: i64) -> Error {
+    telemetry::limit_hit("connections_per_user");
     Error::new(Kind::RateLimited, format!("At most {most} connections can be open at once"))
 }
 

@@ -103,7 +103,8 @@ pub(super) async fn update_row(
     cx: &Cx,
     edit: impl Fn(&mut presence::Model, DateTime<Utc>) + Send + 'static,
 ) -> Result<Presence> {
-    let user = User { id: cx.me(), name: cx.viewer.name.clone(), avatar_url: None };
+    let user =
+        User { id: cx.me(), name: cx.viewer.name.clone(), avatar_url: None, external_id: None, is_banned: false };
     let known = presence::Entity::find_by_id(user.id).one(&cx.reader()).await?;
     if let Some(known) = known {
         let now = now();

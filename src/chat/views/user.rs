@@ -16,17 +16,26 @@ use crate::store::among;
 #[graphql(complex)]
 #[serde(rename_all = "camelCase")]
 pub struct User {
-    /// The user's id, which the host application gives.
+    /// The user's id: the host application's, or a number that the server gave where that has texts.
     pub id: UserId,
     /// What they are called.
     pub name: String,
     /// The address of their picture.
     pub avatar_url: Option<String>,
+    /// The text by which the host application knows them: told to administrators and to themselves only.
+    #[graphql(skip)]
+    #[serde(skip)]
+    pub external_id: Option<String>,
+    /// Whether they are banned: told to administrators only.
+    #[graphql(skip)]
+    #[serde(skip)]
+    pub is_banned: bool,
 }
 
 impl From<user::Model> for User {
     fn from(row: user::Model) -> Self {
-        Self { id: row.id, name: row.name, avatar_url: row.avatar_url }
+        let is_banned = row.banned_at.is_some();
+        Self { id: row.id, name: row.name, avatar_url: row.avatar_url, external_id: row.external_id, is_banned }
     }
 }
 
@@ -50,6 +59,20 @@ pub(crate) async fn must_exist(db: &impl ConnectionTrait, ids: &[UserId]) -> Res
         Some(id) => Err(not_found(*id)),
         None => Ok(users),
     }
+}
+
+/// Those among `texts` that are the external ids of users: one statement.
+pub(crate) async fn by_external_ids(
+    db: &impl ConnectionTrait,
+    texts: impl IntoIterator<Item = String>,
+) -> Result<HashMap<String, UserId>> {
+    let texts: Vec<String> = texts.into_iter().collect();
+    if texts.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let texts = texts.iter().map(String::as_str);
+    let known = user::Entity::find().filter(among(db, user::Column::ExternalId, texts)).all(db).await?;
+    Ok(known.into_iter().filter_map(|row| Some((row.external_id?, row.id))).collect())
 }
 
 /// What is said of a user that nobody has seen.

@@ -14,7 +14,7 @@ use crate::chat::messages::{self, SendMessage};
 use crate::chat::presence::{self, SetPresence};
 use crate::chat::reactions::{self, React};
 use crate::chat::users::{self, UserInput};
-use crate::config::DemoPerson;
+use crate::config::{DemoPerson, UserIds};
 use crate::entity::presence::PresenceStatus;
 use crate::error::Result;
 use crate::id::{MessageId, UserId};
@@ -58,8 +58,14 @@ pub async fn seed(app: &Arc<App>) -> Result<()> {
 /// `Unavailable` without the database.
 pub async fn seed_team(app: &Arc<App>) -> Result<bool> {
     let alice = acting(app, 0);
-    let person =
-        |one: DemoPerson| UserInput { id: UserId::stored(one.id), name: one.name.to_owned(), avatar_url: None };
+    let is_text = app.config.auth.user_ids == UserIds::Text;
+    let person = |one: DemoPerson| UserInput {
+        id: Some(UserId::stored(one.id)),
+        // As their tokens call them.
+        external_id: is_text.then(|| one.id.to_string()),
+        name: one.name.to_owned(),
+        avatar_url: None,
+    };
     users::upsert_as_server(&app.chat, PEOPLE.map(person).to_vec()).await?;
     let group = CreateGroup {
         name: "Project Team".to_owned(),

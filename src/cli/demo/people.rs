@@ -27,6 +27,6 @@ pub(super) fn others() -> Vec<UserId> {
 pub(super) fn acting(app: &Arc<App>, person: usize) -> Cx {
     let DemoPerson { id, name } = PEOPLE[person];
     let expires = clock::now() + TimeDelta::hours(1);
-    let viewer = Viewer { id: UserId::stored(id), name: name.to_owned(), admin: false, expires };
+    let viewer = Viewer { id: UserId::stored(id), name: name.to_owned(), admin: false, issued: None, expires };
     Cx::new(Arc::clone(&app.chat), viewer)
 }

@@ -2,7 +2,7 @@
 //! whoever does not hear its own beats for a while knows that it is deaf.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -39,6 +39,8 @@ pub struct Way {
     outgoing: Outgoing,
     /// Whether this node hears itself.
     up: AtomicBool,
+    /// How many frames this node had told with the last one that came back to it.
+    came_back: AtomicU64,
     /// When it was connected, or heard its own beat last.
     heard_self: Mutex<Instant>,
     /// Whether frames were dropped that nobody took.
@@ -52,6 +54,7 @@ impl Way {
             max_frame_bytes: B::MAX_FRAME_BYTES,
             outgoing: Outgoing::default(),
             up: AtomicBool::new(false),
+            came_back: AtomicU64::new(0),
             heard_self: Mutex::new(Instant::now()),
             overflowed: AtomicBool::new(false),
         })
@@ -60,6 +63,11 @@ impl Way {
     /// Whether this node hears itself by it.
     pub fn is_up(&self) -> bool {
         self.up.load(Ordering::Acquire)
+    }
+
+    /// Whether the frame of this number has come back, and so gone to everybody who listens.
+    pub fn has_come_back(&self, number: u64) -> bool {
+        self.came_back.load(Ordering::Acquire) > number
     }
 
     /// Puts a frame behind those that wait.
@@ -137,7 +145,8 @@ impl Way {
                 Err(cause) => return cause,
             };
             match seal.open(&text) {
-                Ok(Frame { node, news, .. }) if node == *me => {
+                Ok(Frame { node, number, news, .. }) if node == *me => {
+                    self.came_back.store(number + 1, Ordering::Release);
                     if matches!(news, News::Beat { .. }) {
                         *self.heard_self.lock() = Instant::now();
                         self.is_heard();

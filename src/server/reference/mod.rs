@@ -82,7 +82,9 @@ fn openapi(config: &Config) -> OpenApi {
 }
 
 fn asyncapi(config: &Config) -> AsyncApi {
-    let url = config.server.public_url.clone().unwrap_or_else(|| format!("http://{}", config.server.bind));
+    let own = if config.server.tls_cert.is_some() { "https" } else { "http" };
+    let url =
+        config.server.public_url.clone().unwrap_or_else(|| format!("{own}://{}", config.server.bind.local_address()));
     let (scheme, rest) = url.split_once("://").unwrap_or(("http", &url));
     let (host, prefix) = rest.split_once('/').unwrap_or((rest, ""));
     let prefix = prefix.trim_end_matches('/');

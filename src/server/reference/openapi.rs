@@ -27,7 +27,7 @@ const TAGS: [(&str, &str); 8] = [
 
 /// The document for a server of these settings.
 pub(super) fn openapi(config: &Config) -> OpenApi {
-    let mut api = rest::router().merge(health::router()).into_openapi();
+    let mut api = rest::router().merge(health::router(&config.server)).into_openapi();
     api.info = InfoBuilder::new()
         .title("confab")
         .version(env!("CARGO_PKG_VERSION"))

@@ -13,6 +13,7 @@ use super::refusal::ReadRefusal;
 /// Idle connections, and as many slots as there may be connections.
 pub(super) struct Pool {
     slots: Arc<Semaphore>,
+    most: usize,
     idle: Mutex<Vec<IdleConnection>>,
     /// Once the store is closed, connections that come back are dropped.
     closed: CancellationToken,
@@ -35,7 +36,7 @@ pub(super) struct Slot {
 impl Pool {
     pub fn new(connections: usize, closed: CancellationToken) -> Self {
         let slots = Arc::new(Semaphore::new(connections));
-        Self { slots, idle: Mutex::new(Vec::with_capacity(connections)), closed }
+        Self { slots, most: connections, idle: Mutex::new(Vec::with_capacity(connections)), closed }
     }
 
     /// Waits for a slot.
@@ -61,6 +62,11 @@ impl Pool {
         if !self.closed.is_cancelled() {
             self.lock().push(IdleConnection { connection, losses, since: Instant::now() });
         }
+    }
+
+    /// How many connections are at work, and how many lie idle.
+    pub fn state(&self) -> (usize, usize) {
+        (self.most - self.slots.available_permits(), self.lock().len())
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<IdleConnection>> {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use sea_orm::{ConnAcquireErr, DbErr, RuntimeErr};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::connection::{Connection, Source};
@@ -18,6 +18,7 @@ use super::refusal::ReadRefusal;
 use super::share::{HeavyReadPermit, Permit, UserShare, UserShares};
 use crate::error::Result;
 use crate::id::UserId;
+use crate::telemetry;
 
 /// How long a connection may take to be made before the database counts as away.
 pub(in crate::store) const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -27,6 +28,9 @@ pub(in crate::store) const STATEMENT_TIMEOUT: Duration = Duration::from_secs(10)
 pub(super) const TURN_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long a connection over a network may lie idle before it is tested.
 const TRUSTED_IDLE: Duration = Duration::from_secs(5);
+/// What the metrics call the two pools.
+const FOR_USERS: &str = "users";
+const FOR_SERVER: &str = "server";
 /// How long a test, or the closing, of a connection may take.
 const TEST_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -100,6 +104,14 @@ impl ReadPools {
         Ok(Arc::new(pools))
     }
 
+    /// Measures the connections of both pools.
+    pub fn measure(&self) {
+        for (reader, pool) in [(FOR_USERS, &self.users), (FOR_SERVER, &self.server)] {
+            let (busy, idle) = pool.state();
+            telemetry::database_connections(reader, busy, idle);
+        }
+    }
+
     /// Ends every statement of users that is under way, in the database too, and refuses those that come later.
     pub fn stop_users(&self) {
         self.stopping.cancel();
@@ -130,23 +142,28 @@ impl ReadPools {
 
     /// Waits until a statement of the server may run: on its own connection, or on a users' one that is free earlier.
     pub(super) async fn permit_for_server(&self) -> Result<ReadPermit, ReadRefusal> {
+        let begun = Instant::now();
         let slot = tokio::select! {
             biased;
             slot = self.server.slot() => slot?,
             slot = self.users.slot() => slot?,
         };
+        telemetry::read_waited(FOR_SERVER, begun.elapsed());
         Ok(ReadPermit { slot, _heavy: None, _share: None })
     }
 
     /// Waits until a statement of a user may run: first in the user's own queue and then in that of all users, so that
     /// what waits for one user stands in the way of no other.
     pub(super) async fn permit_for_user(&self, share: &UserShare, heavy: bool) -> Result<ReadPermit, ReadRefusal> {
+        let begun = Instant::now();
         let share = share.statement().await.ok_or(ReadRefusal::Busy)?;
         let heavy = match heavy {
             true => Some(Arc::clone(&self.heavy).acquire_owned().await.map_err(|_| ReadRefusal::Stopping)?),
             false => None,
         };
-        Ok(ReadPermit { slot: self.users.slot().await?, _heavy: heavy, _share: Some(share) })
+        let slot = self.users.slot().await?;
+        telemetry::read_waited(FOR_USERS, begun.elapsed());
+        Ok(ReadPermit { slot, _heavy: heavy, _share: Some(share) })
     }
 
     /// A connection of the pool that `permit` is for, and whether it was opened just now.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use sea_orm::{DbErr, RuntimeErr};
 
 use crate::error::{Error, Kind};
+use crate::telemetry;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::store) enum ReadRefusal {
@@ -32,8 +33,14 @@ impl From<ReadRefusal> for Error {
         let limited =
             |seconds, sentence| Error { retry_after: Some(seconds), ..Error::new(Kind::RateLimited, sentence) };
         match refusal {
-            ReadRefusal::Busy => limited(1, "You are reading too much at once"),
-            ReadRefusal::TooLong => limited(10, "This takes too long to read, ask for less"),
+            ReadRefusal::Busy => {
+                telemetry::limit_hit("reads");
+                limited(1, "You are reading too much at once")
+            }
+            ReadRefusal::TooLong => {
+                telemetry::limit_hit("read_time");
+                limited(10, "This takes too long to read, ask for less")
+            }
             ReadRefusal::Stopping => Error::unavailable(),
         }
     }

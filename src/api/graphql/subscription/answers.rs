@@ -95,12 +95,19 @@ impl Answers {
     ///
     /// # Errors
     /// Those of `make`; then the next call tries again.
-    pub(super) async fn get(&self, key: AnswerKey, make: impl Future<Output = Result<Answer>>) -> Result<Answer> {
+    pub(super) async fn get<F>(&self, key: AnswerKey, make: impl FnOnce() -> F) -> Result<Answer>
+    where
+        F: Future<Output = Result<Answer>>,
+    {
         let cache = match key.audience {
             Audience::Everybody | Audience::View(..) => &self.shared,
             Audience::Viewer(..) => &self.own,
         };
-        cache.try_get_with(key, make).await.map_err(|error: Arc<Error>| Error::clone(&error))
+        if let Some(made) = cache.get(&key).await {
+            return Ok(made);
+        }
+        // Made and boxed only now, since every idle connection would else have room for it.
+        Box::pin(cache.try_get_with(key, make())).await.map_err(|error: Arc<Error>| Error::clone(&error))
     }
 }
 
@@ -119,7 +126,7 @@ mod tests {
         let (answers, made) = (Answers::default(), AtomicUsize::new(0));
         let ask = |viewer, fails: bool| {
             let made = &made;
-            answers.get(key(1, viewer), async move {
+            answers.get(key(1, viewer), async move || {
                 made.fetch_add(1, Ordering::Relaxed);
                 tokio::task::yield_now().await;
                 if fails { Err(Error::unavailable()) } else { Ok(Answer::Response(Some(Bytes::from_static(b"{}")))) }
@@ -140,7 +147,7 @@ mod tests {
         let answers = Answers::default();
         for event in 0..2_000 {
             answers
-                .get(key(event, 1), async { Ok(Answer::Response(Some(Bytes::from(vec![b'x'; 64 * 1024])))) })
+                .get(key(event, 1), async || Ok(Answer::Response(Some(Bytes::from(vec![b'x'; 64 * 1024])))))
                 .await
                 .unwrap();
         }

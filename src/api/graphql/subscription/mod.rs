@@ -4,6 +4,7 @@
 pub(super) mod answers;
 mod arguments;
 mod plain_root;
+pub(super) mod plan;
 pub(super) mod root;
 pub(super) mod sharing;
 
@@ -22,40 +23,23 @@ use crate::chat::Cx;
 use crate::chat::access;
 use crate::chat::conversations::{self, Change};
 use crate::chat::event::{Event, EventType, Topic};
-use crate::chat::log::{self, Head};
+use crate::chat::log::{self, Epoch};
 use crate::chat::views::announcement;
 use crate::error::{Error, Kind, Result};
-use crate::id::ConversationId;
 use crate::live::{Interest, Listener};
 
 use answers::{Answer, AnswerKey, Audience, QueryHash};
+use plan::{Plan, Shows, interest};
 use root::{Happened, Source};
 
 /// A running subscription of one connection.
 pub(crate) struct Subscription {
-    checked: CheckedOperation,
-    query: QueryHash,
-    /// Whether all who subscribed to the same, and are told of the same, hear the same.
-    is_shared: bool,
-    shows: Shows,
-    topics: &'static [Topic],
-    /// The one conversation that it is about, if there is one.
-    conversation: Option<ConversationId>,
+    plan: Arc<Plan>,
     /// The position of the last event that was delivered, or was not for it.
     position: i64,
     /// The position after which its client resumes it: everything since comes again.
     pub resumed: Option<i64>,
-    head: Arc<Head>,
-}
-
-/// What its field shows of events about conversations.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Shows {
-    /// The conversation, whenever it has changed.
-    Conversations,
-    /// Each event of the log, and the conversation where an event is about nothing else.
-    Log,
-    Neither,
+    epoch: Epoch,
 }
 
 /// What an event comes to for a subscription.
@@ -77,7 +61,7 @@ impl Subscription {
     pub async fn start(
         door: &Door,
         cx: &Cx,
-        mut checked: CheckedOperation,
+        checked: CheckedOperation,
         listener: &Listener,
         others: Interest,
         heard: Option<String>,
@@ -87,48 +71,56 @@ impl Subscription {
         let (field, arguments) = arguments::root_field(&checked).ok_or_else(empty)?;
         let topics = root::topics(&field.name.node).unwrap_or_default();
         let shows = Shows::of(&field.name.node);
-        let query = hash(&checked, sharing::start_variable(&checked.operation.query, field).as_ref());
-        let plain = checked.definition().filter(|definition| !plain_root::is_plain(definition));
-        let name = checked.operation.operation_name.as_deref();
-        let plain = plain.map(|definition| plain_root::plain(&checked.document, name, definition, field));
-        let is_shared = checked
-            .definition()
-            .is_some_and(|definition| sharing::is_shared(&door.catalog, &checked.document, definition));
+        let start = sharing::start_variable(&checked.operation.query, field);
+        let query = hash(&checked, start.as_ref());
+        let known = door.plans.get(&query);
+        let is_shared = match &known {
+            Some(plan) => plan.is_shared(),
+            None => checked
+                .definition()
+                .is_some_and(|definition| sharing::is_shared(&door.catalog, &checked.document, definition)),
+        };
         // Before the check, so that nothing that happens during it is lost: what is committed from now on is told.
         listener.set_interest(others.and(interest(topics, shows, is_shared)));
         let started = listener.position();
-        check(door, cx, &checked).await?;
-        if let Some(plain) = plain {
-            checked.document = Arc::new(plain);
-            check(door, cx, &checked).await?;
-        }
-        if topics.is_empty() {
-            return Err(empty());
-        }
-        let head = log::head(cx).await.map_err(refuse)?;
-        let after = heard.filter(|_| is_durable(topics)).or(arguments.after);
-        let resumed = after.map(|after| head.position_of(&after)).transpose().map_err(refuse)?;
-        Ok(Self {
-            query,
-            checked,
-            is_shared,
-            shows,
-            topics,
-            conversation: arguments.conversation,
-            position: resumed.unwrap_or(started),
-            resumed,
-            head: Arc::new(head),
-        })
+        let plan = match known {
+            Some(plan) if plan.conversation.is_none() && is_a_start(&checked, start.as_ref()) => plan,
+            _ => {
+                check(door, cx, &checked).await?;
+                let plain = checked.definition().filter(|definition| !plain_root::is_plain(definition));
+                let name = checked.operation.operation_name.as_deref();
+                let plain = plain.map(|definition| plain_root::plain(&checked.document, name, definition, field));
+                let mut checked = checked.clone();
+                if let Some(plain) = plain {
+                    checked.document = Arc::new(plain);
+                    check(door, cx, &checked).await?;
+                }
+                if topics.is_empty() {
+                    return Err(empty());
+                }
+                let plan = Arc::new(Plan::new(checked, query, is_shared, shows, topics, arguments.conversation));
+                door.plans.keep(&plan);
+                plan
+            }
+        };
+        let resumed = match heard.filter(|_| is_durable(topics)).or(arguments.after) {
+            Some(after) => {
+                let head = log::head(cx).await.map_err(refuse)?;
+                Some(head.position_of(&after).map_err(refuse)?)
+            }
+            None => None,
+        };
+        Ok(Self { plan, position: resumed.unwrap_or(started), resumed, epoch: listener.epoch().clone() })
     }
 
     /// What wakes it.
     pub fn interest(&self) -> Interest {
-        interest(self.topics, self.shows, self.is_shared)
+        self.plan.interest()
     }
 
     /// The cursor of where it stands, from which its client can resume it; none where nothing that it tells is durable.
     pub fn cursor(&self) -> Option<String> {
-        is_durable(self.topics).then(|| self.head.cursor(self.position).to_string())
+        is_durable(self.plan.topics).then(|| self.epoch.cursor(self.position).to_string())
     }
 
     /// What the event comes to, if anything.
@@ -150,26 +142,24 @@ impl Subscription {
             EventType::ConversationDeleted => true,
             _ => false,
         };
-        is_over && self.conversation.is_some() && event.conversation == self.conversation
+        is_over && self.plan.conversation.is_some() && event.conversation == self.plan.conversation
     }
 
     /// Whether the event comes to anything; that it does may still turn out otherwise.
     fn wants(&self, event: &Event, cx: &Cx) -> bool {
-        let is_elsewhere = self.conversation.is_some() && event.conversation != self.conversation;
+        let Plan { conversation, topics, shows, .. } = &*self.plan;
+        let is_elsewhere = conversation.is_some() && event.conversation != *conversation;
         let is_told_later = event.followed && announcement::change(event, cx.me()) == Some(Change::Updated);
-        self.topics.contains(&event.kind.topic())
-            && !is_elsewhere
-            && !(self.shows == Shows::Conversations && is_told_later)
+        topics.contains(&event.kind.topic()) && !is_elsewhere && !(*shows == Shows::Conversations && is_told_later)
     }
 
     /// The response to the event: that of others who subscribed to the same, where it can be shared, else this viewer's.
-    async fn response(&mut self, door: &Door, cx: &Cx, event: &Arc<Event>) -> Result<Option<Bytes>> {
-        if self.is_shared {
+    async fn response(&self, door: &Door, cx: &Cx, event: &Arc<Event>) -> Result<Option<Bytes>> {
+        if self.plan.is_shared() {
             if let Answer::Response(response) = self.answer(door, cx, event).await? {
                 return Ok(response);
             }
-            self.is_shared = false;
-            tracing::error!(query = %self.checked.operation.query, "a field of this subscription lacks the tag `own`");
+            self.plan.forbid_sharing();
         }
         match self.answer(door, cx, event).await? {
             Answer::Response(response) => Ok(response),
@@ -178,30 +168,31 @@ impl Subscription {
     }
 
     async fn answer(&self, door: &Door, cx: &Cx, event: &Arc<Event>) -> Result<Answer> {
-        let shows_conversation = match self.shows {
+        let is_shared = self.plan.is_shared();
+        let shows_conversation = match self.plan.shows {
             Shows::Conversations => true,
             Shows::Log => event.fact.shows_conversation(),
             Shows::Neither => false,
         };
         let listeners = || door.app.hub.audience(event);
         let notice = match shows_conversation {
-            true => conversations::notice_for(cx, event, !self.is_shared, listeners).await?.map(Arc::new),
+            true => Box::pin(conversations::notice_for(cx, event, !is_shared, listeners)).await?.map(Arc::new),
             false => None,
         };
         let own = Audience::Viewer(cx.me(), cx.viewer.admin);
         let audience = match &notice {
-            _ if !self.is_shared => own,
+            _ if !is_shared => own,
             None => Audience::Everybody,
             Some(notice) => notice.alike().map_or(own, |view| Audience::View(view, notice.change())),
         };
-        let key = AnswerKey { event: event.id, query: self.query, audience };
-        let happened = Happened { event: Arc::clone(event), head: Arc::clone(&self.head), notice };
-        door.answers.get(key, self.execute(door, cx, audience, happened)).await
+        let key = AnswerKey { event: event.id, query: self.plan.query, audience };
+        let happened = Happened { event: Arc::clone(event), epoch: self.epoch.clone(), notice };
+        door.answers.get(key, || self.execute(door, cx, audience, happened)).await
     }
 
     async fn execute(&self, door: &Door, cx: &Cx, audience: Audience, happened: Happened) -> Result<Answer> {
         let look = Look::default();
-        let (request, loads) = self.checked.request(&door.catalog, cx);
+        let (request, loads) = self.plan.checked.request(&door.catalog, cx);
         let request = request.data(Source::Happened(happened)).data(look.clone());
         let mut responses = door.schema.execute_stream(request);
         let Some(response) = loads.run_with(responses.next()).await else {
@@ -211,7 +202,7 @@ impl Subscription {
         if let Some(unavailable) = errors.find(|error| error.kind == Kind::Unavailable) {
             return Err(unavailable.clone());
         }
-        let response = serde_json::to_vec(&self.checked.finish(response)).ok().map(Bytes::from);
+        let response = serde_json::to_vec(&self.plan.checked.finish(response)).ok().map(Bytes::from);
         Ok(Answer::made(&look, audience, response))
     }
 }
@@ -229,28 +220,25 @@ async fn check(door: &Door, cx: &Cx, checked: &CheckedOperation) -> std::result:
     }
 }
 
-/// What wakes a subscription to these topics. A lost conversation ends one that is about it.
-fn interest(topics: &[Topic], shows: Shows, is_shared: bool) -> Interest {
-    let interest: Interest = topics.iter().copied().chain([Topic::Conversations]).collect();
-    match shows {
-        Shows::Neither => interest,
-        _ if is_shared => interest,
-        _ => interest.with_own_views(),
+/// Whether what is given for the variable that says where a subscription starts can be one: the rest of what was checked of
+/// another subscription to the same holds for this one.
+fn is_a_start(checked: &CheckedOperation, start: Option<&Name>) -> bool {
+    let Some(start) = start else { return true };
+    let given = checked.operation.variables.as_ref().and_then(|given| given.get(start.as_str()));
+    let definitions =
+        checked.definition().map(|operation| operation.variable_definitions.as_slice()).unwrap_or_default();
+    let may_be_left_out = || {
+        let definition = definitions.iter().find(|definition| definition.node.name.node == *start);
+        definition.is_some_and(|definition| definition.node.var_type.node.nullable)
+    };
+    match given {
+        Some(given) if !given.is_null() => given.is_string(),
+        _ => may_be_left_out(),
     }
 }
 
 fn is_durable(topics: &[Topic]) -> bool {
     topics.iter().any(|topic| topic.is_durable())
-}
-
-impl Shows {
-    fn of(field: &str) -> Self {
-        match field {
-            "conversationChanges" => Shows::Conversations,
-            "events" => Shows::Log,
-            _ => Shows::Neither,
-        }
-    }
 }
 
 /// Names what is asked for. Where it starts is left out: whoever goes on from another cursor is told the same.

@@ -11,7 +11,7 @@ use crate::api::graphql::viewer::viewer_of_own_parts;
 use crate::chat::Cx;
 use crate::chat::conversations::{self, Announcement, ConversationNotice};
 use crate::chat::event::{Event, Fact, Topic};
-use crate::chat::log::Head;
+use crate::chat::log::Epoch;
 use crate::chat::messages::Message;
 use crate::chat::presence::Presence;
 use crate::chat::reactions::ReactionChange;
@@ -32,7 +32,7 @@ pub(crate) enum Source {
 #[derive(Clone)]
 pub(crate) struct Happened {
     pub event: Arc<Event>,
-    pub head: Arc<Head>,
+    pub epoch: Epoch,
     pub notice: Option<Arc<ConversationNotice>>,
 }
 
@@ -139,8 +139,8 @@ impl SubscriptionRoot {
     ) -> Result<Items<events::Event>> {
         started_by_the_connection(after);
         let cx = viewer_of_own_parts(ctx)?;
-        let seen = happened_in(ctx, None).await?.and_then(|Happened { event, head, notice }| {
-            events::event_for(cx, &head, &event, notice.map(|notice| notice.announcement()))
+        let seen = happened_in(ctx, None).await?.and_then(|Happened { event, epoch, notice }| {
+            events::event_for(cx, &epoch, &event, notice.map(|notice| notice.announcement()))
         });
         Ok(iter(seen))
     }

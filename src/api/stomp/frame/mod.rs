@@ -2,7 +2,7 @@
 //! server that clients come from. It knows no session, no destination, no user and no socket.
 
 use std::borrow::Cow;
-use std::fmt::{self, Write};
+use std::fmt;
 use std::mem;
 use std::num::IntErrorKind;
 
@@ -117,31 +117,40 @@ impl Frame {
     }
 }
 
-/// Appends a MESSAGE around a body that many listeners share, in one go: the `extra` headers come first, then
-/// `destination`, `content-type`, `subscription` (left out for a client of version 1.0 that gave no id), `message-id`
-/// and `content-length`.
-pub fn encode_message(
-    out: &mut BytesMut,
-    destination: &str,
-    content_type: &str,
-    subscription: Option<&str>,
-    message_id: &str,
-    extra: &[(&str, &str)],
-    body: &[u8],
-) {
-    let own = [
-        ("destination", Some(destination)),
-        ("content-type", Some(content_type)),
-        ("subscription", subscription),
-        ("message-id", Some(message_id)),
-    ];
-    let own = own.into_iter().filter_map(|(name, value)| Some((name, value?)));
-    let headers = extra.iter().copied().chain(own);
-    let size: usize = headers.clone().map(|(name, value)| name.len() + value.len() + 2).sum();
-    out.reserve(size + body.len() + ROOM_FOR_THE_REST);
-    out.put_slice(b"MESSAGE\n");
-    headers.for_each(|(name, value)| put_header(out, true, name, value));
-    put_body(out, body);
+/// The part of the head of a MESSAGE that is the same for all of a subscription, written once.
+pub struct MessageHead(Box<[u8]>);
+
+impl MessageHead {
+    /// `destination`, `content-type`, `subscription` (left out for a client of version 1.0 that gave no id), and the
+    /// beginning of every `message-id`, which a number ends.
+    pub fn new(destination: &str, content_type: &str, subscription: Option<&str>, session: &str) -> Self {
+        let mut head = BytesMut::new();
+        let headers =
+            [("destination", Some(destination)), ("content-type", Some(content_type)), ("subscription", subscription)];
+        for (name, value) in headers {
+            if let Some(value) = value {
+                put_header(&mut head, true, name, value);
+            }
+        }
+        head.put_slice(b"message-id:");
+        put_text(&mut head, true, session);
+        head.put_u8(b'-');
+        Self(head.to_vec().into())
+    }
+
+    /// Appends the MESSAGE of this number around a body that many listeners share, in one go. A `cursor` comes first,
+    /// `content-length` last.
+    pub fn encode(&self, out: &mut BytesMut, number: u64, cursor: Option<&str>, body: &[u8]) {
+        out.reserve(self.0.len() + cursor.map_or(0, str::len) + body.len() + ROOM_FOR_THE_REST);
+        out.put_slice(b"MESSAGE\n");
+        if let Some(cursor) = cursor {
+            put_header(out, true, "cursor", cursor);
+        }
+        out.put_slice(&self.0);
+        put_number(out, number);
+        out.put_u8(b'\n');
+        put_body(out, body);
+    }
 }
 
 const CONTENT_LENGTH: &str = "content-length";
@@ -154,6 +163,21 @@ fn put_header(out: &mut BytesMut, escaped: bool, name: &str, value: &str) {
     out.put_u8(b':');
     put_text(out, escaped, value);
     out.put_u8(b'\n');
+}
+
+/// In decimal digits, as it stands in every frame: without the library's ways of formatting.
+fn put_number(out: &mut BytesMut, mut number: u64) {
+    let mut digits = [0; 20];
+    let mut first = digits.len();
+    loop {
+        first -= 1;
+        digits[first] = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            break;
+        }
+    }
+    out.put_slice(&digits[first..]);
 }
 
 /// What has no form on the wire is left out, so that no value can break the frame that carries it.
@@ -178,7 +202,10 @@ fn put_text(out: &mut BytesMut, escaped: bool, text: &str) {
 }
 
 fn put_body(out: &mut BytesMut, body: &[u8]) {
-    write!(out, "{CONTENT_LENGTH}:{}\n\n", body.len()).expect("a buffer in memory takes all that is written");
+    out.put_slice(CONTENT_LENGTH.as_bytes());
+    out.put_u8(b':');
+    put_number(out, body.len() as u64);
+    out.put_slice(b"\n\n");
     out.put_slice(body);
     out.put_u8(0);
 }

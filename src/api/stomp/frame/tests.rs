@@ -298,14 +298,14 @@ fn no_value_breaks_the_frame_that_carries_it() {
 fn a_message_has_its_headers_in_the_known_order() {
     let mut out = BytesMut::new();
     let queue = "/user/queue/chat/messages";
-    encode_message(&mut out, queue, "application/json", Some("sub:0"), "s-1", &[("cursor", "a.1")], b"{}");
-    encode_message(&mut out, queue, "application/json", None, "s-2", &[], b"");
+    MessageHead::new(queue, "application/json", Some("sub:0"), "s").encode(&mut out, 1, Some("a.1"), b"{}");
+    MessageHead::new(queue, "application/json", None, "s").encode(&mut out, 1_234_567_890, None, b"");
     assert_eq!(
         out,
         "MESSAGE\ncursor:a.1\ndestination:/user/queue/chat/messages\ncontent-type:application/json\n\
          subscription:sub\\c0\nmessage-id:s-1\ncontent-length:2\n\n{}\0\
          MESSAGE\ndestination:/user/queue/chat/messages\ncontent-type:application/json\n\
-         message-id:s-2\ncontent-length:0\n\n\0"
+         message-id:s-1234567890\ncontent-length:0\n\n\0"
     );
 }
 

@@ -115,7 +115,7 @@ impl Draft {
 }
 
 /// An object of up to 8 KiB without the character that PostgreSQL cannot keep; `{}` is kept as it is.
-fn check_metadata(metadata: Json) -> Result<Option<Json>> {
+pub(crate) fn check_metadata(metadata: Json) -> Result<Option<Json>> {
     match &metadata {
         Json::Null => return Ok(None),
         Json::Object(_) => {}

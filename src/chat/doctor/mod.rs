@@ -1,11 +1,16 @@
 //! Checks a database against what must always hold: counters equal a recount, the log has no hole, nothing stands
 //! where nothing may. It mends nothing.
 
-use sea_orm::{ConnectionTrait, DbErr, Statement};
+mod files;
 
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
+
+use crate::chat::counts;
 use crate::chat::event::EventType;
 use crate::chat::text;
 use crate::store::Store;
+
+pub use files::{examine_files, has_files};
 
 /// Something that must hold, and how many places break it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +21,18 @@ pub struct Finding {
 
 /// Texts that are looked at in one go: the longest ones take 20 MB.
 const TEXTS: i64 = 500;
+
+/// Tables whose ids the database gives.
+pub(crate) const NUMBERED: [&str; 8] = [
+    "chat_conversations",
+    "chat_participants",
+    "chat_files",
+    "chat_message_attachments",
+    "chat_message_reactions",
+    "chat_message_read_receipts",
+    "chat_webhook_endpoints",
+    "chat_webhook_deliveries",
+];
 
 /// Each rule, and a statement that counts where it is broken.
 const RULES: [(&str, &str); 23] = [
@@ -153,13 +170,34 @@ pub async fn examine(store: &Store) -> Result<Vec<Finding>, DbErr> {
     let mut findings = Vec::with_capacity(RULES.len());
     let names: Vec<String> = EventType::durable_names().map(|name| format!("'{name}'")).collect();
     let unknown = format!("SELECT COUNT(*) FROM chat_events WHERE event_type NOT IN ({})", names.join(", "));
-    for (rule, sql) in RULES.into_iter().chain([("Each event has a known type", unknown.as_str())]) {
+    let behind = behind_their_ids(db.get_database_backend());
+    let miscounted = counts::miscounted();
+    let others = [
+        ("Each event has a known type", unknown.as_str()),
+        ("What is unread is what counting the messages gives", miscounted.as_str()),
+        ("The database numbers on behind the highest ids", behind.as_str()),
+    ];
+    for (rule, sql) in RULES.into_iter().chain(others) {
         let row = db.query_one_raw(Statement::from_string(db.get_database_backend(), sql)).await?;
         let broken = row.map_or(Ok(0), |row| row.try_get_by_index(0))?;
         findings.push(Finding { rule, broken });
     }
     findings.push(Finding { rule: "A message is found by the words of its text", broken: wrong_words(db).await? });
     Ok(findings)
+}
+
+/// Counts the tables whose next id may be one that is taken.
+fn behind_their_ids(backend: DbBackend) -> String {
+    let tables = NUMBERED.map(|table| {
+        let last = match backend {
+            DbBackend::Postgres => {
+                format!("SELECT CASE WHEN is_called THEN last_value ELSE last_value - 1 END FROM {table}_id_seq")
+            }
+            _ => format!("SELECT COALESCE(MAX(seq), 0) FROM sqlite_sequence WHERE name = '{table}'"),
+        };
+        format!("SELECT COALESCE(MAX(id), 0) AS highest, ({last}) AS last FROM {table}")
+    });
+    format!("SELECT COUNT(*) FROM ({}) AS numbered WHERE highest > last", tables.join(" UNION ALL "))
 }
 
 /// How many messages have other words than their text gives, which no statement can tell. Those of a closed group may
