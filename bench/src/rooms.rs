@@ -9,6 +9,9 @@ use crate::server::Server;
 /// People of a group, at most: larger ones are quieter.
 pub const LARGEST: i64 = 200;
 
+/// People named in one call, at most.
+const MOST_NAMED: usize = 256;
+
 /// Makes people 1 to `people` known to the server.
 pub async fn meet(server: &Server, people: i64) -> Result<()> {
     for user in 1..=people {
@@ -26,6 +29,19 @@ pub async fn make(server: &Server, rooms: usize, people: i64) -> Result<Vec<i64>
         ids.push(one(&mut owner, &format!("Room {room}"), (2..=people.min(LARGEST)).collect()).await?);
     }
     Ok(ids)
+}
+
+/// Makes one group of which 1 to `people`, who are known, are all participants, however many they are; answers its id.
+pub async fn large(server: &Server, name: &str, people: i64) -> Result<i64> {
+    let mut owner = server.client(1).await?;
+    let others: Vec<i64> = (2..=people).collect();
+    let mut portions = others.chunks(MOST_NAMED);
+    let id = one(&mut owner, name, portions.next().unwrap_or_default().to_vec()).await?;
+    for portion in portions {
+        let body = json!({ "userIds": portion }).to_string();
+        owner.call("POST", &format!("/api/chat/conversations/{id}/participants"), &body).await?;
+    }
+    Ok(id)
 }
 
 /// Makes a group of the caller and others; answers its id.

@@ -135,7 +135,8 @@ pub fn run(binary: &Path, home: &Home, what: &str) -> Result<String> {
     Ok(said)
 }
 
-fn command(binary: &Path, home: &Home) -> Command {
+/// The program as it is measured, for whatever it is told to do.
+pub fn command(binary: &Path, home: &Home) -> Command {
     let mut command = Command::new(binary);
     let folder: PathBuf = home.folder.clone();
     let own = [

@@ -1,46 +1,63 @@
-//! A client of STOMP over a plain WebSocket, one frame at a time. Its frames are masked with zeros, which costs nothing and
+//! A client of STOMP over a WebSocket, plain or with the framing of SockJS, one frame at a time. Its frames are masked with zeros, which costs nothing and
 //! is what RFC 6455 calls a mask.
 
 use std::net::SocketAddr;
 
 use anyhow::{Context, Result, bail, ensure};
+use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-const TEXT: u8 = 1;
-const CLOSE: u8 = 8;
-const PING: u8 = 9;
-const PONG: u8 = 10;
+pub const TEXT: u8 = 1;
+pub const CLOSE: u8 = 8;
+pub const PING: u8 = 9;
+pub const PONG: u8 = 10;
 
 /// An open session.
 pub struct Session {
     stream: TcpStream,
     read: Vec<u8>,
+    /// Whether messages stand in arrays of JSON, as SockJS has them.
+    is_sockjs: bool,
 }
 
 impl Session {
     /// The handshake of the WebSocket, and CONNECT.
     pub async fn connect(address: SocketAddr, token: &str) -> Result<Self> {
-        let mut session = Self::open(address, "/ws/chat/websocket", "v12.stomp").await?;
-        session
-            .say(&format!("CONNECT\naccept-version:1.2\nheart-beat:0,0\nAuthorization:Bearer {token}\n\n\0"))
-            .await?;
-        let connected = session.hear().await?;
-        ensure!(connected.starts_with("CONNECTED"), "{connected}");
-        Ok(session)
+        let session = Self::open(address, "/ws/chat/websocket", "v12.stomp").await?;
+        session.connected(token).await
     }
 
-    /// A WebSocket of any protocol.
+    /// The same over the WebSocket of a SockJS session of this name.
+    pub async fn connect_sockjs(address: SocketAddr, name: &str, token: &str) -> Result<Self> {
+        let mut session = Self::open(address, &format!("/ws/chat/000/{name}/websocket"), "").await?;
+        let opened = session.hear().await?;
+        ensure!(opened == "o", "{opened}");
+        session.is_sockjs = true;
+        session.connected(token).await
+    }
+
+    async fn connected(mut self, token: &str) -> Result<Self> {
+        self.say(&format!("CONNECT\naccept-version:1.2\nheart-beat:0,0\nAuthorization:Bearer {token}\n\n\0")).await?;
+        let connected = self.hear().await?;
+        ensure!(connected.starts_with("CONNECTED"), "{connected}");
+        Ok(self)
+    }
+
+    /// A WebSocket of any protocol; of none where it is empty.
     pub async fn open(address: SocketAddr, path: &str, protocol: &str) -> Result<Self> {
         let mut stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
+        let protocol = match protocol {
+            "" => String::new(),
+            protocol => format!("Sec-WebSocket-Protocol: {protocol}\r\n"),
+        };
         let request = format!(
             "GET {path} HTTP/1.1\r\nHost: bench\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
-             Sec-WebSocket-Protocol: {protocol}\r\n\r\n"
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{protocol}\r\n"
         );
         stream.write_all(request.as_bytes()).await?;
-        let mut session = Self { stream, read: Vec::with_capacity(4 * 1024) };
+        let mut session = Self { stream, read: Vec::with_capacity(4 * 1024), is_sockjs: false };
         let end = loop {
             match session.read.windows(4).position(|window| window == b"\r\n\r\n") {
                 Some(end) => break end + 4,
@@ -84,8 +101,16 @@ impl Session {
     }
 
     pub async fn say(&mut self, text: &str) -> Result<()> {
-        let frame = frame(TEXT, text.as_bytes());
+        let frame = match self.is_sockjs {
+            true => frame(TEXT, json!([text]).to_string().as_bytes()),
+            false => frame(TEXT, text.as_bytes()),
+        };
         Ok(self.stream.write_all(&frame).await?)
+    }
+
+    /// Its connection, and what was read of it and not heard yet.
+    pub fn into_parts(self) -> (TcpStream, Vec<u8>) {
+        (self.stream, self.read)
     }
 
     /// The next message; pings are answered on the way.
@@ -93,7 +118,12 @@ impl Session {
         loop {
             let (kind, payload) = self.frame().await?;
             match kind {
-                TEXT => return Ok(String::from_utf8_lossy(&payload).into_owned()),
+                TEXT if !self.is_sockjs => return Ok(String::from_utf8_lossy(&payload).into_owned()),
+                // Whoever waits for an answer of SockJS is sent one message at a time.
+                TEXT if payload.first() == Some(&b'a') => {
+                    let messages: Vec<String> = serde_json::from_slice(&payload[1..])?;
+                    return messages.into_iter().next().context("an array without a message");
+                }
                 PING => self.stream.write_all(&frame(PONG, &payload)).await?,
                 CLOSE => bail!("closed: {}", String::from_utf8_lossy(&payload)),
                 _ => {}
@@ -138,7 +168,7 @@ impl Session {
 }
 
 /// A whole message in one frame, masked with zeros.
-fn frame(kind: u8, payload: &[u8]) -> Vec<u8> {
+pub fn frame(kind: u8, payload: &[u8]) -> Vec<u8> {
     let mut frame = vec![0x80 | kind];
     match payload.len() {
         short if short < 126 => frame.push(0x80 | short as u8),

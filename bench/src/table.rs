@@ -1,4 +1,6 @@
-//! A table in Markdown, its columns as wide as their widest cell. It knows no figure.
+//! A table in Markdown, its columns as wide as their widest cell, and the same as JSON. It knows no figure.
+
+use serde_json::{Map, Value as Json};
 
 /// A table that is made row by row.
 pub struct Table {
@@ -43,6 +45,17 @@ impl Table {
         }
         text
     }
+
+    /// An object for each row, with its cells under the names of their columns; what reads as a number is one.
+    pub fn json(&self) -> Json {
+        let Some((head, rows)) = self.rows.split_first() else { return Json::Null };
+        let value = |cell: &String| match cell.replace(' ', "").parse::<f64>() {
+            Ok(number) => Json::from(number),
+            Err(_) => Json::from(cell.as_str()),
+        };
+        let object = |row: &Vec<String>| head.iter().cloned().zip(row.iter().map(value)).collect::<Map<_, _>>();
+        rows.iter().map(|row| Json::Object(object(row))).collect()
+    }
 }
 
 /// A figure with three digits that count: `0.123`, `12.3`, `12 300`.
@@ -80,6 +93,13 @@ mod tests {
         table.row(["a longer name"]);
         let expected = "| request       | 1 000 |\n| ------------- | ----: |\n| page          |   0.9 |\n| a longer name |       |\n";
         assert_eq!(table.markdown(), expected);
+    }
+
+    #[test]
+    fn as_json_each_row_is_an_object_and_figures_are_numbers() {
+        let mut table = Table::new(["name", "rate"]);
+        table.row(["1 room", "12 345"]);
+        assert_eq!(table.json(), serde_json::json!([{ "name": "1 room", "rate": 12_345.0 }]));
     }
 
     #[test]

@@ -1,16 +1,15 @@
 //! What those who send notice when many connect at once, as they do after a node was stopped.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
 use super::load::{Deed, Load, Sent, WARM_UP};
 use super::sends::nodes;
 use super::{Ground, Nodes, table};
+use crate::at_a_time::at_a_time;
 use crate::figures::percentile;
 use crate::rooms;
 use crate::server::Server;
@@ -93,27 +92,18 @@ async fn people(all: &Nodes, size: usize) -> Result<Vec<i64>> {
 /// Connects people 1 to `size`, at the nodes in turn, who listen to messages and presence; answers with the sessions and how
 /// many milliseconds each took until it listened.
 async fn connect(all: &Nodes, size: usize) -> Result<(Vec<JoinHandle<()>>, Vec<f64>)> {
-    let turns = Arc::new(Semaphore::new(AT_A_TIME));
-    let mut connects = Vec::with_capacity(size);
-    for number in 0..size {
-        let (address, turns) = (all.nodes[number % all.nodes.len()].address, Arc::clone(&turns));
-        let token = token(i64::try_from(number)? + 1);
-        connects.push(tokio::spawn(async move {
-            let _turn = turns.acquire_owned().await?;
+    let connects = at_a_time(size, AT_A_TIME, |number| {
+        let address = all.nodes[number % all.nodes.len()].address;
+        async move {
+            let token = token(i64::try_from(number)? + 1);
             let started = Instant::now();
             let mut session = Session::connect(address, &token).await?;
             session.listen("/user/queue/chat/messages").await?;
             session.listen("/user/queue/chat/presence").await?;
             let waited = started.elapsed().as_secs_f64() * 1_000.0;
             let reading = tokio::spawn(async move { while session.hear().await.is_ok() {} });
-            anyhow::Ok((reading, waited))
-        }));
-    }
-    let (mut sessions, mut all_waited) = (Vec::with_capacity(size), Vec::with_capacity(size));
-    for connect in connects {
-        let (session, waited) = connect.await??;
-        sessions.push(session);
-        all_waited.push(waited);
-    }
-    Ok((sessions, all_waited))
+            Ok((reading, waited))
+        }
+    });
+    Ok(connects.await?.into_iter().unzip())
 }
