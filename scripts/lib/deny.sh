@@ -5,7 +5,7 @@ DENY_VERSION=0.20.2
 DENY=
 
 # Leaves a cargo-deny of this version in DENY: the one of an earlier run, one of the machine's, or a new one in
-# target/tools, which takes two minutes or three of CPU.
+# target/tools, which takes a minute or two of CPU: it is compiled for being used once.
 deny_install() {
   local tools=$ROOT/target/tools found
   for found in "$tools/bin/cargo-deny" "$(command -v cargo-deny || true)"; do
@@ -15,7 +15,7 @@ deny_install() {
     fi
   done
   say "Installing cargo-deny $DENY_VERSION into target/tools"
-  run cargo install cargo-deny --locked --version "=$DENY_VERSION" --root "$tools"
+  CARGO_PROFILE_DEV_DEBUG=false run cargo install --debug cargo-deny --locked --version "=$DENY_VERSION" --root "$tools"
   DENY=$tools/bin/cargo-deny
 }
 

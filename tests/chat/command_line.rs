@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Value as Json, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::sleep;
 
 use crate::person::Person;
@@ -161,7 +162,10 @@ async fn settings_are_printed_as_they_are_in_force_and_secrets_are_not() {
 async fn a_setting_that_makes_no_sense_stops_the_start_with_its_name() {
     let home = Home::new().await;
     for (set, sentence) in [
-        ("chat.max_mesage_length=5", "Unknown setting: chat.max_mesage_length (from --set)"),
+        (
+            "chat.max_mesage_length=5",
+            "Unknown setting: chat.max_mesage_length, did you mean `chat.max_message_length`? (from --set)",
+        ),
         ("chat.max_message_length=0", "chat.max_message_length must be from 1 to 10000 (from --set)"),
         (
             "log.level=loud",
@@ -197,13 +201,62 @@ async fn a_setting_that_makes_no_sense_stops_the_start_with_its_name() {
     let bind = format!("server.bind={}", taken.local_addr().unwrap());
     let sentence = refused(&home, &["--set", &bind]).await;
     assert!(
-        sentence.starts_with("server.bind: 127.0.0.1:") && sentence.contains("cannot be listened on"),
+        sentence.starts_with("server.bind: 127.0.0.1:")
+            && sentence.ends_with(" cannot be listened on: another program listens there"),
         "{sentence}"
     );
-    let nowhere = "database.url=postgres://confab:hush@127.0.0.1:1/confab";
-    let ended = home.run(&["migrate", "--set", nowhere]).await;
-    assert_eq!(ended.code, Some(1), "{ended:?}");
-    assert!(ended.err.contains("The database cannot be migrated") && !ended.err.contains("hush"), "{ended:?}");
+}
+
+#[tokio::test]
+async fn a_database_that_cannot_be_opened_is_named_with_the_reason_and_without_its_password() {
+    let home = Home::new().await;
+    let other = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let other_server = other.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = other.accept().await {
+            tokio::spawn(async move {
+                stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.ok();
+                stream.read_to_end(&mut Vec::new()).await.ok();
+            });
+        }
+    });
+    std::fs::write(home.folder.join("letter.txt"), "Dear Bob, ".repeat(100)).unwrap();
+    for (url, sentence) in [
+        (
+            "postgres://confab:hush@127.0.0.1:1/confab".to_owned(),
+            "The database at 127.0.0.1:1 does not answer: nothing listens there".to_owned(),
+        ),
+        (
+            "postgres://confab:hush@nowhere.invalid/confab".to_owned(),
+            "The database at nowhere.invalid:5432 does not answer: the name nowhere.invalid is not known".to_owned(),
+        ),
+        (
+            format!("postgres://confab:hush@{other_server}/confab"),
+            format!("The database at {other_server} does not answer as PostgreSQL does"),
+        ),
+        (
+            "sqlite:letter.txt".to_owned(),
+            "The database letter.txt cannot be opened: it is no SQLite database".to_owned(),
+        ),
+        (
+            "sqlite:.".to_owned(),
+            "The database . cannot be opened: it is no file, or it may not be read and written".to_owned(),
+        ),
+    ] {
+        let set = format!("database.url={url}");
+        for command in ["migrate", "doctor"] {
+            assert_eq!(refused(&home, &[command, "--set", &set]).await, sentence);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_database_that_refuses_says_why_itself() {
+    let home = Home::new().await;
+    let Some(url) = home.postgres() else { return };
+    let (rest, _) = url.rsplit_once('/').unwrap();
+    let sentence = refused(&home, &["doctor", "--set", &format!("database.url={rest}/no_such_chat")]).await;
+    assert!(sentence.ends_with(" refuses: database \"no_such_chat\" does not exist"), "{sentence}");
 }
 
 #[tokio::test]
@@ -218,6 +271,54 @@ async fn to_migrate_makes_the_database_and_to_do_it_again_changes_nothing() {
     let process = home.serve(&[]).await;
     let alice = process.somebody(1, &home.token(1, "Alice").await, "Alice");
     alice.group("Made after migrating", &[]).await;
+}
+
+#[tokio::test]
+async fn a_settings_file_is_written_once_with_every_setting_and_changes_nothing() {
+    let home = Home::new().await;
+    let before = home.printed(&["config"]).await;
+    let said = home.printed(&["init"]).await;
+    assert_eq!(said, "Wrote confab.toml: every setting with its default, switched off by a #\n");
+    assert_eq!(home.printed(&["config"]).await, before);
+    let file = home.folder.join("confab.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    for line in ["[server]", "#bind = \"127.0.0.1:1337\"", "# how long events can be replayed", "#jwt_secret = \"\""] {
+        assert!(text.lines().any(|written| written == line), "{line} is missing in {text}");
+    }
+    std::fs::write(&file, text.replace("#max_file_size_mb = 25", "max_file_size_mb = 3")).unwrap();
+    let told = home.printed(&["config", "--sources"]).await;
+    assert!(told.contains("\nmax_file_size_mb = 3  # confab.toml\n"), "{told}");
+    assert_eq!(refused(&home, &["init"]).await, "confab.toml is there already, and stays as it is");
+    assert!(std::fs::read_to_string(&file).unwrap().contains("\nmax_file_size_mb = 3\n"));
+    // With a file that would not be taken, too.
+    home.printed(&["--config", "other.toml", "init", "--set", "no.such=thing"]).await;
+    assert_eq!(std::fs::read_to_string(home.folder.join("other.toml")).unwrap(), text);
+}
+
+#[tokio::test]
+async fn a_server_listens_where_a_name_leads_and_without_a_host_everywhere() {
+    let home = Home::new().await;
+    for (bind, reached) in [("localhost:0", "127.0.0.1"), (":0", "127.0.0.1"), ("0.0.0.0:0", "localhost")] {
+        // What is set last counts.
+        let server =
+            Process::start(&mut home.command(&["serve", "--demo", "--set", &format!("server.bind={bind}")])).await;
+        let port = server.address.port();
+        let live = format!("http://{reached}:{port}/health/live");
+        let until = tokio::time::Instant::now() + Duration::from_secs(30);
+        while !reqwest::get(&live).await.is_ok_and(|answer| answer.status() == 200) {
+            assert!(tokio::time::Instant::now() < until, "{bind} {live}");
+            sleep(Duration::from_millis(10)).await;
+        }
+        let is_any = server.address.ip().is_unspecified();
+        assert_eq!(is_any, bind != "localhost:0", "{}", server.address);
+        let shown = if is_any { format!("localhost:{port}") } else { server.address.to_string() };
+        assert!(server.said().contains(&format!("Web chat   http://{shown}/\n")), "{}", server.said());
+        assert_eq!(server.terminate().await.code, Some(0));
+    }
+    let sentence = refused(&home, &["--set", "server.bind=nowhere.invalid:80"]).await;
+    assert_eq!(sentence, "server.bind: the name nowhere.invalid is not known");
+    let sentence = refused(&home, &["--set", "server.bind=192.0.2.1:0"]).await;
+    assert_eq!(sentence, "server.bind: 192.0.2.1:0 cannot be listened on: this machine has no such address");
 }
 
 #[tokio::test]
@@ -249,6 +350,27 @@ async fn the_demo_is_made_once_and_kept() {
 }
 
 #[tokio::test]
+async fn pages_of_localhost_may_call_the_demo_whatever_their_port_and_no_others() {
+    let home = Home::new().await;
+    let allowed = async |server: &Process, origin: &str| {
+        let url = format!("http://{}/api/chat/conversations", server.address);
+        let answer = reqwest::Client::new().get(url).header("Origin", origin).send().await.unwrap();
+        answer.headers().get("access-control-allow-origin").map(|told| told.to_str().unwrap().to_owned())
+    };
+    let demo = home.serve(&["serve", "--demo", "--set", "cors.allowed_origins=https://app.example"]).await;
+    for origin in ["http://localhost:5173", "http://127.0.0.1:8000", "https://localhost", "http://[::1]:3000"] {
+        assert_eq!(allowed(&demo, origin).await.as_deref(), Some(origin));
+    }
+    assert_eq!(allowed(&demo, "https://app.example").await.as_deref(), Some("https://app.example"));
+    for origin in ["http://localhost.example:5173", "https://example.org", "null"] {
+        assert_eq!(allowed(&demo, origin).await, None, "{origin}");
+    }
+    demo.terminate().await;
+    let plain = home.serve(&["serve"]).await;
+    assert_eq!(allowed(&plain, "http://localhost:5173").await, None);
+}
+
+#[tokio::test]
 async fn the_demo_is_made_once_however_many_start_with_it_together() {
     let home = Home::new().await;
     let demo = ["serve", "--demo"];
@@ -265,9 +387,7 @@ async fn a_database_that_is_not_there_is_not_made_by_looking_at_it() {
     let home = Home::new().await;
     let ended = home.run(&["doctor", "--set", "database.url=sqlite:missing.db"]).await;
     assert_eq!(ended.code, Some(1), "{ended:?}");
-    for part in ["The database cannot be checked: database.url is sqlite:missing.db", "there is no file missing.db"] {
-        assert!(ended.err.contains(part), "{ended:?}");
-    }
+    assert_eq!(ended.err, "confab: The database missing.db cannot be opened: there is no file missing.db\n");
     let again = home.run(&["doctor", "--set", "database.url=sqlite:missing.db"]).await;
     assert_eq!(again.err, ended.err, "nothing was made");
 }

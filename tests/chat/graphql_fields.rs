@@ -191,6 +191,11 @@ async fn people(tour: &mut Tour, alice: &Person, bob: &Person, root: &Person) {
     let input = json!({ "input": [{ "id": 777, "name": "Grace" }] });
     assert_eq!(tour.ask(root, upsert, input.clone()).await, json!([{ "id": "777", "name": "Grace" }]));
     assert_eq!(alice.gql_refused(upsert, input).await.0, "FORBIDDEN");
+    // What they do is the story of `sanctions.rs`.
+    for (name, is_banned) in [("banUser", true), ("unbanUser", false), ("logoutUser", false)] {
+        let sanction = format!("mutation {{ {name}(userId: 777) {{ isBanned }} }}");
+        assert_eq!(tour.ask(root, &sanction, json!({})).await, json!({ "isBanned": is_banned }));
+    }
 }
 
 async fn files(tour: &mut Tour, alice: &Person) {

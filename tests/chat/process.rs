@@ -191,8 +191,9 @@ impl Process {
         let until = Instant::now() + PATIENCE;
         loop {
             let said = self.said();
-            if let Some((_, rest)) = said.split_once("Listening on http://")
-                && let Some((address, _)) = rest.split_once('\n')
+            if let Some((_, rest)) = said.split_once("Listening on ")
+                && let Some((url, _)) = rest.split_once('\n')
+                && let Some((_, address)) = url.split_once("://")
             {
                 return address.parse().expect("an address");
             }

@@ -111,6 +111,39 @@ async fn another_users_token_and_one_that_is_none_end_a_graphql_socket_with_4403
 }
 
 #[tokio::test]
+async fn a_connection_with_a_newer_token_stays_when_its_user_is_signed_out_and_takes_no_older_one() {
+    const LISTEN: &str = "subscription { messages { content } }";
+    const SIGNED_OUT: &str = "You were signed out, a new token is needed";
+    let server = Server::start().await;
+    let root = server.administrator("Root").await;
+    let (alice, bob) = (server.person("Alice").await, server.person("Bob").await);
+    let group = alice.group("Team", &[&bob]).await;
+    let issued = |at: i64| token(json!({ "sub": bob.id, "name": "Bob", "iat": at }));
+    let (old, new) = (issued(now() - 60), issued(now() + 10));
+    let with = |token: &str| server.somebody(bob.id, token, "Bob");
+    let mut socket = with(&old).subscribe(LISTEN).await;
+    let mut client = with(&old).stomp_on(Carrier::WebSocket, &["messages", "renewals", "errors"]).await;
+    let mut left_as_it_is = with(&old).socket().await;
+    assert!(ask(&mut socket, RENEW, json!({ "token": new })).await["errors"].is_null());
+    client.send("renew", json!({ "token": new })).await;
+    client.message("renewals").await;
+
+    root.gql_ok("mutation($id: ID!) { logoutUser(userId: $id) { id } }", json!({ "id": bob.id })).await;
+    assert_eq!(left_as_it_is.closed().await, (4403, SIGNED_OUT.to_owned()));
+    alice.send(group, "still here").await;
+    assert_eq!(socket.event().await["messages"]["content"], "still here");
+    assert_eq!(client.message("messages").await["content"], "still here");
+
+    let refused = ask(&mut socket, RENEW, json!({ "token": old })).await;
+    assert_eq!((&refused["errors"][0]["message"], &refused["data"]), (&json!(SIGNED_OUT), &Json::Null), "{refused}");
+    assert_eq!(socket.closed().await, (4403, SIGNED_OUT.to_owned()));
+    client.send("renew", json!({ "token": old })).await;
+    assert_eq!(client.failed().await, SIGNED_OUT);
+    with(&old).get("/conversations").await.refused(401, "UNAUTHENTICATED", SIGNED_OUT);
+    with(&new).subscribe(LISTEN).await.is_quiet().await;
+}
+
+#[tokio::test]
 async fn over_http_there_is_nothing_to_renew() {
     let server = Server::start().await;
     let alice = server.person("Alice").await;

@@ -26,7 +26,7 @@ pub struct Server {
     folder: PathBuf,
     /// The address of a PostgreSQL and the name of this server's database there.
     database: Option<(String, String)>,
-    running: Option<(mpsc::Sender<()>, JoinHandle<anyhow::Result<()>>)>,
+    running: Option<(mpsc::Sender<&'static str>, JoinHandle<anyhow::Result<()>>)>,
     app: Weak<App>,
     config: Config,
     next_id: AtomicI64,
@@ -165,7 +165,7 @@ impl Server {
     /// Stops the server gracefully and keeps its data.
     pub async fn stop(&mut self) {
         if let Some((stop, task)) = self.running.take() {
-            stop.try_send(()).ok();
+            stop.try_send("the test").ok();
             task.await.expect("the server does not panic").expect("the server starts");
         }
     }
@@ -232,7 +232,7 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         let task = self.running.take().map(|(stop, task)| {
-            stop.try_send(()).ok();
+            stop.try_send("the test").ok();
             task
         });
         let (folder, database) = (self.folder.clone(), self.database.take());

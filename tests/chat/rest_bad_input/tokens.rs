@@ -64,9 +64,9 @@ async fn a_bad_token_is_refused_on_every_route() {
     let hs256 = json!({ "alg": "HS256", "typ": "JWT" });
     let key = jsonwebtoken::EncodingKey::from_secret(b"another secret, also longer than 32 bytes");
     let foreign = jsonwebtoken::encode(&jsonwebtoken::Header::default(), &claims, &key).expect("a token");
-    let secret = jsonwebtoken::EncodingKey::from_secret(crate::server::SECRET.as_bytes());
-    let other = jsonwebtoken::Header::new(jsonwebtoken::Algorithm::HS512);
-    let other_algorithm = jsonwebtoken::encode(&other, &claims, &secret).expect("a token");
+    let key = jsonwebtoken::EncodingKey::from_ed_pem(include_bytes!("../../keys/ed.pem")).expect("a key");
+    let other = jsonwebtoken::Header::new(jsonwebtoken::Algorithm::EdDSA);
+    let other_algorithm = jsonwebtoken::encode(&other, &claims, &key).expect("a token");
     let bad = [
         ("garbage", "garbage".to_owned()),
         ("dots", "a.b.c".to_owned()),
