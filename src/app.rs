@@ -296,7 +296,9 @@ impl App {
         // Whoever still asks had the time for last requests.
         self.store.stop_reading();
         self.tasks.close();
-        self.tasks.wait().await;
+        if tokio::time::timeout(CLOSE_TIMEOUT, self.tasks.wait()).await.is_err() {
+            tracing::warn!("what runs beside the doors did not end in time, and is left");
+        }
         if !matches!(tokio::time::timeout(CLOSE_TIMEOUT, presence::leave(&self.chat)).await, Ok(Ok(()))) {
             tracing::warn!("that everybody is gone could not be written, the next start sees to it");
         }
@@ -307,7 +309,9 @@ impl App {
                 drop(chat);
                 writer.close();
                 let _unfinished = tokio::time::timeout(CLOSE_TIMEOUT, writer.wait()).await;
-                store.close().await;
+                if tokio::time::timeout(CLOSE_TIMEOUT, store.close()).await.is_err() {
+                    tracing::warn!("the database did not close in time, and is left");
+                }
             }
             Err(_) => tracing::debug!("a connection is still open, the database is left to it"),
         }

@@ -15,6 +15,7 @@ mod sockets;
 mod sockjs_receiver;
 mod stomp_client;
 mod uploads;
+mod watchdog;
 
 mod attendance;
 mod browsers;

@@ -14,6 +14,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::person::Person;
 use crate::server::{execute, with_database};
+use crate::watchdog::Watched;
 
 /// How long a start or an end may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -22,6 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub struct Home {
     pub folder: PathBuf,
     database: Option<(String, String)>,
+    _watched: Watched,
 }
 
 /// How a command ended.
@@ -47,7 +49,7 @@ impl Home {
     pub fn without_database() -> Self {
         let folder = std::env::temp_dir().join(format!("confab_test_{}", uuid::Uuid::new_v4().simple()));
         std::fs::create_dir_all(&folder).expect("a folder");
-        Self { folder, database: None }
+        Self { folder, database: None, _watched: Watched::new() }
     }
 
     /// The address of the database on PostgreSQL.

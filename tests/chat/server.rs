@@ -16,6 +16,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use crate::person::Person;
+use crate::watchdog::Watched;
 
 /// The secret of every test server, so that tests can sign whatever token they like.
 pub const SECRET: &str = "a secret for tests, longer than 32 bytes";
@@ -30,6 +31,7 @@ pub struct Server {
     app: Weak<App>,
     config: Config,
     next_id: AtomicI64,
+    _watched: Watched,
 }
 
 impl Server {
@@ -77,7 +79,8 @@ impl Server {
         change(&mut config);
         let address = SocketAddr::from(([127, 0, 0, 1], 0));
         let next_id = AtomicI64::new(1);
-        let mut server = Self { address, folder, database, running: None, app: Weak::new(), config, next_id };
+        let (app, _watched) = (Weak::new(), Watched::new());
+        let mut server = Self { address, folder, database, running: None, app, config, next_id, _watched };
         server.resume().await;
         server
     }
@@ -137,8 +140,8 @@ impl Server {
         config.server.data_dir = folder.clone();
         change(&mut config);
         let next_id = AtomicI64::new(1_000);
-        let (address, app) = (self.address, Weak::new());
-        let mut twin = Self { address, folder, database: None, running: None, app, config, next_id };
+        let (address, app, _watched) = (self.address, Weak::new(), Watched::new());
+        let mut twin = Self { address, folder, database: None, running: None, app, config, next_id, _watched };
         twin.resume().await;
         twin
     }
