@@ -24,6 +24,7 @@ mod m20261128_000019_names;
 mod m20261129_000020_external_ids;
 mod m20261129_000021_standing;
 mod m20261129_000022_program;
+mod m20261129_000023_sending;
 mod numbering;
 mod schema;
 
@@ -136,6 +137,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261129_000020_external_ids::Migration),
             Box::new(m20261129_000021_standing::Migration),
             Box::new(m20261129_000022_program::Migration),
+            Box::new(m20261129_000023_sending::Migration),
         ]
     }
 }

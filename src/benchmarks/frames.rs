@@ -21,8 +21,12 @@ pub fn decode(bytes: &[u8]) -> usize {
 /// The MESSAGE that a listener is sent, around a body that is made already.
 pub fn encode_message(body: &[u8]) -> BytesMut {
     let mut out = BytesMut::new();
-    let (destination, session) = ("/user/queue/chat/messages", "0123456789abcdef0123456789abcdef");
-    let head = MessageHead::new(destination, "application/json", Some("sub-0"), session);
+    let head = MessageHead {
+        destination: "/user/queue/chat/messages",
+        content_type: "application/json",
+        subscription: Some("sub-0"),
+        session: "0123456789abcdef0123456789abcdef",
+    };
     head.encode(&mut out, 123_456, Some("0123456789abcdef.123456"), body);
     out
 }

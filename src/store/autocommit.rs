@@ -1,5 +1,6 @@
 //! A connection of the writer on which each statement is a transaction by itself, committed when it is answered: on
-//! PostgreSQL, whoever writes so holds no lock while it is asleep; on SQLite, it is one errand to its thread and not ten.
+//! PostgreSQL, whoever writes so holds no lock while it is asleep; on SQLite, it is one errand to its thread and not ten, and
+//! whoever waits is woken once for each row and statement.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -93,14 +94,11 @@ impl Autocommit {
         }
     }
 
-    /// Runs a statement that writes; on SQLite these may be several, and are run to the end or not at all.
+    /// Runs a statement that writes.
     ///
     /// # Errors
     /// What the driver says of a database that is away: nobody knows whether the statement was committed.
-    pub async fn write(&self, mut statement: Statement) -> Result<Outcome, DbErr> {
-        if self.backend() == DbBackend::Sqlite {
-            statement.sql = format!("BEGIN IMMEDIATE; {}; COMMIT", statement.sql);
-        }
+    pub async fn write(&self, statement: Statement) -> Result<Outcome, DbErr> {
         outcome(self.run(statement).await)
     }
 
@@ -135,17 +133,14 @@ impl Autocommit {
                 Ok(rows?.into_iter().map(QueryResult::from).collect())
             }
             Connected::Sqlite(mut connection) => {
-                match sqlx::query_with(sql, values).fetch_all(&mut connection).await {
-                    Ok(rows) => {
-                        *kept = Some(Connected::Sqlite(connection));
-                        Ok(rows.into_iter().map(QueryResult::from).collect())
-                    }
-                    Err(cause) => {
-                        // It may be inside of a transaction, which ends with it.
+                let rows = sqlx::query_with(sql, values).fetch_all(&mut connection).await.map_err(failed);
+                match &rows {
+                    Err(cause) if is_away(cause) || !is_refused(cause) => {
                         drop(timeout(CONNECT_TIMEOUT, connection.close()).await);
-                        Err(failed(cause))
                     }
+                    _ => *kept = Some(Connected::Sqlite(connection)),
                 }
+                Ok(rows?.into_iter().map(QueryResult::from).collect())
             }
         }
     }

@@ -374,7 +374,8 @@ async fn a_long_log_of_others_is_looked_through_in_portions_and_what_comes_after
     let numbers = "WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 60000) ";
     let insert = "INSERT INTO chat_events (position, event_type, conversation_id, user_id, created_at) \
                   SELECT l.position + n, 'conversation.updated', 999999, 999999, \
-                  (SELECT MAX(created_at) FROM chat_events) FROM numbers, chat_log l";
+                  (SELECT MAX(created_at) FROM chat_events) FROM numbers, chat_log l ORDER BY n DESC";
+    // The last one first: on PostgreSQL each that moved the log would leave a version of its row to all that follow.
     server.meddle(&format!("{numbers}{insert}"), Vec::new()).await;
     server.meddle("UPDATE chat_log SET position = position + 60000", Vec::new()).await;
     server.resume().await;

@@ -2,7 +2,7 @@
 //! floods and closes. Every await in it can be cancelled and begun anew.
 
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use hyper::upgrade::Upgraded;
@@ -29,6 +29,11 @@ const MAX_SENT_BYTES: usize = 4 * 1024 * 1024;
 const EARLY_PART: u32 = 16;
 /// A client that stays silent for so many heart-beats, in spite of pings, is gone.
 const SILENT_HEARTBEATS: u32 = 3;
+
+/// The part of a heart-beat's time by which its timer may ring late, and at most so much of it: the timers of many
+/// connections then ring together, and one turn of the runtime sees to them all.
+const LATE_PART: u32 = 64;
+const MAX_LATE: Duration = Duration::from_millis(250);
 
 pub(super) struct WebSocket {
     frames: FrameStream<Upgraded>,
@@ -119,7 +124,7 @@ impl WebSocket {
                     if self.next_heartbeat() <= soon {
                         self.send_heartbeat(soon).await;
                     }
-                    let next = self.next_heartbeat();
+                    let next = together(self.next_heartbeat(), self.limits.heartbeat);
                     self.timer.as_mut().reset(next);
                     continue;
                 }
@@ -291,6 +296,15 @@ impl WebSocket {
             }
         }
     }
+}
+
+/// The next moment, from this one on, at which the timers of all connections with this heart-beat ring.
+fn together(moment: Instant, heartbeat: Duration) -> Instant {
+    static BEGINNING: LazyLock<Instant> = LazyLock::new(Instant::now);
+    let step = (heartbeat / LATE_PART).min(MAX_LATE).as_millis().max(1);
+    let since = moment.saturating_duration_since(*BEGINNING).as_millis();
+    let late = since.next_multiple_of(step) - since;
+    moment + Duration::from_millis(u64::try_from(late).unwrap_or_default())
 }
 
 #[cfg(test)]

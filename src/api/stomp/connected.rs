@@ -38,26 +38,23 @@ pub(super) struct ConnectedClient {
 }
 
 impl ConnectedClient {
-    /// Adds the subscription of a SUBSCRIBE in `session`.
+    /// Adds the subscription of a SUBSCRIBE.
     ///
     /// # Errors
     /// `NotFound` and `Forbidden` for other destinations, `BadRequest` without an id or for one subscription too many, and what
     /// is said of a cursor that cannot be served.
-    pub async fn subscribe(&mut self, frame: &frame::Frame, session: &str) -> Result<(), Refused> {
+    pub async fn subscribe(&mut self, frame: &frame::Frame) -> Result<(), Refused> {
         let refuse = |error| Refused::of("Failed to subscribe", error);
         let destination = frame.header("destination").unwrap_or_default();
         let queue = destinations::queue(destination)?;
-        let id = frame.header("id").map(str::to_owned);
+        let id = frame.header("id");
         if id.is_none() && !self.is_old {
             return Err(refuse(Error::bad_request("A subscription needs an id")));
         }
-        if id.as_ref().is_some_and(|id| id.len() > MAX_ID_BYTES) {
+        if id.is_some_and(|id| id.len() > MAX_ID_BYTES) {
             return Err(refuse(Error::bad_request("The id of the subscription is too long")));
         }
-        let is_same = |known: &Subscription| match &id {
-            Some(id) => known.id.as_ref() == Some(id),
-            None => known.id.is_none() && known.destination == destination,
-        };
+        let is_same = |known: &Subscription| known.id.as_deref() == id && (id.is_some() || known.queue == queue);
         // The first one of an id stays.
         if self.subscriptions.iter().any(is_same) {
             return Ok(());
@@ -75,7 +72,7 @@ impl ConnectedClient {
             _ => None,
         };
         let told = resumed.unwrap_or_else(|| self.listener.position());
-        self.subscriptions.push(Subscription::new(session, id, destination, queue, told));
+        self.subscriptions.push(Subscription { id: id.map(Box::from), queue, told });
         self.update_interest();
         if let Some(after) = resumed {
             self.listener.rewind(after, &mut self.backlog.events);
@@ -88,7 +85,7 @@ impl ConnectedClient {
         let (id, destination) = (frame.header("id"), frame.header("destination"));
         self.subscriptions.retain(|known| match id {
             Some(_) => known.id.as_deref() != id,
-            None => known.id.is_some() || Some(known.destination.as_str()) != destination,
+            None => known.id.is_some() || Some(known.queue.destination()) != destination,
         });
         self.update_interest();
     }
@@ -119,11 +116,18 @@ impl ConnectedClient {
         *waiting = kept;
     }
 
-    /// Tells an event to every subscription to its queue; the count of `messages` makes the id of each message.
+    /// Tells an event to every subscription to its queue; the id of each message is made of the `session`'s and of the count of
+    /// `messages`.
     ///
     /// # Errors
     /// `Unavailable` without the database: then it has still to be told.
-    pub async fn tell(&mut self, event: &Event, messages: &mut u64, out: &mut Vec<Message>) -> Result<()> {
+    pub async fn tell(
+        &mut self,
+        event: &Event,
+        session: &str,
+        messages: &mut u64,
+        out: &mut Vec<Message>,
+    ) -> Result<()> {
         let queue = Queue::Events(event.kind.topic());
         if !self.subscriptions.iter().any(|known| known.queue == queue && known.wants(event)) {
             return Ok(());
@@ -134,7 +138,7 @@ impl ConnectedClient {
             if subscription.queue == queue && subscription.wants(event) {
                 subscription.told = event.position.unwrap_or(subscription.told);
                 *messages += 1;
-                out.push(subscription.message(*messages, cursor.as_deref(), &body));
+                out.push(subscription.message(session, *messages, cursor.as_deref(), &body));
             }
         }
         Ok(())

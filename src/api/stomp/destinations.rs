@@ -47,6 +47,13 @@ pub(super) enum Queue {
     Renewals,
 }
 
+impl Queue {
+    /// Where it is subscribed to.
+    pub fn destination(self) -> &'static str {
+        QUEUES.iter().find(|(_, queue)| *queue == self).map_or("", |(destination, _)| destination)
+    }
+}
+
 pub(super) const QUEUES: [(&str, Queue); 8] = [
     ("/user/queue/chat/messages", Queue::Events(Topic::Messages)),
     ("/user/queue/chat/typing", Queue::Events(Topic::Typing)),

@@ -126,7 +126,7 @@ impl StompSession {
                 self.send(&frame, out).await?;
             }
             (State::ConnectedClient(connected), Command::Subscribe) => {
-                if let Err(refused) = connected.subscribe(&frame, &self.id).await {
+                if let Err(refused) = connected.subscribe(&frame).await {
                     self.tell(Queue::Errors, refused.body(), out);
                 }
             }
@@ -217,7 +217,7 @@ impl StompSession {
         let Some(body) = body else { return };
         for subscription in connected.subscriptions.iter().filter(|known| known.queue == queue) {
             self.messages += 1;
-            out.push(subscription.message(self.messages, None, &body));
+            out.push(subscription.message(&self.id, self.messages, None, &body));
         }
     }
 
@@ -227,7 +227,7 @@ impl StompSession {
             && let State::ConnectedClient(connected) = &mut self.state
             && let Some(event) = connected.backlog.events.pop_front()
         {
-            match connected.tell(&event, &mut self.messages, out).await {
+            match connected.tell(&event, &self.id, &mut self.messages, out).await {
                 Ok(()) => {}
                 Err(error) if error.kind == Kind::Unavailable => return connected.backlog.retry(event),
                 Err(error) => tracing::error!(%error, "an event cannot be told"),

@@ -24,30 +24,24 @@ const SENDERS: FormKey = *b"stomp: the form for the sender  ";
 
 /// What a SUBSCRIBE has asked for.
 pub(super) struct Subscription {
-    pub id: Option<String>,
-    pub destination: String,
+    pub id: Option<Box<str>>,
     pub queue: Queue,
-    head: MessageHead,
     /// The position of the event that was told last.
     pub told: i64,
 }
 
 impl Subscription {
-    /// What `session` subscribes to, and was `told` of.
-    pub fn new(session: &str, id: Option<String>, destination: &str, queue: Queue, told: i64) -> Self {
-        let head = MessageHead::new(destination, JSON, id.as_deref(), session);
-        Self { id, destination: destination.to_owned(), queue, head, told }
-    }
-
     /// Whether the event comes after all that the subscription was told.
     pub fn wants(&self, event: &Event) -> bool {
         event.position.is_none_or(|position| position > self.told)
     }
 
     /// The MESSAGE with this number in the session, around `body`.
-    pub fn message(&self, number: u64, cursor: Option<&str>, body: &[u8]) -> connection::Message {
+    pub fn message(&self, session: &str, number: u64, cursor: Option<&str>, body: &[u8]) -> connection::Message {
+        let (destination, subscription) = (self.queue.destination(), self.id.as_deref());
+        let head = MessageHead { destination, content_type: JSON, subscription, session };
         let mut text = BytesMut::new();
-        self.head.encode(&mut text, number, cursor, body);
+        head.encode(&mut text, number, cursor, body);
         // JSON between headers that were texts.
         connection::Message::Text(Text::from_known_utf8(text.freeze()))
     }

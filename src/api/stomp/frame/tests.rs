@@ -297,9 +297,10 @@ fn no_value_breaks_the_frame_that_carries_it() {
 #[test]
 fn a_message_has_its_headers_in_the_known_order() {
     let mut out = BytesMut::new();
-    let queue = "/user/queue/chat/messages";
-    MessageHead::new(queue, "application/json", Some("sub:0"), "s").encode(&mut out, 1, Some("a.1"), b"{}");
-    MessageHead::new(queue, "application/json", None, "s").encode(&mut out, 1_234_567_890, None, b"");
+    let (destination, content_type) = ("/user/queue/chat/messages", "application/json");
+    let head = |subscription| MessageHead { destination, content_type, subscription, session: "s" };
+    head(Some("sub:0")).encode(&mut out, 1, Some("a.1"), b"{}");
+    head(None).encode(&mut out, 1_234_567_890, None, b"");
     assert_eq!(
         out,
         "MESSAGE\ncursor:a.1\ndestination:/user/queue/chat/messages\ncontent-type:application/json\n\

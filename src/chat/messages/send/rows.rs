@@ -76,18 +76,11 @@ const EVENTS: &str = "
     SELECT position, 'message.sent', conversation, sender, id, now FROM given";
 
 /// SQLite's statements; their rows are `given`.
-const SQLITE_HEAD: &str = "
-UPDATE chat_log SET position = position + ?, message_id = message_id + ?
-WHERE id = 1 AND position = ? AND message_id = ? AND webhook_revision = ?
-RETURNING id";
 const SQLITE_MESSAGES: &str = "
 INSERT INTO chat_messages (id, conversation_id, sender_id, message_type, content, parent_message_id, metadata, temp_id,
     input_digest, search_words, number, sender_number, created_at)
 SELECT id, conversation, sender, kind, content, parent, metadata, temp, digest, words, number, own, ?
 FROM given WHERE id IS NOT NULL";
-const SQLITE_EVENTS: &str = "
-INSERT INTO chat_events (position, event_type, conversation_id, user_id, message_id, created_at)
-SELECT ? + place, 'message.sent', conversation, sender, id, ? FROM given WHERE id IS NOT NULL";
 const SQLITE_COUNTS: &str = "
 UPDATE chat_conversations SET message_count = message_count + g.messages, last_message_id = g.newest,
     last_message_at = ?, last_activity_at = ?, activity_moved = true
@@ -97,8 +90,29 @@ const SQLITE_REPLIES: &str = "
 UPDATE chat_messages SET reply_count = reply_count + g.replies
 FROM (SELECT parent, count(*) AS replies FROM given WHERE parent IS NOT NULL GROUP BY 1) g
 WHERE chat_messages.id = g.parent";
-/// What the statement before has written: nothing, where the log was not moved and so on.
-const SQLITE_GUARD: &str = " AND changes() > 0";
+/// All of it in one, and the log moved on: a trigger of the schema does it. Where the log does not stand there, the statement
+/// is refused.
+const SQLITE_SENDING: &str = "
+INSERT INTO chat_sending (position, webhook_revision, id, conversation_id, sender_id, message_type, content,
+    parent_message_id, metadata, temp_id, input_digest, search_words, number, sender_number, created_at)
+SELECT ? + place, ?, id, conversation, sender, kind, content, parent, metadata, temp, digest, words, number, own, ?
+FROM given WHERE id IS NOT NULL ORDER BY place";
+
+/// The columns of the messages in SQLite's `given`.
+const SQLITE_COLUMNS: [&str; 12] = [
+    "id",
+    "conversation",
+    "sender",
+    "kind",
+    "content",
+    "parent",
+    "metadata",
+    "temp",
+    "digest",
+    "words",
+    "number",
+    "own",
+];
 
 /// The rows as JSON; ids and numbers are what `counted` makes of those that were planned.
 fn rows(fresh: &[Fresh], mut counted: impl FnMut(&Fresh) -> (MessageId, Place)) -> String {
@@ -133,30 +147,9 @@ fn replies_part(fresh: &[Fresh]) -> String {
     if are_replies_among(fresh) { format!(", replies AS ({REPLIES})") } else { String::new() }
 }
 
-/// SQLite's statements for the messages and what is counted of them, and with `head` those for the log: it is moved first,
-/// and where it does not stand there nothing else finds a row.
-fn script(fresh: &[Fresh], now: DateTime<Utc>, head: Option<LogHead>) -> Statement {
-    let mut script = Script::default();
-    let guarded = |sql: &str| if head.is_some() { format!("{sql}{SQLITE_GUARD}") } else { sql.to_owned() };
-    if let Some(LogHead { position, message_id, outbox_revision }) = head {
-        let count: Value = count(fresh).into();
-        script.add(SQLITE_HEAD, [count.clone(), count, position.into(), message_id.into(), outbox_revision.into()]);
-    }
-    let columns = [
-        "id",
-        "conversation",
-        "sender",
-        "kind",
-        "content",
-        "parent",
-        "metadata",
-        "temp",
-        "digest",
-        "words",
-        "number",
-        "own",
-    ];
-    let rows = fresh.iter().map(|Fresh { input, message, stands, .. }| {
+/// The messages in the order of [`SQLITE_COLUMNS`].
+fn sqlite_rows(fresh: &[Fresh]) -> impl ExactSizeIterator<Item = [Value; SQLITE_COLUMNS.len()]> {
+    fresh.iter().map(|Fresh { input, message, stands, .. }| {
         [
             message.id.into(),
             message.conversation_id.into(),
@@ -171,21 +164,28 @@ fn script(fresh: &[Fresh], now: DateTime<Utc>, head: Option<LogHead>) -> Stateme
             stands.number.into(),
             stands.own.into(),
         ]
-    });
-    script.add_given(columns, rows, &guarded(SQLITE_MESSAGES), [now.into()]);
+    })
+}
+
+/// SQLite's statements for the messages and what is counted of them.
+fn script(fresh: &[Fresh], now: DateTime<Utc>) -> Statement {
+    let mut script = Script::default();
+    script.add_given(SQLITE_COLUMNS, sqlite_rows(fresh), SQLITE_MESSAGES, [now.into()]);
     let messages = || fresh.iter().map(|fresh| &fresh.message);
-    if let Some(LogHead { position, .. }) = head {
-        let rows =
-            messages().map(|message| [message.id.into(), message.conversation_id.into(), message.sender_id.into()]);
-        let columns = ["id", "conversation", "sender"];
-        script.add_given(columns, rows, &guarded(SQLITE_EVENTS), [position.into(), now.into()]);
-    }
     let rows = messages().map(|message| [message.id.into(), message.conversation_id.into()]);
-    script.add_given(["id", "conversation"], rows, &guarded(SQLITE_COUNTS), [now.into(), now.into()]);
+    script.add_given(["id", "conversation"], rows, SQLITE_COUNTS, [now.into(), now.into()]);
     if are_replies_among(fresh) {
         let rows = messages().map(|message| [message.parent_message_id.into()]);
-        script.add_given(["parent"], rows, &guarded(SQLITE_REPLIES), []);
+        script.add_given(["parent"], rows, SQLITE_REPLIES, []);
     }
+    script.statement()
+}
+
+/// SQLite's statement for all of it, behind the log as it is `known`.
+fn sending(fresh: &[Fresh], now: DateTime<Utc>, known: LogHead) -> Statement {
+    let mut script = Script::default();
+    let behind = [known.position.into(), known.outbox_revision.into(), now.into()];
+    script.add_given(SQLITE_COLUMNS, sqlite_rows(fresh), SQLITE_SENDING, behind);
     script.statement()
 }
 
@@ -193,7 +193,7 @@ fn script(fresh: &[Fresh], now: DateTime<Utc>, head: Option<LogHead>) -> Stateme
 pub(super) async fn insert(db: &impl ConnectionTrait, fresh: &[Fresh<'_>], now: DateTime<Utc>) -> Result<(), DbErr> {
     let backend = db.get_database_backend();
     let statement = if backend == DbBackend::Sqlite {
-        script(fresh, now, None)
+        script(fresh, now)
     } else {
         let replies = replies_part(fresh);
         let given = format!("SELECT m.*, CAST($2 AS timestamptz) AS now FROM {ROWS}");
@@ -210,7 +210,7 @@ pub(super) async fn insert(db: &impl ConnectionTrait, fresh: &[Fresh<'_>], now: 
 /// were judged. [`moved`] reads the answer.
 pub(super) fn transaction(backend: DbBackend, fresh: &[Fresh<'_>], now: DateTime<Utc>, known: LogHead) -> Statement {
     if backend == DbBackend::Sqlite {
-        return script(fresh, now, Some(known));
+        return sending(fresh, now, known);
     }
     let replies = replies_part(fresh);
     let sql = format!(
@@ -228,15 +228,15 @@ pub(super) fn transaction(backend: DbBackend, fresh: &[Fresh<'_>], now: DateTime
 }
 
 /// The log as it was when the transaction had its turn, and the time of what it wrote. None: nothing was written. On SQLite
-/// nobody else writes, and it is what was known.
+/// it is what was known, or the statement is refused.
 pub(super) fn moved(
     backend: DbBackend,
     answer: &[QueryResult],
     known: (LogHead, DateTime<Utc>),
 ) -> Result<Option<(LogHead, DateTime<Utc>)>, DbErr> {
     match answer.first() {
+        _ if backend == DbBackend::Sqlite => Ok(Some(known)),
         None => Ok(None),
-        Some(_) if backend == DbBackend::Sqlite => Ok(Some(known)),
         Some(row) => Ok(Some((LogHead::of(row)?, now_of(row)?))),
     }
 }
