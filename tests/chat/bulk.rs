@@ -1,5 +1,7 @@
 //! Long histories, written behind the server's back: what costs the same at any length is tried at a great one.
 
+use std::time::Duration;
+
 use sea_orm::{ConnectionTrait, Database, Statement};
 
 use crate::person::Person;
@@ -22,6 +24,13 @@ pub async fn history(server: &Server, conversation: i64, sender: &Person, messag
     let counted = "UPDATE chat_conversations SET message_count = message_count + $1, \
         last_message_id = (SELECT message_id FROM chat_log), last_message_at = $2, last_activity_at = $2 WHERE id = $3";
     server.meddle(counted, vec![messages.into(), crate::now().into(), conversation.into()]).await;
+}
+
+/// Waits until the latest activity of every conversation was carried to the lists.
+pub async fn until_carried(server: &Server) {
+    while number(server, "SELECT COUNT(*) FROM chat_conversations WHERE activity_moved").await > 0 {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
 
 /// The one number that a statement answers with.

@@ -1,7 +1,6 @@
 //! The list of one's conversations is in its order at every moment: before and after their activity was carried to it.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 
@@ -69,9 +68,7 @@ fn is_in_order(seen: &[(bool, String, i64)]) -> bool {
 
 /// Waits until nothing is left to be carried; then the lists agree with the conversations.
 async fn carried(server: &Server) {
-    while bulk::number(server, "SELECT COUNT(*) FROM chat_conversations WHERE activity_moved").await > 0 {
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    bulk::until_carried(server).await;
     let wrong = "SELECT COUNT(*) FROM chat_participants p JOIN chat_conversations c ON c.id = p.conversation_id \
         WHERE p.listed_at IS DISTINCT FROM CASE WHEN c.closed_at IS NULL THEN c.last_activity_at END";
     assert_eq!(bulk::number(server, wrong).await, 0);

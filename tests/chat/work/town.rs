@@ -5,6 +5,7 @@ use futures_util::{StreamExt, stream};
 use sea_orm::{ConnectionTrait, Database};
 use serde_json::json;
 
+use crate::bulk;
 use crate::person::Person;
 use crate::server::{Server, token};
 
@@ -78,6 +79,8 @@ impl Town {
         });
         let shops: Vec<i64> = stream::iter(shops).buffered(TOGETHER).collect().await;
         let (crowd, member) = crowd(&server, &root, &dave, MEMBERS * size).await;
+        // As in a quiet moment: a planner that was told of many conversations that have just moved reads others first.
+        bulk::until_carried(&server).await;
         analyze(&server).await;
         // Its connections read what was found out about the tables when they are opened.
         server.stop().await;
