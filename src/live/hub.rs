@@ -9,6 +9,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{Duration, Instant};
 
 use super::feed::Feed;
+use super::gone::Gone;
 use crate::chat::event::{self, Event, EventType, Fact, Topic};
 use crate::chat::log::{Epoch, Head};
 use crate::chat::users::known::Standing;
@@ -52,6 +53,7 @@ struct State {
     /// The connected users in each conversation.
     rooms: HashMap<ConversationId, HashSet<UserId>>,
     changes: VecDeque<MembershipChange>,
+    gone: Gone,
     last_id: u64,
 }
 
@@ -195,11 +197,12 @@ impl Hub {
 }
 
 impl State {
-    /// Adds a connection of somebody who is known already, or whose memberships were read at `position`. `None`
-    /// where they have to be read (again).
+    /// Adds a connection of somebody who is known already, or was a moment ago, or whose memberships were read at
+    /// `position`. `None` where they have to be read (again).
     fn join(&mut self, user: UserId, read: Option<(i64, Vec<ConversationId>)>) -> Option<Joined> {
         if !self.people.contains_key(&user) {
-            let (position, memberships) = read?;
+            let remembered = self.gone.take(user);
+            let (position, memberships) = read.or(remembered)?;
             let oldest = self.changes.front().map_or(0, |change| change.position);
             if self.changes.len() >= MAX_MEMBERSHIP_CHANGES && position < oldest {
                 return None;
@@ -228,6 +231,7 @@ impl State {
         person.feeds.retain(|(other, _)| *other != id);
         if person.feeds.is_empty() {
             let rooms = std::mem::take(&mut person.conversations);
+            self.gone.remember(user, self.position, rooms.iter().copied());
             rooms.into_iter().for_each(|conversation| self.leave_room(conversation, user));
             self.people.remove(&user);
         }
@@ -263,6 +267,9 @@ impl State {
             self.enter(conversation, user);
         }
         self.reach(event);
+        if let (EventType::ConversationDeleted, Some(conversation)) = (event.kind, event.conversation) {
+            self.gone.forget(conversation);
+        }
         for (conversation, user) in self.exits(event) {
             self.remember_change(event, conversation, user, false);
             self.exit(conversation, user);
@@ -407,6 +414,40 @@ mod tests {
             let mut events = VecDeque::new();
             assert!(matches!(feed.take(&mut events), Some(Taken::Events)) && events.len() == 1);
         }
+    }
+
+    #[test]
+    fn who_comes_back_is_where_they_were_but_for_what_has_changed_meanwhile() {
+        let mut state = State { position: 5, ..State::default() };
+        let bob = UserId::stored(2);
+        let [one, two, three, four] = [1, 2, 3, 4].map(ConversationId::stored);
+        assert!(state.join(bob, None).is_none(), "nobody knows them");
+        let joined = state.join(bob, Some((5, vec![one, two, three]))).expect("they were read");
+        state.leave(bob, joined.id);
+        assert!(state.people.is_empty() && state.rooms.is_empty());
+        let events = [(EventType::ParticipantRemoved, one), (EventType::ConversationDeleted, two)];
+        for (position, (kind, conversation)) in (6..).zip(events) {
+            let fact = Fact::Conversation { participants: Vec::new() };
+            let mut event = Event::new(kind, Some(conversation), UserId::stored(1), clock::now(), fact);
+            (event.subject, event.position) = (Some(bob), Some(position));
+            state.deliver(&Arc::new(event));
+        }
+        let fact = Fact::Conversation { participants: vec![bob] };
+        let mut event = Event::new(EventType::ConversationCreated, Some(four), UserId::stored(1), clock::now(), fact);
+        event.position = Some(8);
+        state.deliver(&Arc::new(event));
+        let joined = state.join(bob, None).expect("they were here");
+        assert_eq!(state.people[&bob].conversations, HashSet::from([three, four]));
+        state.leave(bob, joined.id);
+        // More has changed since than is remembered.
+        (9..=9 + MAX_MEMBERSHIP_CHANGES as i64).for_each(|position| {
+            let change = MembershipChange { position, conversation: one, user: UserId::stored(3), joined: true };
+            if state.changes.len() >= MAX_MEMBERSHIP_CHANGES {
+                state.changes.pop_front();
+            }
+            state.changes.push_back(change);
+        });
+        assert!(state.join(bob, None).is_none());
     }
 
     #[test]

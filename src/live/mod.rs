@@ -5,6 +5,7 @@ mod backlog;
 mod dispatch;
 mod early;
 mod feed;
+mod gone;
 mod hub;
 mod latest;
 mod listener;

@@ -1,6 +1,6 @@
 //! Long histories, written behind the server's back: what costs the same at any length is tried at a great one.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sea_orm::{ConnectionTrait, Database, Statement};
 
@@ -28,7 +28,9 @@ pub async fn history(server: &Server, conversation: i64, sender: &Person, messag
 
 /// Waits until the latest activity of every conversation was carried to the lists.
 pub async fn until_carried(server: &Server) {
+    let until = Instant::now() + Duration::from_secs(60);
     while number(server, "SELECT COUNT(*) FROM chat_conversations WHERE activity_moved").await > 0 {
+        assert!(Instant::now() < until, "somebody carries it");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }

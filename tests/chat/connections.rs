@@ -182,7 +182,9 @@ async fn a_node_has_as_many_connections_as_the_setting_allows_and_sockets_are_am
 
 /// A connection that says nothing and was not closed at once.
 async fn taken_in(address: SocketAddr) -> TcpStream {
+    let until = tokio::time::Instant::now() + SOON;
     loop {
+        assert!(tokio::time::Instant::now() < until, "there is a place again");
         let mut stream = TcpStream::connect(address).await.expect("the server listens");
         if tokio::time::timeout(QUIET, stream.read_u8()).await.is_err() {
             return stream;

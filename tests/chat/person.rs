@@ -1,11 +1,15 @@
 //! Somebody who uses the server, through any door.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value as Json, json};
 
 use crate::sockets::GraphqlSocket;
+
+/// How long a server may say nothing at all. None of them is that slow: it is for one that has forgotten somebody.
+const SILENCE: Duration = Duration::from_secs(120);
 
 /// Somebody with a token.
 #[derive(Clone)]
@@ -62,7 +66,8 @@ impl Answer {
 
 impl Person {
     pub fn new(address: SocketAddr, id: i64, name: &str, token: &str) -> Self {
-        Self { id, name: name.to_owned(), token: token.to_owned(), address, http: reqwest::Client::new() }
+        let http = reqwest::Client::builder().read_timeout(SILENCE).build().expect("a client");
+        Self { id, name: name.to_owned(), token: token.to_owned(), address, http }
     }
 
     /// The same person at another address, where the server may be after a restart.

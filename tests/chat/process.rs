@@ -208,7 +208,7 @@ impl Process {
     pub async fn wait_until_ready(&mut self) {
         let until = Instant::now() + PATIENCE;
         let url = format!("http://{}/health/ready", self.address);
-        while !reqwest::get(&url).await.is_ok_and(|answer| answer.status() == 200) {
+        while !is_well(&url).await {
             let ended = self.child.try_wait().expect("it can be asked");
             assert!(ended.is_none() && Instant::now() < until, "not ready: {ended:?} {}", self.logged());
             sleep(Duration::from_millis(10)).await;
@@ -263,6 +263,12 @@ impl Process {
     pub async fn kill(mut self) {
         self.child.kill().await.expect("it can be killed");
     }
+}
+
+/// Whether 200 is answered there, and soon.
+pub async fn is_well(url: &str) -> bool {
+    let asked = timeout(Duration::from_secs(5), reqwest::get(url)).await;
+    asked.is_ok_and(|asked| asked.is_ok_and(|answer| answer.status() == 200))
 }
 
 /// Sends a signal to a process of ours.

@@ -54,7 +54,10 @@ async fn hammer(db: &Reader, times: usize) -> Vec<JoinHandle<Result<Option<Query
         })
         .collect();
     // Once another read of the same user has to wait, nothing more of theirs gets in.
-    while timeout(Duration::from_millis(100), read(db.clone())).await.is_ok() {}
+    let until = Instant::now() + 4 * SOON;
+    while let Ok(read) = timeout(Duration::from_millis(100), read(db.clone())).await {
+        assert!(Instant::now() < until, "so many read at once: {read:?}");
+    }
     tasks
 }
 

@@ -16,6 +16,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use crate::person::Person;
+use crate::process::is_well;
 use crate::watchdog::Watched;
 
 /// The secret of every test server, so that tests can sign whatever token they like.
@@ -169,7 +170,8 @@ impl Server {
     pub async fn stop(&mut self) {
         if let Some((stop, task)) = self.running.take() {
             stop.try_send("the test").ok();
-            task.await.expect("the server does not panic").expect("the server starts");
+            let ended = tokio::time::timeout(Duration::from_secs(60), task).await.expect("the server stops");
+            ended.expect("the server does not panic").expect("the server starts");
         }
     }
 
@@ -192,7 +194,7 @@ impl Server {
         let until = tokio::time::Instant::now() + Duration::from_secs(30);
         let running = || self.running.as_ref().is_some_and(|(_, task)| !task.is_finished());
         while running() && tokio::time::Instant::now() < until {
-            if reqwest::get(self.url("/health/ready")).await.is_ok_and(|answer| answer.status() == 200) {
+            if is_well(&self.url("/health/ready")).await {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
