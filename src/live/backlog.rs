@@ -22,10 +22,10 @@ pub struct Backlog {
 
 impl Backlog {
     /// Waits until there is something to tell: events that waited already, or those that the listener has next.
-    /// Cancelling it loses none.
+    /// Cancelling it loses none. What is rare in it is boxed: every idle connection is in it.
     pub async fn wait(&mut self, listener: &mut Listener) {
         if let Some(moment) = self.retry_at {
-            sleep_until(moment).await;
+            Box::pin(sleep_until(moment)).await;
             self.retry_at = None;
         }
         if self.events.is_empty() && listener.next(&mut self.events).await.is_err() {

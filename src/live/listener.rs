@@ -122,7 +122,7 @@ impl Listener {
             match self.feed.next(into).await {
                 Taken::Events => break,
                 Taken::Behind(position) => {
-                    let page = self.read(position).await?;
+                    let page = Box::pin(self.read(position)).await?;
                     self.feed.caught_up(page.position, page.complete);
                     if !page.events.is_empty() {
                         into.extend(page.events.into_iter().map(Arc::new));

@@ -128,6 +128,14 @@ impl<Io: Read + Write + Unpin> FrameStream<Io> {
     /// Writes what is queued. Each byte that is accepted is progress: with a limit, only a client that accepts nothing for
     /// that long is given up.
     pub(super) async fn flush(&mut self, limit: Option<Duration>) -> io::Result<()> {
+        // Nearly always the system takes all of it. Only who waits for it needs the room and the clock for that.
+        match poll_fn(|task| Poll::Ready(self.poll_flush(task))).await {
+            Poll::Ready(flushed) => flushed,
+            Poll::Pending => Box::pin(self.flush_slowly(limit)).await,
+        }
+    }
+
+    async fn flush_slowly(&mut self, limit: Option<Duration>) -> io::Result<()> {
         while self.waiting() > 0 {
             within(limit, poll_fn(|task| self.poll_write(task))).await?;
         }

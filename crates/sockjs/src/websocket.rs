@@ -122,7 +122,8 @@ impl WebSocket {
                 () = self.timer.as_mut() => {
                     let soon = Instant::now() + self.liveness.silence_before_ping().min(self.limits.heartbeat) / EARLY_PART;
                     if self.next_heartbeat() <= soon {
-                        self.send_heartbeat(soon).await;
+                        // Boxed, as all that is rare: nearly always a connection only waits.
+                        Box::pin(self.send_heartbeat(soon)).await;
                     }
                     let next = together(self.next_heartbeat(), self.limits.heartbeat);
                     self.timer.as_mut().reset(next);
@@ -141,14 +142,14 @@ impl WebSocket {
                 None => self.stage = Stage::Over,
             }
         }
-        self.stage.leave(&mut self.frames).await;
+        Box::pin(self.stage.leave(&mut self.frames)).await;
         None
     }
 
     pub(super) async fn send(&mut self, mut messages: impl ExactSizeIterator<Item = Message>) -> Result<(), Closed> {
         if !self.is_open() {
             // A client that is being closed hears why before its connection is dropped.
-            self.stage.leave(&mut self.frames).await;
+            Box::pin(self.stage.leave(&mut self.frames)).await;
             return Err(Closed);
         }
         let framed = self.framed;
