@@ -342,6 +342,6 @@ mod tests {
     fn what_waits_for_a_client_is_small() {
         let (connection, socket) = (size(converse), size_of::<Socket>());
         println!("a connection of GraphQL: {connection} bytes, of which {socket} are its own");
-        assert!(connection <= 3_584, "{connection} bytes");
+        assert!(connection <= 1_536, "{connection} bytes");
     }
 }
