@@ -124,7 +124,9 @@ struct Heard {
 impl Heard {
     fn note(&mut self, message: &Message) {
         let Message::Text(text) = message else { return };
-        let Ok(said) = serde_json::from_slice::<Value>(text.as_bytes()) else { return };
+        let json = text.as_bytes();
+        let json = json.strip_prefix("\u{feff}".as_bytes()).unwrap_or(json);
+        let Ok(said) = serde_json::from_slice::<Value>(json) else { return };
         // By this a client goes over to the older protocol.
         self.is_older |= said["type"] == "start";
         self.ids.extend(said["id"].as_str().map(str::to_owned));
