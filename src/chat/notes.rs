@@ -15,7 +15,7 @@ use crate::chat::event::{Event, Sink};
 use crate::chat::writer::Batch;
 use crate::entity::clock;
 use crate::error::{Error, Result};
-use crate::store::{self, Queue, Queued, Store, Transaction};
+use crate::store::{self, Commit, Queue, Queued, Store, Transaction};
 
 /// How long the database may take for a note.
 const NOTE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -78,13 +78,16 @@ impl NoteJob {
 pub fn notes(store: Store, sink: Sink) -> (Queue<NoteJob>, impl AsyncFnOnce() + Send) {
     store::queue(async move |jobs: Vec<Queued<NoteJob>>| {
         for Queued { job, span } in jobs {
-            commit(&store, &sink, job).instrument(span).await;
+            if commit(&store, &sink, job).instrument(span).await == Commit::InVain {
+                return Commit::InVain;
+            }
         }
+        Commit::Answered
     })
 }
 
-async fn commit(store: &Store, sink: &Sink, job: NoteJob) {
-    let mut reply = None;
+async fn commit(store: &Store, sink: &Sink, job: NoteJob) -> Commit {
+    let (mut reply, mut commit) = (None, Commit::Answered);
     let written = AssertUnwindSafe(run(store, job, &mut reply)).catch_unwind();
     let failed = match tokio::time::timeout(NOTE_TIMEOUT, written).await {
         Ok(Ok(Ok(signals))) => {
@@ -96,12 +99,16 @@ async fn commit(store: &Store, sink: &Sink, job: NoteJob) {
             tracing::error!("a note panicked, and what it wrote was undone");
             Some(Error::internal())
         }
-        Err(_) => Some(Error::unavailable_because("the database does not answer")),
+        Err(_) => {
+            commit = Commit::InVain;
+            Some(Error::unavailable_because("the database does not answer"))
+        }
     };
     // A job that was never reached is dropped, which answers it with `Unavailable`.
     if let Some(reply) = reply {
         reply(failed);
     }
+    commit
 }
 
 async fn run(

@@ -21,7 +21,7 @@ use crate::chat::readiness::Readiness;
 use crate::config::{Config, fault};
 use crate::error::{Error, Result};
 use crate::id::{ConversationId, MessageId, UserId};
-use crate::store::{self, Autocommit, Queue, Queued, Store, Transaction};
+use crate::store::{self, Autocommit, Commit, Queue, Queued, Store, Transaction};
 use crate::telemetry;
 
 /// What waits for the writer.
@@ -225,12 +225,13 @@ impl Batch {
 }
 
 impl<I, O: Send + 'static> Writer<I, O> {
-    async fn commit(&self, jobs: Vec<Queued<Job<I, O>>>) {
+    async fn commit(&self, jobs: Vec<Queued<Job<I, O>>>) -> Commit {
         let callers: Vec<Span> = jobs.iter().map(|job| job.span.clone()).collect();
         let mut answers = Vec::with_capacity(jobs.len());
         let (taken, started) = (jobs.len(), Instant::now());
         // A fault in one job must not end the writing of all; a database that does not answer must not, either.
         let applied = AssertUnwindSafe(self.apply_jobs(jobs, &mut answers)).catch_unwind();
+        let mut commit = Commit::Answered;
         let failed = match tokio::time::timeout(BATCH_TIMEOUT, applied).await {
             Ok(Ok(Ok(events))) => {
                 let sent = events.iter().filter(|event| event.kind == EventType::MessageSent).count();
@@ -249,6 +250,7 @@ impl<I, O: Send + 'static> Writer<I, O> {
             }
             Err(_) => {
                 tracing::warn!("the database does not answer");
+                commit = Commit::InVain;
                 log_undone(&callers, "the database does not answer");
                 Some(Error::unavailable())
             }
@@ -258,6 +260,7 @@ impl<I, O: Send + 'static> Writer<I, O> {
         }
         // Jobs that were never reached are dropped, which answers them with `Unavailable`.
         answers.into_iter().for_each(|answer: Reply| answer(failed.clone()));
+        commit
     }
 
     /// Does the jobs in the way that costs least: sends by themselves need no transaction of several statements, or none

@@ -1,12 +1,18 @@
 //! What each user did in the last minute, counted over all nodes by PostgreSQL: exact, whichever node somebody asks.
 
-use sea_orm::{DbBackend, DbErr, Statement};
+use std::time::Duration;
+
+use sea_orm::{ConnAcquireErr, DbBackend, DbErr, Statement};
+use tokio::time::timeout;
 
 use crate::id::UserId;
 use crate::store::{Autocommit, Outcome};
 
 /// The largest limit that is counted so: a row keeps a time for each of what it let through.
 pub const MAX_SHARED: u32 = 1_000;
+
+/// How long PostgreSQL may take to count: then what was asked for is refused as what is stored would be.
+const COUNT_TIMEOUT: Duration = Duration::from_secs(2);
 
 const TAKE: &str = "
 INSERT INTO chat_limits AS l (user_id, what, taken) VALUES ($1, $2, ARRAY[clock_timestamp()])
@@ -59,7 +65,8 @@ async fn run<const N: usize>(
     sql: &str,
     values: [sea_orm::Value; N],
 ) -> Result<Vec<sea_orm::QueryResult>, DbErr> {
-    match db.write(Statement::from_sql_and_values(DbBackend::Postgres, sql, values)).await? {
+    let counted = timeout(COUNT_TIMEOUT, db.write(Statement::from_sql_and_values(DbBackend::Postgres, sql, values)));
+    match counted.await.unwrap_or(Err(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout)))? {
         Outcome::Committed(rows) => Ok(rows),
         Outcome::Refused(cause) => Err(cause),
     }

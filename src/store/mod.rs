@@ -34,7 +34,7 @@ pub use blobs::Blobs;
 pub(crate) use connect::sqlite_file;
 pub use dialect::{first_messages_of_each, for_update, given, join_first, json};
 pub use open_error::OpenError;
-pub use queue::{Queue, Queued, queue};
+pub use queue::{Commit, Queue, Queued, queue};
 pub use readers::{HeavyReadPermit, Reader};
 pub use script::Script;
 pub use transaction::Transaction;

@@ -49,18 +49,70 @@ impl<J: Send + 'static> Queue<J> {
     }
 }
 
-/// A queue, and the loop that hands all that is waiting (1 to 64 changes) to `commit`, batch after batch. The loop
-/// ends when every [`Queue`] is dropped and nothing is waiting.
+/// Whether a batch was answered by the database, or waited for it in vain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Commit {
+    Answered,
+    InVain,
+}
+
+/// A queue, and the loop that hands all that is waiting (1 to 64 changes) to `commit`, batch after batch. What came while
+/// one waited in vain has waited as long as it, and is given up. The loop ends when every [`Queue`] is dropped and nothing is
+/// waiting.
 pub fn queue<J: Send, C>(mut commit: C) -> (Queue<J>, impl AsyncFnOnce() + Send)
 where
-    C: AsyncFnMut(Vec<Queued<J>>) + Send,
+    C: AsyncFnMut(Vec<Queued<J>>) -> Commit + Send,
 {
     let (jobs, mut waiting) = mpsc::channel(MAX_WAITING_JOBS);
     let writer = async move || {
         let mut batch = Vec::with_capacity(MAX_BATCH_JOBS);
         while waiting.recv_many(&mut batch, MAX_BATCH_JOBS).await > 0 {
-            commit(std::mem::take(&mut batch)).await;
+            if commit(std::mem::take(&mut batch)).await == Commit::InVain {
+                while waiting.try_recv().is_ok() {}
+            }
         }
     };
     (Queue { jobs }, writer)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+
+    use futures_util::poll;
+    use tokio::sync::Notify;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_came_while_a_batch_waited_in_vain_is_given_up_and_what_comes_later_is_not() {
+        let (under_way, has_come) = (Notify::new(), Notify::new());
+        let mut batches = 0;
+        let (queue, writer) = queue(async |jobs: Vec<Queued<oneshot::Sender<Result<usize>>>>| {
+            batches += 1;
+            if batches == 1 {
+                under_way.notify_one();
+                has_come.notified().await;
+                return Commit::InVain;
+            }
+            for Queued { job, .. } in jobs {
+                job.send(Ok(batches)).ok();
+            }
+            Commit::Answered
+        });
+        let asked = async {
+            let second = async {
+                under_way.notified().await;
+                let mut asked = pin!(queue.run(|answer| answer));
+                assert!(poll!(asked.as_mut()).is_pending());
+                has_come.notify_one();
+                asked.await
+            };
+            let (first, second) = tokio::join!(queue.run(|answer| answer), second);
+            assert!(first.is_err() && second.is_err());
+            assert_eq!(queue.run(|answer| answer).await.ok(), Some(2));
+            drop(queue);
+        };
+        tokio::join!(asked, writer());
+    }
 }
