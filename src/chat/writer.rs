@@ -456,8 +456,9 @@ fn log_undone(callers: &[Span], cause: &str) {
     }
 }
 
-/// How long the database may take for a batch. Then nobody knows whether it was committed; if it was, the log tells.
-const BATCH_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long the database may take for a batch: whoever waits for one that is away is told within five seconds. Then nobody
+/// knows whether it was committed; if it was, the log tells.
+const BATCH_TIMEOUT: Duration = Duration::from_millis(4_800);
 
 /// Runs one job and tells whether it succeeded; what it wrote is undone where it did not. Alone, it needs no savepoint for
 /// that: there the whole transaction is undone.
