@@ -18,6 +18,7 @@ use crate::app::App;
 use crate::cli::demo;
 use crate::config::Config;
 use crate::connection::{Message, Protocol, Step};
+use crate::http::body::without_mark;
 use crate::http::peer::Introduction;
 
 const MAX_MESSAGES: usize = 12;
@@ -124,9 +125,7 @@ struct Heard {
 impl Heard {
     fn note(&mut self, message: &Message) {
         let Message::Text(text) = message else { return };
-        let json = text.as_bytes();
-        let json = json.strip_prefix("\u{feff}".as_bytes()).unwrap_or(json);
-        let Ok(said) = serde_json::from_slice::<Value>(json) else { return };
+        let Ok(said) = serde_json::from_slice::<Value>(without_mark(text.as_bytes())) else { return };
         // By this a client goes over to the older protocol.
         self.is_older |= said["type"] == "start";
         self.ids.extend(said["id"].as_str().map(str::to_owned));

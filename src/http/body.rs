@@ -118,7 +118,7 @@ pub fn is_absent(json: &[u8]) -> bool {
 }
 
 /// A JSON text without the byte-order mark that some clients write before it (RFC 8259 lets readers pass it over).
-fn without_mark(json: &[u8]) -> &[u8] {
+pub(crate) fn without_mark(json: &[u8]) -> &[u8] {
     json.strip_prefix(b"\xef\xbb\xbf").unwrap_or(json)
 }
 

@@ -1,11 +1,10 @@
 //! Long histories, written behind the server's back: what costs the same at any length is tried at a great one.
 
-use std::time::{Duration, Instant};
-
 use sea_orm::{ConnectionTrait, Database, Statement};
 
 use crate::person::Person;
 use crate::server::Server;
+use crate::sockets::until;
 
 /// Puts `messages` messages of `sender` into a conversation, each of a few words.
 pub async fn history(server: &Server, conversation: i64, sender: &Person, messages: i64) {
@@ -28,11 +27,8 @@ pub async fn history(server: &Server, conversation: i64, sender: &Person, messag
 
 /// Waits until the latest activity of every conversation was carried to the lists.
 pub async fn until_carried(server: &Server) {
-    let until = Instant::now() + Duration::from_secs(60);
-    while number(server, "SELECT COUNT(*) FROM chat_conversations WHERE activity_moved").await > 0 {
-        assert!(Instant::now() < until, "somebody carries it");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    let moved = "SELECT COUNT(*) FROM chat_conversations WHERE activity_moved";
+    until("all activity is carried", async || number(server, moved).await == 0).await;
 }
 
 /// The one number that a statement answers with.

@@ -46,7 +46,7 @@ pub(super) struct WebSocket {
     last_sent: Instant,
     /// When the current flood period began, and the pings and pongs that came in it.
     control_frames: (Instant, u32),
-    /// Never runs out later than the next heart-beat. It is moved when it has run out, and not with every message.
+    /// Never runs out later than the next heart-beat may come. It is moved when it has run out, and not with every message.
     timer: Pin<Box<Sleep>>,
     stage: Stage,
 }
@@ -111,7 +111,7 @@ impl WebSocket {
     /// What the client sends next; `None` once the connection is over.
     pub(super) async fn receive(&mut self) -> Option<Incoming> {
         // The application may have asked for earlier pings since.
-        let next = self.next_heartbeat();
+        let next = self.next_ring();
         if next < self.timer.deadline() {
             self.timer.as_mut().reset(next);
         }
@@ -120,12 +120,12 @@ impl WebSocket {
                 biased;
                 read = self.frames.next() => read,
                 () = self.timer.as_mut() => {
-                    let soon = Instant::now() + self.liveness.silence_before_ping().min(self.limits.heartbeat) / EARLY_PART;
+                    let soon = Instant::now() + self.shortest_wait() / EARLY_PART;
                     if self.next_heartbeat() <= soon {
                         // Boxed, as all that is rare: nearly always a connection only waits.
                         Box::pin(self.send_heartbeat(soon)).await;
                     }
-                    let next = together(self.next_heartbeat(), self.limits.heartbeat);
+                    let next = self.next_ring();
                     self.timer.as_mut().reset(next);
                     continue;
                 }
@@ -238,6 +238,16 @@ impl WebSocket {
         }
     }
 
+    /// When the timer has to ring: at the next heart-beat, or with those of other connections soon after it.
+    fn next_ring(&self) -> Instant {
+        together(self.next_heartbeat(), (self.shortest_wait() / LATE_PART).min(MAX_LATE))
+    }
+
+    /// The shortest time between two heart-beats.
+    fn shortest_wait(&self) -> Duration {
+        self.liveness.silence_before_ping().min(self.limits.heartbeat)
+    }
+
     /// As many pings as take the time of [`SILENT_HEARTBEATS`], however soon one follows the other.
     fn max_unanswered_pings(&self) -> u32 {
         let patience = self.limits.heartbeat * SILENT_HEARTBEATS;
@@ -299,18 +309,35 @@ impl WebSocket {
     }
 }
 
-/// The next moment, from this one on, at which the timers of all connections with this heart-beat ring.
-fn together(moment: Instant, heartbeat: Duration) -> Instant {
+/// The next moment, from this one on, at which all timers with this step ring.
+fn together(moment: Instant, step: Duration) -> Instant {
     static BEGINNING: LazyLock<Instant> = LazyLock::new(Instant::now);
-    let step = (heartbeat / LATE_PART).min(MAX_LATE).as_millis().max(1);
-    let since = moment.saturating_duration_since(*BEGINNING).as_millis();
-    let late = since.next_multiple_of(step) - since;
-    moment + Duration::from_millis(u64::try_from(late).unwrap_or_default())
+    let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    let since = milliseconds(moment.saturating_duration_since(*BEGINNING));
+    let step = milliseconds(step).max(1);
+    moment + Duration::from_millis((step - since % step) % step)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn timers_ring_late_by_less_than_a_step_and_then_together() {
+        let step = Duration::from_millis(250);
+        // The first call of all begins the count.
+        let began = together(Instant::now(), step) + step;
+        let rings: Vec<Instant> = (0..1_000).map(|ms| together(began + Duration::from_millis(ms), step)).collect();
+        for (ms, ring) in (0..).zip(&rings) {
+            let moment = began + Duration::from_millis(ms);
+            assert!(*ring >= moment && *ring < moment + step);
+            assert_eq!(together(*ring, step), *ring, "a timer that is set to it stays as it is");
+        }
+        let mut different = rings;
+        different.dedup();
+        assert!(different.len() <= 5, "{different:?}");
+        assert_eq!(together(began + step / 2, Duration::ZERO), began + step / 2);
+    }
 
     #[test]
     fn what_a_connection_keeps_is_small() {

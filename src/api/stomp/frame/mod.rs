@@ -131,23 +131,18 @@ impl MessageHead<'_> {
     /// Appends the MESSAGE of this number around a body that many listeners share, in one go. A `cursor` comes first,
     /// `content-length` last.
     pub fn encode(&self, out: &mut BytesMut, number: u64, cursor: Option<&str>, body: &[u8]) {
-        let texts = [Some(self.destination), Some(self.content_type), self.subscription, Some(self.session), cursor];
-        let size: usize = texts.into_iter().flatten().map(str::len).sum();
-        out.reserve(size + body.len() + ROOM_FOR_A_MESSAGE);
-        out.put_slice(b"MESSAGE\n");
-        let [destination, content_type, subscription, _, _] = texts;
         let headers = [
             ("cursor", cursor),
-            ("destination", destination),
-            ("content-type", content_type),
-            ("subscription", subscription),
+            ("destination", Some(self.destination)),
+            ("content-type", Some(self.content_type)),
+            ("subscription", self.subscription),
         ];
+        let size: usize = headers.iter().filter_map(|(_, value)| *value).map(str::len).sum();
+        out.reserve(size + self.session.len() + body.len() + ROOM_FOR_A_MESSAGE);
+        out.put_slice(b"MESSAGE\n");
         for (name, value) in headers {
             if let Some(value) = value {
-                out.put_slice(name.as_bytes());
-                out.put_u8(b':');
-                put_text(out, true, value);
-                out.put_u8(b'\n');
+                put_header(out, true, name, value);
             }
         }
         out.put_slice(b"message-id:");
@@ -191,10 +186,6 @@ fn put_number(out: &mut BytesMut, mut number: u64) {
 /// What has no form on the wire is left out, so that no value can break the frame that carries it.
 fn put_text(out: &mut BytesMut, escaped: bool, text: &str) {
     let mut rest = text.as_bytes();
-    // Nearly always: this is asked for each delivery.
-    if rest.iter().all(|byte| !matches!(byte, 0 | b'\n' | b'\r' | b':' | b'\\')) {
-        return out.put_slice(rest);
-    }
     let written_as = |byte: &u8| -> Option<&'static [u8]> {
         match byte {
             0 => Some(b""),
@@ -205,6 +196,10 @@ fn put_text(out: &mut BytesMut, escaped: bool, text: &str) {
             _ => None,
         }
     };
+    // Nearly always: this is asked for each delivery.
+    if rest.iter().all(|byte| written_as(byte).is_none()) {
+        return out.put_slice(rest);
+    }
     while let Some((plain, written)) = rest.iter().enumerate().find_map(|(at, byte)| Some((at, written_as(byte)?))) {
         out.put_slice(&rest[..plain]);
         out.put_slice(written);
