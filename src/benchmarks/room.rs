@@ -59,7 +59,7 @@ impl Room {
     /// Puts a message into the feeds of all who listen.
     pub fn deliver(&self, happened: &Happened) {
         if let Some(app) = &self.app {
-            app.hub.deliver(&happened.0);
+            app.hub.deliver(&happened.0, &mut Vec::new());
         }
     }
 

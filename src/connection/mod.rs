@@ -1,7 +1,7 @@
 //! The discipline of every long connection, whatever it speaks and whatever carries it: deadlines, drain and flush, a
 //! bound on how much is answered at once, and a goodbye when the server stops.
 
-mod bell;
+mod desk;
 pub mod endings;
 mod log;
 mod protocol;

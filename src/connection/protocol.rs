@@ -58,10 +58,12 @@ pub trait Protocol: Send {
     /// Answers a message of the client. Messages come in the order in which the client sent them.
     fn on_message(&mut self, message: Message, out: &mut Vec<Message>) -> impl Future<Output = Step> + Send;
 
-    /// Waits until there are events to tell. Cancelling it loses none.
+    /// Waits until there are events to tell. Cancelling it loses none, and does not end its waking: whoever has waited last
+    /// is woken when there are.
     fn wait_for_events(&mut self) -> impl Future<Output = ()> + Send;
 
-    /// Tells the events that [`Protocol::wait_for_events`] has found.
+    /// Tells the events that [`Protocol::wait_for_events`] has found. Where it has to wait for nothing, it is called by whoever
+    /// has events for the connection, outside of its task and of its span.
     fn on_events(&mut self, out: &mut Vec<Message>) -> impl Future<Output = Step> + Send;
 
     /// Continues an answer that was too long to be given at once; see [`Step::More`].

@@ -1,14 +1,16 @@
 //! The loop of a connection: it receives, waits for events, keeps deadlines, writes, and takes leave in time.
 
+use std::future::poll_fn;
 use std::pin::{Pin, pin};
-use std::task::Poll;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use futures_util::{FutureExt, poll};
 use tokio::task::unconstrained;
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
-use super::bell::Bell;
+use super::desk::{Begun, Cleared, Connection, Desk, Found};
 use super::endings::Ending;
 use super::{Gone, Goodbye, Message, Protocol, SessionLog, Step, Wire};
 
@@ -19,7 +21,7 @@ const GOODBYE_TIMEOUT: Duration = Duration::from_secs(5);
 const MAX_BATCH_MESSAGES: usize = 32;
 const MAX_BATCH_BYTES: usize = 64 * 1024;
 /// Messages that a connection keeps room for while it waits.
-const MAX_KEPT_MESSAGES: usize = 2;
+pub(super) const MAX_KEPT_MESSAGES: usize = 2;
 
 /// Messages, and bytes, after which the rest is answered and told later: one message of a client, or one burst of events,
 /// may lead to a thousand times as much.
@@ -34,93 +36,88 @@ pub fn is_enough(out: &[Message]) -> bool {
 /// Runs a connection to its end, which comes when it is asked to at the latest. What is only needed now and then is boxed:
 /// an idle connection, of which there are many thousands, takes no more memory than waiting takes.
 #[expect(clippy::manual_async_fn, reason = "what an async fn is given it holds twice, what a block captures once")]
-pub fn run<W: Wire, P: Protocol>(
-    mut wire: W,
-    mut protocol: P,
+pub fn run<W: Wire + 'static, P: Protocol + 'static>(
+    wire: W,
+    protocol: P,
     ending: Ending,
     mut log: SessionLog,
 ) -> impl Future<Output = ()> + Send {
     async move {
-        let mut out = Vec::new();
-        let mut has_more = false;
+        let mut connection = Box::new(Connection { wire, protocol, out: Vec::new() });
+        let desk = Desk::new();
+        // Whatever ends this task, nothing is left of the connection.
+        let _cleared = Cleared(Arc::clone(&desk));
         // These last as long as the connection: to set them up anew with each turn would cost as much as the turn.
         let mut asked_to_end = pin!(ending.asked());
-        let mut clock = pin!(sleep_until(protocol.deadline()));
-        let mut bell = Bell::default();
+        let mut clock = pin!(sleep_until(connection.protocol.deadline()));
+        let mut has_more = false;
+        let mut was_message = false;
         let mut is_asked = false;
         let goodbye = loop {
-            log.opened(|| protocol.user());
-            let deadline = protocol.deadline();
-            if !wire.wakes_when_dropped() || deadline < clock.deadline() {
-                bell.look();
-            }
-            let call = {
-                let rest = pin!(async {
-                    tokio::select! {
-                        message = wire.receive(), if !has_more => Call::Message(message),
-                        () = std::future::ready(()), if has_more => Call::More,
-                        () = until(clock.as_mut(), deadline) => Call::Deadline,
-                        () = asked_to_end.as_mut() => Call::End,
-                    }
-                });
+            log.opened(|| connection.protocol.user());
+            let due = if has_more {
+                let deadline = connection.protocol.deadline();
                 tokio::select! {
-                    () = protocol.wait_for_events(), if !has_more => Call::Events,
-                    call = bell.wait(rest) => call,
+                    biased;
+                    () = asked_to_end.as_mut() => Due::End,
+                    () = until(clock.as_mut(), deadline) => Due::Deadline,
+                    () = std::future::ready(()) => Due::More,
                 }
+            } else if connection.wire.wakes_when_dropped() {
+                let lying = lie(&desk, connection, was_message, clock.as_mut(), asked_to_end.as_mut());
+                let Some((taken, due)) = lying.await else { return log.ended(None) };
+                connection = taken;
+                due
+            } else {
+                hold(&mut connection, clock.as_mut(), asked_to_end.as_mut()).await
             };
-            if !matches!(call, Call::Events) {
-                bell.look();
-            }
-            let mut turn = match call {
-                // Nearly always it is done at once: in a box it has room that is warm from the connection before, and none
-                // in each of thousands that wait.
-                Call::Events => Box::pin(protocol.on_events(&mut out)).await,
-                Call::Message(None) => break None,
-                Call::Message(Some(message)) => Box::pin(protocol.on_message(message, &mut out)).await,
-                Call::More => {
+            was_message = matches!(due, Due::Message(_));
+            let was_told = matches!(due, Due::Told(_));
+            let Connection { wire, protocol, out } = &mut *connection;
+            let mut turn = match due {
+                Due::Events => Box::pin(protocol.on_events(out)).await,
+                Due::Told(step) => step,
+                Due::Message(None) => break None,
+                Due::Message(Some(message)) => Box::pin(protocol.on_message(message, out)).await,
+                Due::More => {
                     has_more = false;
-                    Box::pin(protocol.resume(&mut out)).await
+                    Box::pin(protocol.resume(out)).await
                 }
-                Call::Deadline => {
+                Due::Deadline => {
                     // Writing to a slow client may have taken longer than the deadline was away.
                     let arrived = if has_more { None } else { unconstrained(wire.receive()).now_or_never() };
                     match arrived {
                         Some(None) => break None,
-                        Some(Some(message)) => match Box::pin(protocol.on_message(message, &mut out)).await {
-                            Step::Go => Box::pin(protocol.on_deadline(&mut out)).await,
+                        Some(Some(message)) => match Box::pin(protocol.on_message(message, out)).await {
+                            Step::Go => Box::pin(protocol.on_deadline(out)).await,
                             turn => turn,
                         },
-                        None => Box::pin(protocol.on_deadline(&mut out)).await,
+                        None => Box::pin(protocol.on_deadline(out)).await,
                     }
                 }
-                Call::End => {
+                Due::End => {
                     is_asked = true;
-                    Step::End(protocol.on_stop(&mut out))
+                    Step::End(protocol.on_stop(out))
                 }
+                Due::Closing => continue,
             };
-            if matches!(turn, Step::More) {
-                has_more = true;
-                bell.look();
-            }
-            if !out.is_empty() {
+            has_more |= matches!(turn, Step::More);
+            // Of what was told in place, some may have been taken and not written.
+            if was_told || !out.is_empty() {
                 let written = {
-                    let mut writing = Box::pin(flush(&mut wire, &mut out));
+                    let mut writing = Box::pin(flush(wire, out));
                     match poll!(writing.as_mut()) {
                         Poll::Ready(written) => Some(written),
-                        Poll::Pending => {
-                            // What is waited for here wakes the task, and rings no bell.
-                            bell.look();
-                            tokio::select! {
-                                biased;
-                                written = writing.as_mut() => Some(written),
-                                // A slow client may take minutes. It gets nothing more then but the goodbye.
-                                () = async { if !is_asked { asked_to_end.as_mut().await } } => {
-                                    is_asked = true;
-                                    None
-                                }
-                                () = until(clock.as_mut(), protocol.expires()) => None,
+                        Poll::Pending => tokio::select! {
+                            biased;
+                            written = writing.as_mut() => Some(written),
+                            // A slow client may take minutes. It gets nothing more then but the goodbye.
+                            () = async { if !is_asked { asked_to_end.as_mut().await } } => {
+                                is_asked = true;
+                                None
                             }
-                        }
+                            () = until(clock.as_mut(), protocol.expires()) => None,
+                        },
                     }
                 };
                 match written {
@@ -130,8 +127,8 @@ pub fn run<W: Wire, P: Protocol>(
                         out.clear();
                         if !matches!(turn, Step::End(_)) {
                             turn = match is_asked {
-                                true => Step::End(protocol.on_stop(&mut out)),
-                                false => Box::pin(protocol.on_deadline(&mut out)).await,
+                                true => Step::End(protocol.on_stop(out)),
+                                false => Box::pin(protocol.on_deadline(out)).await,
                             };
                         }
                     }
@@ -142,22 +139,115 @@ pub fn run<W: Wire, P: Protocol>(
                 break Some(goodbye);
             }
         };
-        log.opened(|| protocol.user());
+        log.opened(|| connection.protocol.user());
         log.ended(goodbye.as_ref());
         if let Some(goodbye) = goodbye {
+            let Connection { wire, out, .. } = *connection;
             Box::pin(take_leave(wire, out, goodbye)).await;
         }
     }
 }
 
 /// What ends a wait.
-enum Call {
+enum Due {
     Events,
+    /// Events were told in place, which led to this.
+    Told(Step),
     /// The client's message; none at the end of the connection.
     Message(Option<Message>),
     More,
     Deadline,
     End,
+    /// What carries the connection is about to end, and has to be waited for until it has.
+    Closing,
+}
+
+/// Waits at the desk, where whoever has events tells them in place. After a message, events come first. None where the
+/// connection is lost.
+async fn lie<W: Wire + 'static, P: Protocol + 'static>(
+    desk: &Arc<Desk<W, P>>,
+    connection: Box<Connection<W, P>>,
+    was_message: bool,
+    mut clock: Pin<&mut Sleep>,
+    mut asked_to_end: Pin<&mut impl Future<Output = ()>>,
+) -> Option<(Box<Connection<W, P>>, Due)> {
+    let waker = Waker::from(Arc::clone(desk));
+    let mut taken = Some(connection);
+    let begun = poll_fn(|task| {
+        loop {
+            let mut connection = match taken.take() {
+                Some(connection) => connection,
+                None => match ready!(desk.poll_take(task)) {
+                    Found::Connection(connection) => connection,
+                    Found::Begun(begun) => return Poll::Ready(Err(begun)),
+                },
+            };
+            let due = poll_due(&mut connection, &waker, was_message, clock.as_mut(), asked_to_end.as_mut(), task);
+            if let Poll::Ready(due) = due {
+                return Poll::Ready(Ok((connection, due)));
+            }
+            taken = desk.lay_back(connection, task, clock.deadline());
+            if taken.is_none() {
+                return Poll::Pending;
+            }
+        }
+    });
+    Some(match begun.await {
+        Ok(found) => found,
+        Err(Begun::Told(connection, step)) => (connection, Due::Told(step)),
+        Err(Begun::Gone(connection)) => (connection, Due::Message(None)),
+        Err(Begun::Lost) => return None,
+        Err(Begun::Telling(telling)) => {
+            let (connection, step) = telling.await;
+            (connection, Due::Told(step))
+        }
+    })
+}
+
+/// What is due to a connection that lies at its desk. Events wake `waker`, and all else the task.
+fn poll_due<W: Wire, P: Protocol>(
+    connection: &mut Connection<W, P>,
+    waker: &Waker,
+    events_first: bool,
+    clock: Pin<&mut Sleep>,
+    asked_to_end: Pin<&mut impl Future<Output = ()>>,
+    task: &mut Context<'_>,
+) -> Poll<Due> {
+    let Connection { wire, protocol, .. } = connection;
+    let deadline = protocol.deadline();
+    let mut has_events = || pin!(protocol.wait_for_events()).poll(&mut Context::from_waker(waker)).is_ready();
+    if events_first && has_events() {
+        return Poll::Ready(Due::Events);
+    }
+    if let Poll::Ready(message) = pin!(wire.receive()).poll(task) {
+        return Poll::Ready(Due::Message(message));
+    }
+    if !wire.wakes_when_dropped() {
+        return Poll::Ready(Due::Closing);
+    }
+    if !events_first && has_events() {
+        return Poll::Ready(Due::Events);
+    }
+    if pin!(until(clock, deadline)).poll(task).is_ready() {
+        return Poll::Ready(Due::Deadline);
+    }
+    asked_to_end.poll(task).map(|()| Due::End)
+}
+
+/// Waits with the connection in hand, where what carries it is to be asked all the time.
+async fn hold<W: Wire, P: Protocol>(
+    connection: &mut Connection<W, P>,
+    clock: Pin<&mut Sleep>,
+    asked_to_end: Pin<&mut impl Future<Output = ()>>,
+) -> Due {
+    let Connection { wire, protocol, .. } = connection;
+    let deadline = protocol.deadline();
+    tokio::select! {
+        message = wire.receive() => Due::Message(message),
+        () = protocol.wait_for_events() => Due::Events,
+        () = until(clock, deadline) => Due::Deadline,
+        () = asked_to_end => Due::End,
+    }
 }
 
 /// Waits until `moment`. The runtime's timer is set anew only where it would ring too late or has rung too early: a deadline
@@ -185,9 +275,9 @@ async fn take_leave(mut wire: impl Wire, mut out: Vec<Message>, goodbye: Goodbye
     let _late = timeout(GOODBYE_TIMEOUT, farewell).await;
 }
 
-/// Writes all messages, and flushes after each batch. If it is cancelled, some are lost.
+/// Writes what waits at the carrier and all messages, and flushes after each batch. If it is cancelled, some are lost.
 async fn flush(wire: &mut impl Wire, out: &mut Vec<Message>) -> Result<(), Gone> {
-    while !out.is_empty() {
+    loop {
         let mut bytes = 0;
         let batch = out.iter().take(MAX_BATCH_MESSAGES).take_while(|message| {
             let fits = bytes < MAX_BATCH_BYTES;
@@ -196,6 +286,9 @@ async fn flush(wire: &mut impl Wire, out: &mut Vec<Message>) -> Result<(), Gone>
         });
         let count = batch.count();
         wire.send(out.drain(..count)).await?;
+        if out.is_empty() {
+            break;
+        }
     }
     // What a burst needed is not kept by a connection that is idle again.
     out.shrink_to(MAX_KEPT_MESSAGES);

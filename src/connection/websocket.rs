@@ -1,6 +1,8 @@
 //! WebSockets, and sessions of SockJS, as wires. Pings, limits, floods and close codes are those of the library `sockjs`,
 //! the same for every door.
 
+use std::task::{Context, Poll};
+
 use axum::response::Response;
 use sockjs::{Options, Session, WebSocketUpgrade};
 
@@ -33,6 +35,10 @@ impl Wire for Session {
 
     async fn send(&mut self, messages: impl ExactSizeIterator<Item = Message> + Send) -> Result<(), Gone> {
         Session::send(self, messages).await.map_err(|_| Gone)
+    }
+
+    fn poll_send(&mut self, task: &mut Context<'_>, messages: &mut Vec<Message>) -> Poll<Result<(), Gone>> {
+        Session::poll_send(self, task, messages).map_err(|_| Gone)
     }
 
     async fn close(self, goodbye: Goodbye) {

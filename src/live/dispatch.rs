@@ -3,6 +3,7 @@
 //! place that knows the order.
 
 use std::sync::Arc;
+use std::task::Waker;
 use std::time::Duration;
 
 use serde_json::value::RawValue;
@@ -13,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::Hub;
 use super::early::Early;
 use super::latest::Latest;
+use super::waking::wake;
 use crate::chat::event::{Drain, Event, EventType, Fact};
 use crate::chat::{Chat, log, presence, relay, typing, users};
 use crate::cluster::frame::News;
@@ -50,6 +52,7 @@ pub async fn dispatch(chat: Arc<Chat>, hub: Arc<Hub>, drain: Drain, hearing: Hea
         hole_since: None,
         behind_since: None,
         swept: Instant::now(),
+        woken: Vec::new(),
     };
     tokio::join!(dispatcher.run(drain, hearing, stopping), telling);
 }
@@ -57,9 +60,13 @@ pub async fn dispatch(chat: Arc<Chat>, hub: Arc<Hub>, drain: Drain, hearing: Hea
 /// Tells those how somebody is who share a conversation: in the order in which that came, and beside all else, which does
 /// not wait until it was looked up.
 async fn tell_presence(chat: Arc<Chat>, hub: Arc<Hub>, mut heard: mpsc::Receiver<Heard>, stopping: CancellationToken) {
+    let mut woken = Vec::new();
     while let Some((event, rooms)) = stopping.run_until_cancelled(heard.recv()).await.flatten() {
         match presence::for_listeners(&chat, &event, rooms.as_deref()).await {
-            Ok(Some(event)) => hub.deliver(&Arc::new(event)),
+            Ok(Some(event)) => {
+                hub.deliver(&Arc::new(event), &mut woken);
+                wake(&mut woken);
+            }
             Ok(None) => {}
             Err(error) => tracing::debug!(%error, "a signal of presence is told to nobody"),
         }
@@ -78,6 +85,8 @@ struct Dispatcher {
     behind_since: Option<Instant>,
     /// When the log was looked at last.
     swept: Instant,
+    /// Those who were told something and are not woken yet: who is told many things at once is woken once.
+    woken: Vec<Waker>,
 }
 
 impl Dispatcher {
@@ -102,6 +111,7 @@ impl Dispatcher {
                 }
                 () = stopping.cancelled() => return,
             }
+            wake(&mut self.woken);
             self.note_holes();
         }
     }
@@ -161,7 +171,7 @@ impl Dispatcher {
         let Some(position) = event.position else { return self.signal(event) };
         let routed = self.hub.position();
         if position == routed + 1 {
-            self.hub.deliver(&event);
+            self.hub.deliver(&event, &mut self.woken);
             self.deliver_kept();
         } else if position > routed {
             self.early.keep(position, event);
@@ -170,11 +180,11 @@ impl Dispatcher {
     }
 
     fn signal(&mut self, event: Arc<Event>) {
-        let Fact::Presence { version, .. } = &event.fact else { return self.hub.deliver(&event) };
+        let Fact::Presence { version, .. } = &event.fact else { return self.hub.deliver(&event, &mut self.woken) };
         if !self.latest.is_new(event.actor, *version) {
             return;
         }
-        self.hub.deliver(&event);
+        self.hub.deliver(&event, &mut self.woken);
         let rooms = self.hub.rooms_that_hear_of(event.actor);
         if rooms.as_ref().is_none_or(|rooms| !rooms.is_empty()) && self.presence.try_send((event, rooms)).is_err() {
             tracing::debug!("a signal of presence is told to nobody: too many wait");
@@ -183,7 +193,7 @@ impl Dispatcher {
 
     fn deliver_kept(&mut self) {
         while let Some(event) = self.early.next(self.hub.position()) {
-            self.hub.deliver(&event);
+            self.hub.deliver(&event, &mut self.woken);
         }
     }
 
@@ -234,7 +244,7 @@ impl Dispatcher {
     }
 
     async fn fill(&mut self, until: i64) {
-        let filled = fill_from_log(&self.chat, &self.hub, until).await;
+        let filled = fill_from_log(&self.chat, &self.hub, until, &mut self.woken).await;
         self.deliver_kept();
         match filled {
             Ok(()) => {
@@ -260,14 +270,15 @@ fn tell_others(chat: &Chat, events: &[Arc<Event>]) {
 }
 
 /// Delivers what the log has beyond the hub's position, up to `last` at least.
-async fn fill_from_log(chat: &Chat, hub: &Hub, last: i64) -> Result<()> {
+async fn fill_from_log(chat: &Chat, hub: &Hub, last: i64, woken: &mut Vec<Waker>) -> Result<()> {
     while hub.position() < last {
         let page = log::since(chat, hub.position(), MAX_PAGE_EVENTS).await?;
         chat.heard(&page.events);
         for event in page.events {
-            hub.deliver(&Arc::new(event));
+            hub.deliver(&Arc::new(event), woken);
         }
         hub.advance_to(page.position);
+        wake(woken);
         if page.complete {
             return Ok(());
         }

@@ -46,7 +46,7 @@ struct Waiting {
     /// How the connection's user stands, where that was changed, and whether the connection has yet to look at it.
     standing: Standing,
     is_standing_new: bool,
-    /// The connection's task, while it waits.
+    /// Who waits for the connection: to be woken when nothing is locked any more, since that may tell right then.
     waiter: Option<Waker>,
 }
 
@@ -86,26 +86,29 @@ impl Feed {
         Interest(self.interest.load(Ordering::Acquire))
     }
 
-    /// Queues an event, unless the connection does not want its topic or has had it.
-    pub fn push(&self, event: &Arc<Event>) {
+    /// Queues an event, unless the connection does not want its topic or has had it. Who is to be woken for it, if
+    /// somebody waits.
+    #[must_use = "it waits to be woken"]
+    pub fn push(&self, event: &Arc<Event>) -> Option<Waker> {
         if !self.interest().covers(event.kind.topic()) {
-            return;
+            return None;
         }
         let mut waiting = self.lock();
         match event.position {
             None => waiting.push_signal(event),
             Some(position) if position > waiting.position => waiting.push_event(position, event),
-            Some(_) => return,
+            Some(_) => return None,
         }
-        wake(waiting);
+        waiting.waiter.take()
     }
 
-    /// Says how the connection's user stands, for which it is woken.
-    pub fn inform(&self, standing: Standing) {
+    /// Says how the connection's user stands. Who is to be woken for it, if somebody waits.
+    #[must_use = "it waits to be woken"]
+    pub fn inform(&self, standing: Standing) -> Option<Waker> {
         let mut waiting = self.lock();
         (waiting.standing, waiting.is_standing_new) = (standing, true);
         self.is_informed.store(true, Ordering::Release);
-        wake(waiting);
+        waiting.waiter.take()
     }
 
     /// How the connection's user stands, if that was said since it was opened.
@@ -151,8 +154,9 @@ impl Feed {
     }
 
     /// Goes back to `position`: everything after it comes again, from the log. What is already waiting is never
-    /// passed over, even if `position` lies behind it.
-    pub fn rewind(&self, position: i64) {
+    /// passed over, even if `position` lies behind it. Who is to be woken for it, if somebody waits.
+    #[must_use = "it waits to be woken"]
+    pub fn rewind(&self, position: i64) -> Option<Waker> {
         let mut waiting = self.lock();
         let newest = waiting.missed.unwrap_or(waiting.position).max(waiting.position);
         let first = waiting.events.front().and_then(|event| event.position).map(|first| first - 1);
@@ -160,20 +164,11 @@ impl Feed {
         waiting.events.clear();
         waiting.fall_behind(newest);
         waiting.position = unread.map_or(position, |unread| unread.min(position));
-        wake(waiting);
+        waiting.waiter.take()
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock()
-    }
-}
-
-/// Wakes the task that waits, once others may take the lock.
-fn wake(mut waiting: MutexGuard<'_, Waiting>) {
-    let waiter = waiting.waiter.take();
-    drop(waiting);
-    if let Some(waiter) = waiter {
-        waiter.wake();
     }
 }
 
@@ -268,25 +263,25 @@ mod tests {
     #[test]
     fn a_full_feed_turns_to_the_log_and_comes_back_without_gap_or_duplicate() {
         let feed = feed();
-        (1..=300).for_each(|position| feed.push(&durable(position)));
+        (1..=300).for_each(|position| drop(feed.push(&durable(position))));
         assert_eq!(positions(&feed), (1..=256).collect::<Vec<_>>());
         assert_eq!(behind(&feed), Some(256));
-        feed.push(&durable(301));
+        assert!(feed.push(&durable(301)).is_none());
         feed.caught_up(300, true);
         assert_eq!(behind(&feed), Some(300), "301 came while the log was being read");
         feed.caught_up(305, true);
-        feed.push(&durable(304));
+        assert!(feed.push(&durable(304)).is_none());
         assert!(take(&feed).0.is_none(), "the log had 304 already");
-        feed.push(&durable(306));
+        assert!(feed.push(&durable(306)).is_none());
         assert_eq!(positions(&feed), [306]);
     }
 
     #[test]
     fn a_rewound_feed_reads_the_log_up_to_what_it_had() {
         let feed = feed();
-        (1..=10).for_each(|position| feed.push(&durable(position)));
+        (1..=10).for_each(|position| drop(feed.push(&durable(position))));
         assert_eq!(positions(&feed).len(), 10);
-        feed.rewind(4);
+        assert!(feed.rewind(4).is_none());
         assert_eq!(behind(&feed), Some(4));
         feed.caught_up(8, false);
         assert_eq!(behind(&feed), Some(8));
@@ -297,11 +292,11 @@ mod tests {
     #[test]
     fn a_rewind_to_the_present_passes_over_nothing_that_waits() {
         let feed = feed();
-        (1..=10).for_each(|position| feed.push(&durable(position)));
-        feed.rewind(10);
+        (1..=10).for_each(|position| drop(feed.push(&durable(position))));
+        assert!(feed.rewind(10).is_none());
         assert_eq!(behind(&feed), Some(0), "1 to 10 were waiting");
         feed.caught_up(5, false);
-        feed.rewind(8);
+        assert!(feed.rewind(8).is_none());
         assert_eq!(behind(&feed), Some(5), "6 to 8 were not read yet");
     }
 
@@ -314,7 +309,8 @@ mod tests {
             let indicator =
                 TypingIndicator { conversation_id, user_id, user_name: String::new(), typing, expires_at: None };
             let fact = Fact::Typing(indicator);
-            feed.push(&Arc::new(Event::new(EventType::Typing, Some(conversation_id), user_id, clock::now(), fact)));
+            let event = Event::new(EventType::Typing, Some(conversation_id), user_id, clock::now(), fact);
+            assert!(feed.push(&Arc::new(event)).is_none());
         };
         let taken = || take(&feed).1.iter().map(|event| event.actor.get()).collect::<Vec<_>>();
         for user in [1, 2, 1, 3, 2] {
@@ -331,7 +327,7 @@ mod tests {
     #[test]
     fn what_nobody_asked_for_does_not_wait() {
         let feed = Feed::new(0);
-        feed.push(&durable(1));
+        assert!(feed.push(&durable(1)).is_none());
         assert!(take(&feed).0.is_none());
     }
 }

@@ -3,6 +3,7 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
+use std::task::Waker;
 
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Semaphore;
@@ -10,6 +11,7 @@ use tokio::time::{Duration, Instant};
 
 use super::feed::Feed;
 use super::gone::Gone;
+use super::waking::wake;
 use crate::chat::event::{self, Event, EventType, Fact, Topic};
 use crate::chat::log::{Epoch, Head};
 use crate::chat::users::known::Standing;
@@ -113,9 +115,9 @@ impl Hub {
     }
 
     /// Does something short with the position of the newest durable event that was routed; meanwhile no event is.
-    pub(super) fn with_position(&self, work: impl FnOnce(i64)) {
+    pub(super) fn with_position<T>(&self, work: impl FnOnce(i64) -> T) -> T {
         let state = self.lock();
-        work(state.position);
+        work(state.position)
     }
 
     /// The position of the newest durable event that was routed.
@@ -123,20 +125,21 @@ impl Hub {
         self.lock().position
     }
 
-    /// Routes an event. Durable ones come here in the order of their positions, without a hole.
-    pub fn deliver(&self, event: &Arc<Event>) {
+    /// Routes an event, and appends those who are to be [woken](super::waking::wake) for it. Durable ones come here in the
+    /// order of their positions, without a hole.
+    pub fn deliver(&self, event: &Arc<Event>, woken: &mut Vec<Waker>) {
         match &event.fact {
             Fact::Presence { shared, .. } if shared.is_empty() => {
-                self.lock().reach_person(event, event.actor, &mut HashSet::new());
+                self.lock().reach_person(event, event.actor, &mut HashSet::new(), woken);
             }
             Fact::Presence { shared, .. } => {
                 // Who it is about was told first, and by itself.
                 let mut reached = HashSet::from([event.actor]);
                 for rooms in shared.chunks(ROOMS_PER_LOCK) {
-                    self.lock().reach_rooms(event, rooms, &mut reached);
+                    self.lock().reach_rooms(event, rooms, &mut reached, woken);
                 }
             }
-            _ => self.lock().deliver(event),
+            _ => self.lock().deliver(event, woken),
         }
     }
 
@@ -181,9 +184,12 @@ impl Hub {
 
     /// Says to the connections of somebody how they stand: whom they let in is for those to judge.
     pub fn inform(&self, user: UserId, standing: Standing) {
-        let state = self.lock();
-        let feeds = state.people.get(&user).map(|person| person.feeds.as_slice());
-        feeds.unwrap_or_default().iter().for_each(|(_, feed)| feed.inform(standing));
+        let mut woken: Vec<Waker> = {
+            let state = self.lock();
+            let feeds = state.people.get(&user).map(|person| person.feeds.as_slice());
+            feeds.unwrap_or_default().iter().filter_map(|(_, feed)| feed.inform(standing)).collect()
+        };
+        wake(&mut woken);
     }
 
     /// The number of connections.
@@ -260,13 +266,13 @@ impl State {
         }
     }
 
-    fn deliver(&mut self, event: &Arc<Event>) {
+    fn deliver(&mut self, event: &Arc<Event>, woken: &mut Vec<Waker>) {
         let joins = joins(event);
         for (conversation, user) in joins.clone() {
             self.remember_change(event, conversation, user, true);
             self.enter(conversation, user);
         }
-        self.reach(event);
+        self.reach(event, woken);
         if let (EventType::ConversationDeleted, Some(conversation)) = (event.kind, event.conversation) {
             self.gone.forget(conversation);
         }
@@ -279,42 +285,59 @@ impl State {
 
     /// Tells an event to those who may see it; presence goes another way. Who is found in the room of its conversation is a
     /// member, which is not looked up again for each of thousands.
-    fn reach(&self, event: &Arc<Event>) {
+    fn reach(&self, event: &Arc<Event>, woken: &mut Vec<Waker>) {
         let room = event.conversation.and_then(|id| self.rooms.get(&id));
         let apart = match &event.fact {
             Fact::Settings => Some(event.actor),
             _ => {
-                let tell = |user: &UserId| self.tell(event, *user, |_, _| true);
-                room.into_iter().flatten().for_each(tell);
+                room.into_iter().flatten().for_each(|user| self.tell(event, *user, |_, _| true, woken));
                 event.subject.filter(|user| room.is_none_or(|room| !room.contains(user)))
             }
         };
         if let Some(user) = apart {
-            self.tell(event, user, |person, conversation| person.conversations.contains(&conversation));
+            self.tell(event, user, |person, conversation| person.conversations.contains(&conversation), woken);
         }
     }
 
     /// Tells an event to all connections of a user who sees it.
-    fn tell(&self, event: &Arc<Event>, user: UserId, is_member: impl Fn(&Person, ConversationId) -> bool) {
+    fn tell(
+        &self,
+        event: &Arc<Event>,
+        user: UserId,
+        is_member: impl Fn(&Person, ConversationId) -> bool,
+        woken: &mut Vec<Waker>,
+    ) {
         if let Some(person) = self.people.get(&user)
             && event::sees(user, event, |conversation| is_member(person, conversation))
         {
-            person.feeds.iter().for_each(|(_, feed)| feed.push(event));
+            woken.extend(person.feeds.iter().filter_map(|(_, feed)| feed.push(event)));
         }
     }
 
     /// Tells a signal about presence to all who are in these rooms, which are among those that may know, and were not
     /// reached yet. How many entries of rooms were looked at: each once.
-    fn reach_rooms(&self, event: &Arc<Event>, rooms: &[ConversationId], reached: &mut HashSet<UserId>) -> usize {
+    fn reach_rooms(
+        &self,
+        event: &Arc<Event>,
+        rooms: &[ConversationId],
+        reached: &mut HashSet<UserId>,
+        woken: &mut Vec<Waker>,
+    ) -> usize {
         let inside = rooms.iter().filter_map(|room| self.rooms.get(room)).flatten();
-        inside.map(|user| self.reach_person(event, *user, reached)).count()
+        inside.map(|user| self.reach_person(event, *user, reached, woken)).count()
     }
 
     /// Tells somebody who was found in one of the conversations that may know, or is the one whom it is about. Where they
     /// were found is the membership that counts: the others are not looked through again.
-    fn reach_person(&self, event: &Arc<Event>, user: UserId, reached: &mut HashSet<UserId>) {
+    fn reach_person(
+        &self,
+        event: &Arc<Event>,
+        user: UserId,
+        reached: &mut HashSet<UserId>,
+        woken: &mut Vec<Waker>,
+    ) {
         if reached.insert(user) {
-            self.tell(event, user, |_, _| true);
+            self.tell(event, user, |_, _| true, woken);
         }
     }
 
@@ -408,7 +431,7 @@ mod tests {
         let event = presence(UserId::stored(5_000), conversations.clone());
         let mut reached = HashSet::new();
         let looks: usize =
-            conversations.chunks(ROOMS_PER_LOCK).map(|rooms| state.reach_rooms(&event, rooms, &mut reached)).sum();
+            conversations.chunks(ROOMS_PER_LOCK).map(|rooms| state.reach_rooms(&event, rooms, &mut reached, &mut Vec::new())).sum();
         assert_eq!((looks, reached.len()), (3_000, 1_000));
         for feed in feeds {
             let mut events = VecDeque::new();
@@ -430,12 +453,12 @@ mod tests {
             let fact = Fact::Conversation { participants: Vec::new() };
             let mut event = Event::new(kind, Some(conversation), UserId::stored(1), clock::now(), fact);
             (event.subject, event.position) = (Some(bob), Some(position));
-            state.deliver(&Arc::new(event));
+            state.deliver(&Arc::new(event), &mut Vec::new());
         }
         let fact = Fact::Conversation { participants: vec![bob] };
         let mut event = Event::new(EventType::ConversationCreated, Some(four), UserId::stored(1), clock::now(), fact);
         event.position = Some(8);
-        state.deliver(&Arc::new(event));
+        state.deliver(&Arc::new(event), &mut Vec::new());
         let joined = state.join(bob, None).expect("they were here");
         assert_eq!(state.people[&bob].conversations, HashSet::from([three, four]));
         state.leave(bob, joined.id);

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::task::Waker;
 
 use tokio::sync::Semaphore;
 use tokio_util::task::AbortOnDropHandle;
@@ -89,7 +90,8 @@ impl Listener {
         taken.retain(|event| event.position.is_none());
         let position = untold.map_or(position, |untold| position.min(untold - 1));
         // Beyond it nothing was routed: what comes there is still new for the other subscriptions of this connection.
-        self.hub.with_position(|routed| self.feed.rewind(position.min(routed)));
+        let waiter = self.hub.with_position(|routed| self.feed.rewind(position.min(routed)));
+        waiter.iter().for_each(Waker::wake_by_ref);
     }
 
     /// As [`Hub::audience`].

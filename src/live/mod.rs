@@ -10,6 +10,7 @@ mod hub;
 mod latest;
 mod listener;
 pub mod standings;
+mod waking;
 
 pub use backlog::Backlog;
 pub use dispatch::dispatch;

@@ -1,6 +1,7 @@
 //! A session as the application has it, whatever its transport.
 
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::http::request::Parts;
@@ -75,7 +76,7 @@ impl Session {
         }
     }
 
-    /// Sends messages, in order. A WebSocket writes all of them and flushes once. Over HTTP they wait for the client's
+    /// Sends messages, in order. A WebSocket writes all of them, after what waits to be written. Over HTTP they wait for the client's
     /// requests, and the caller waits while more than [`Options::queue_limit`] bytes wait. If it is cancelled, some may
     /// have been sent. A message may have up to four megabytes on the wire.
     ///
@@ -99,6 +100,19 @@ impl Session {
                 }
                 Ok(())
             }
+        }
+    }
+
+    /// As [`Session::send`], without waiting: `Pending` where that would have to wait, and always over HTTP. The messages that
+    /// it has not taken are left in `messages`; of those that it has, a part may not be written yet, and is by the next
+    /// call of this or of [`Session::send`], with further messages or with none.
+    ///
+    /// # Errors
+    /// When the session is over.
+    pub fn poll_send(&mut self, task: &mut Context<'_>, messages: &mut Vec<Message>) -> Poll<Result<(), Closed>> {
+        match &mut self.carrier {
+            Carrier::WebSocket(socket) => socket.poll_send(task, messages),
+            Carrier::Http { .. } => Poll::Pending,
         }
     }
 

@@ -142,7 +142,8 @@ impl<Io: Read + Write + Unpin> FrameStream<Io> {
         within(limit, poll_fn(|task| self.poll_flush(task))).await
     }
 
-    fn poll_flush(&mut self, task: &mut Context<'_>) -> Poll<io::Result<()>> {
+    /// As [`FrameStream::flush`], for whoever does not wait.
+    pub(super) fn poll_flush(&mut self, task: &mut Context<'_>) -> Poll<io::Result<()>> {
         while self.waiting() > 0 {
             ready!(self.poll_write(task))?;
         }

@@ -1,8 +1,10 @@
 //! The WebSocket of a session, with SockJS framing or without: it reads and writes, keeps the connection alive, stops
 //! floods and closes. Every await in it can be cancelled and begun anew.
 
+use std::borrow::Borrow;
 use std::pin::Pin;
 use std::sync::{Arc, LazyLock};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use hyper::upgrade::Upgraded;
@@ -153,28 +155,53 @@ impl WebSocket {
             return Err(Closed);
         }
         let framed = self.framed;
-        while messages.len() > 0 {
-            let mut is_too_long = false;
-            let batch = |out: &mut Vec<u8>| {
-                while out.len() < MAX_BATCH_BYTES
-                    && let Some(message) = messages.next()
-                {
-                    let before = out.len();
-                    encoder::message(&message, framed, out);
-                    if out.len() - before > MAX_SENT_BYTES {
-                        out.truncate(before);
-                        is_too_long = true;
-                        return;
-                    }
-                }
-            };
-            self.write(batch).await?;
-            if is_too_long {
+        loop {
+            let mut fits = true;
+            self.write(|out| fits = encode(&mut messages, framed, out)).await?;
+            if !fits {
                 self.stage = Stage::Over;
                 return Err(Closed);
             }
+            if messages.len() == 0 {
+                return Ok(());
+            }
         }
-        Ok(())
+    }
+
+    /// As [`WebSocket::send`], without waiting: `Pending` where not everything was written. What was taken of the messages
+    /// is written by the next call, or by [`WebSocket::send`]; the others are still in `messages`.
+    pub(super) fn poll_send(
+        &mut self,
+        task: &mut Context<'_>,
+        messages: &mut Vec<Message>,
+    ) -> Poll<Result<(), Closed>> {
+        if !self.is_open() || self.limits.stall_timeout.is_some() {
+            return Poll::Pending;
+        }
+        let mut taken = 0;
+        let sent = loop {
+            if self.frames.waiting() == 0 {
+                let (mut left, framed, mut fits) = (messages[taken..].iter(), self.framed, true);
+                self.frames.queue(|out| fits = encode(&mut left, framed, out));
+                taken = messages.len() - left.len();
+                if !fits {
+                    break Poll::Ready(Err(Closed));
+                }
+            }
+            match self.frames.poll_flush(task) {
+                Poll::Ready(Ok(())) if taken == messages.len() => break Poll::Ready(Ok(())),
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(_)) => break Poll::Ready(Err(Closed)),
+                Poll::Pending => break Poll::Pending,
+            }
+        };
+        messages.drain(..taken);
+        match sent {
+            Poll::Ready(Ok(())) => self.last_sent = Instant::now(),
+            Poll::Ready(Err(Closed)) => self.stage = Stage::Over,
+            Poll::Pending => {}
+        }
+        sent
     }
 
     pub(super) async fn close(&mut self, code: u16, reason: &str) {
@@ -307,6 +334,21 @@ impl WebSocket {
             }
         }
     }
+}
+
+/// Encodes messages until that is enough to be written at once; false where one of them is too long, behind those before it.
+fn encode(messages: &mut impl Iterator<Item = impl Borrow<Message>>, framed: bool, out: &mut Vec<u8>) -> bool {
+    while out.len() < MAX_BATCH_BYTES
+        && let Some(message) = messages.next()
+    {
+        let before = out.len();
+        encoder::message(message.borrow(), framed, out);
+        if out.len() - before > MAX_SENT_BYTES {
+            out.truncate(before);
+            return false;
+        }
+    }
+    true
 }
 
 /// The next moment, from this one on, at which all timers with this step ring.

@@ -1,0 +1,229 @@
+//! Where a connection lies while it waits. Its own task takes it up for what its client and its clocks bring. Whoever has
+//! events for it takes it up, too, tells them in place and lays it back: of a listener's many turns nearly all are of that
+//! kind, and none of them needs its task, with all that a task is.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+
+use parking_lot::Mutex;
+use tokio::time::Instant;
+
+use super::run::MAX_KEPT_MESSAGES;
+use super::{Gone, Message, Protocol, Step, Wire};
+
+/// Turns that are taken in place at once. A connection that has more to tell goes on in its task, in turn with the others.
+const MAX_TURNS: usize = 4;
+
+/// A connection: what it speaks, what carries it, and what is to be written.
+pub(super) struct Connection<W, P> {
+    pub wire: W,
+    pub protocol: P,
+    pub out: Vec<Message>,
+}
+
+/// What was begun in place, and is for the task to go on with.
+pub(super) enum Begun<W, P> {
+    /// Telling that waits for something.
+    Telling(Telling<W, P>),
+    /// What was told, with the step that it led to; not all of it is written.
+    Told(Box<Connection<W, P>>, Step),
+    /// The client is gone.
+    Gone(Box<Connection<W, P>>),
+    /// Telling has panicked, and the connection is lost.
+    Lost,
+}
+
+/// A turn of telling, which gives the connection back.
+pub(super) type Telling<W, P> = Pin<Box<dyn Future<Output = (Box<Connection<W, P>>, Step)> + Send>>;
+
+/// The place of one connection. As a waker it has the connection tell what there is to tell.
+pub(super) struct Desk<W, P>(Mutex<State<W, P>>);
+
+struct State<W, P> {
+    place: Place<W, P>,
+    /// Whether it was woken while somebody had taken the connection up, who then has to look for events.
+    is_woken: bool,
+    /// Whether the task has looked for the connection while somebody else had taken it up.
+    is_wanted: bool,
+    task: Option<Waker>,
+    /// When the task's clock rings.
+    clock: Instant,
+}
+
+/// Clears the desk: what lies there when its task ends is dropped.
+pub(super) struct Cleared<W, P>(pub Arc<Desk<W, P>>);
+
+impl<W, P> Drop for Cleared<W, P> {
+    fn drop(&mut self) {
+        let left = std::mem::replace(&mut self.0.0.lock().place, Place::Taken);
+        // Without the lock, since all kinds of things go with it.
+        drop(left);
+    }
+}
+
+enum Place<W, P> {
+    Lying(Box<Connection<W, P>>),
+    Taken,
+    Begun(Begun<W, P>),
+}
+
+/// What the task finds.
+pub(super) enum Found<W, P> {
+    Connection(Box<Connection<W, P>>),
+    Begun(Begun<W, P>),
+}
+
+impl<W: Wire + 'static, P: Protocol + 'static> Desk<W, P> {
+    /// The desk of a connection which its task has taken up.
+    pub fn new() -> Arc<Self> {
+        let (place, clock) = (Place::Taken, Instant::now());
+        Arc::new(Self(Mutex::new(State { place, is_woken: false, is_wanted: false, task: None, clock })))
+    }
+
+    /// Takes the connection up, once nobody else has.
+    pub fn poll_take(&self, task: &mut Context<'_>) -> Poll<Found<W, P>> {
+        let mut state = self.0.lock();
+        match std::mem::replace(&mut state.place, Place::Taken) {
+            Place::Lying(connection) => {
+                state.is_woken = false;
+                Poll::Ready(Found::Connection(connection))
+            }
+            Place::Begun(begun) => Poll::Ready(Found::Begun(begun)),
+            Place::Taken => {
+                state.is_wanted = true;
+                state.wait(task);
+                Poll::Pending
+            }
+        }
+    }
+
+    /// Lays it back, and waits until there is something for the task, whose clock rings at this moment. Where it was woken
+    /// meanwhile, the caller has to look for events once more.
+    pub fn lay_back(
+        &self,
+        connection: Box<Connection<W, P>>,
+        task: &Context<'_>,
+        clock: Instant,
+    ) -> Option<Box<Connection<W, P>>> {
+        let mut state = self.0.lock();
+        if std::mem::take(&mut state.is_woken) {
+            return Some(connection);
+        }
+        state.clock = clock;
+        state.wait(task);
+        state.place = Place::Lying(connection);
+        None
+    }
+
+    /// Tells the events that there are. One connection that fails takes no other one with it.
+    fn wake_up(self: &Arc<Self>) {
+        if catch_unwind(AssertUnwindSafe(|| self.tell())).is_err() {
+            self.hand_over(Begun::Lost);
+        }
+    }
+
+    /// Tells the events that there are, if the connection lies here; otherwise whoever has it looks for them.
+    fn tell(self: &Arc<Self>) {
+        let mut connection = {
+            let mut state = self.0.lock();
+            match std::mem::replace(&mut state.place, Place::Taken) {
+                Place::Lying(connection) => connection,
+                other => {
+                    state.place = other;
+                    state.is_woken = true;
+                    return;
+                }
+            }
+        };
+        let waker = Waker::from(Arc::clone(self));
+        let mut task = Context::from_waker(&waker);
+        let mut turns = 0;
+        loop {
+            let has_events = pin!(connection.protocol.wait_for_events()).poll(&mut task).is_ready();
+            if !has_events {
+                match self.lay_aside(connection) {
+                    None => return,
+                    Some(woken) if turns < MAX_TURNS => connection = woken,
+                    Some(woken) => return self.hand_over(Begun::Told(woken, Step::Go)),
+                }
+                turns += 1;
+                continue;
+            }
+            if turns >= MAX_TURNS {
+                // The events are kept by the protocol, and waiting for them ends at once.
+                return self.hand_over(Begun::Told(connection, Step::Go));
+            }
+            turns += 1;
+            let mut telling: Telling<W, P> = Box::pin(async move {
+                let Connection { protocol, out, .. } = &mut *connection;
+                let step = protocol.on_events(out).await;
+                (connection, step)
+            });
+            let (told, step) = match telling.as_mut().poll(&mut task) {
+                Poll::Ready(told) => told,
+                Poll::Pending => return self.hand_over(Begun::Telling(telling)),
+            };
+            connection = told;
+            if !connection.out.is_empty() {
+                let Connection { wire, out, .. } = &mut *connection;
+                match wire.poll_send(&mut task, out) {
+                    Poll::Ready(Ok(())) => {
+                        out.shrink_to(MAX_KEPT_MESSAGES);
+                        connection.protocol.on_written(Instant::now());
+                    }
+                    Poll::Ready(Err(Gone)) => return self.hand_over(Begun::Gone(connection)),
+                    Poll::Pending => return self.hand_over(Begun::Told(connection, step)),
+                }
+            }
+            if !matches!(step, Step::Go) {
+                return self.hand_over(Begun::Told(connection, step));
+            }
+        }
+    }
+
+    /// Lays it back after telling. Where it was woken meanwhile, the caller has to look for events once more.
+    fn lay_aside(&self, connection: Box<Connection<W, P>>) -> Option<Box<Connection<W, P>>> {
+        let mut state = self.0.lock();
+        if std::mem::take(&mut state.is_woken) {
+            return Some(connection);
+        }
+        let is_for_task = std::mem::take(&mut state.is_wanted) || connection.protocol.deadline() < state.clock;
+        state.place = Place::Lying(connection);
+        if is_for_task {
+            state.wake_task();
+        }
+        None
+    }
+
+    fn hand_over(&self, begun: Begun<W, P>) {
+        let mut state = self.0.lock();
+        state.place = Place::Begun(begun);
+        state.is_wanted = false;
+        state.wake_task();
+    }
+}
+
+impl<W, P> State<W, P> {
+    fn wait(&mut self, task: &Context<'_>) {
+        match &mut self.task {
+            Some(known) => known.clone_from(task.waker()),
+            none => *none = Some(task.waker().clone()),
+        }
+    }
+
+    fn wake_task(&self) {
+        self.task.iter().for_each(Waker::wake_by_ref);
+    }
+}
+
+impl<W: Wire + 'static, P: Protocol + 'static> Wake for Desk<W, P> {
+    fn wake(self: Arc<Self>) {
+        self.wake_up();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.wake_up();
+    }
+}
