@@ -3,7 +3,7 @@
 
 use std::cell::RefCell;
 
-use confab::benchmarks::{Room, cleaned, decode, encode_message};
+use confab::benchmarks::{Room, cleaned, decode, message, message_parts};
 use divan::{Bencher, black_box};
 
 fn main() {
@@ -24,8 +24,8 @@ fn stomp_decode(bencher: Bencher, frames: usize) {
 
 #[divan::bench(args = SIZES)]
 fn stomp_encode(bencher: Bencher, bytes: usize) {
-    let body = plain(bytes);
-    bencher.bench_local(|| encode_message(black_box(body.as_bytes())));
+    let parts = message_parts(plain(bytes).as_bytes());
+    bencher.bench_local(|| message(black_box(&parts)));
 }
 
 #[divan::bench(args = SIZES)]

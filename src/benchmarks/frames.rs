@@ -1,8 +1,6 @@
 //! The codec of STOMP.
 
-use bytes::BytesMut;
-
-use crate::api::stomp::frame::{Decoder, Item, MessageHead};
+use crate::api::stomp::frame::{Decoder, Item, MessageParts};
 
 /// How many frames a new session reads of some bytes.
 ///
@@ -18,15 +16,12 @@ pub fn decode(bytes: &[u8]) -> usize {
     frames
 }
 
-/// The MESSAGE that a listener is sent, around a body that is made already.
-pub fn encode_message(body: &[u8]) -> BytesMut {
-    let mut out = BytesMut::new();
-    let head = MessageHead {
-        destination: "/user/queue/chat/messages",
-        content_type: "application/json",
-        subscription: Some("sub-0"),
-        session: "0123456789abcdef0123456789abcdef",
-    };
-    head.encode(&mut out, 123_456, Some("0123456789abcdef.123456"), body);
-    out
+/// What all who listen are sent, around a body.
+pub fn message_parts(body: &[u8]) -> MessageParts {
+    MessageParts::new("/user/queue/chat/messages", "application/json", Some("0123456789abcdef.123456"), body)
+}
+
+/// The MESSAGE that a listener is sent.
+pub fn message(parts: &MessageParts) -> Vec<u8> {
+    parts.message(Some("sub-0"), "0123456789abcdef0123456789abcdef", 123_456)
 }

@@ -4,7 +4,7 @@
 mod frames;
 mod room;
 
-pub use frames::{decode, encode_message};
+pub use frames::{decode, message, message_parts};
 pub use room::{Happened, Room};
 
 use crate::chat::text;

@@ -74,7 +74,8 @@ pub trait Protocol: Send {
     /// Whose the connection is, once that is known.
     fn user(&self) -> Option<UserId>;
 
-    /// When [`Protocol::on_deadline`] has to be called next. It is asked after each turn.
+    /// When [`Protocol::on_deadline`] has to be called next. It is asked after each turn but those that tell events, which
+    /// bring it no nearer.
     fn deadline(&self) -> Instant;
 
     /// When the connection has to end, even if a slow client has not taken yet what is being written. Then

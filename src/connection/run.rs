@@ -186,7 +186,7 @@ async fn lie<W: Wire + 'static, P: Protocol + 'static>(
             if let Poll::Ready(due) = due {
                 return Poll::Ready(Ok((connection, due)));
             }
-            taken = desk.lay_back(connection, task, clock.deadline());
+            taken = desk.lay_back(connection, task);
             if taken.is_none() {
                 return Poll::Pending;
             }

@@ -329,13 +329,7 @@ impl State {
 
     /// Tells somebody who was found in one of the conversations that may know, or is the one whom it is about. Where they
     /// were found is the membership that counts: the others are not looked through again.
-    fn reach_person(
-        &self,
-        event: &Arc<Event>,
-        user: UserId,
-        reached: &mut HashSet<UserId>,
-        woken: &mut Vec<Waker>,
-    ) {
+    fn reach_person(&self, event: &Arc<Event>, user: UserId, reached: &mut HashSet<UserId>, woken: &mut Vec<Waker>) {
         if reached.insert(user) {
             self.tell(event, user, |_, _| true, woken);
         }
@@ -430,8 +424,10 @@ mod tests {
         }
         let event = presence(UserId::stored(5_000), conversations.clone());
         let mut reached = HashSet::new();
-        let looks: usize =
-            conversations.chunks(ROOMS_PER_LOCK).map(|rooms| state.reach_rooms(&event, rooms, &mut reached, &mut Vec::new())).sum();
+        let looks: usize = conversations
+            .chunks(ROOMS_PER_LOCK)
+            .map(|rooms| state.reach_rooms(&event, rooms, &mut reached, &mut Vec::new()))
+            .sum();
         assert_eq!((looks, reached.len()), (3_000, 1_000));
         for feed in feeds {
             let mut events = VecDeque::new();

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::agreement::Beat;
 use super::destinations::{self, Queue, Refused};
 use super::frame;
-use super::subscription::{Subscription, body};
+use super::subscription::{Subscription, told};
 use crate::chat::Cx;
 use crate::chat::conversations::Change;
 use crate::chat::event::{Event, Topic};
@@ -132,13 +132,12 @@ impl ConnectedClient {
         if !self.subscriptions.iter().any(|known| known.queue == queue && known.wants(event)) {
             return Ok(());
         }
-        let Some(body) = body(&self.cx, event, || self.listener.audience(event)).await? else { return Ok(()) };
-        let cursor = event.position.map(|position| self.listener.cursor(position).to_string());
+        let Some(parts) = told(&self.cx, event, &self.listener).await? else { return Ok(()) };
         for subscription in &mut self.subscriptions {
             if subscription.queue == queue && subscription.wants(event) {
                 subscription.told = event.position.unwrap_or(subscription.told);
                 *messages += 1;
-                out.push(subscription.message(session, *messages, cursor.as_deref(), &body));
+                out.push(subscription.message(session, *messages, &parts));
             }
         }
         Ok(())

@@ -13,6 +13,7 @@ use super::agreement::{Beat, heart_beat, version};
 use super::connected::ConnectedClient;
 use super::destinations::{self, Performed, Queue};
 use super::frame::{self, Command, Decoder, Frame, Item};
+use super::subscription::parts;
 use crate::app::App;
 use crate::auth::bearer_or_bare;
 use crate::chat::views::renewal::TokenRenewal;
@@ -215,9 +216,10 @@ impl StompSession {
     fn tell(&mut self, queue: Queue, body: Option<Bytes>, out: &mut Vec<Message>) {
         let State::ConnectedClient(connected) = &self.state else { return };
         let Some(body) = body else { return };
+        let parts = parts(queue, None, &body);
         for subscription in connected.subscriptions.iter().filter(|known| known.queue == queue) {
             self.messages += 1;
-            out.push(subscription.message(&self.id, self.messages, None, &body));
+            out.push(subscription.message(&self.id, self.messages, &parts));
         }
     }
 

@@ -1,19 +1,19 @@
 //! A subscription and the MESSAGE frames that it gets, around the bodies of events and of refusals.
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use serde::Serialize;
 use sockjs::Text;
 use utoipa::ToSchema;
 
 use super::destinations::{Queue, Refused};
-use super::frame::MessageHead;
+use super::frame::MessageParts;
 use crate::chat::event::{Event, Fact, FormKey};
 use crate::chat::payload::payload;
 use crate::chat::{Cx, conversations};
 use crate::connection;
 use crate::error::Result;
 use crate::http::error::{code, codes};
-use crate::id::UserId;
+use crate::live::Listener;
 use crate::telemetry;
 
 const JSON: &str = "application/json";
@@ -36,15 +36,17 @@ impl Subscription {
         event.position.is_none_or(|position| position > self.told)
     }
 
-    /// The MESSAGE with this number in the session, around `body`.
-    pub fn message(&self, session: &str, number: u64, cursor: Option<&str>, body: &[u8]) -> connection::Message {
-        let (destination, subscription) = (self.queue.destination(), self.id.as_deref());
-        let head = MessageHead { destination, content_type: JSON, subscription, session };
-        let mut text = BytesMut::new();
-        head.encode(&mut text, number, cursor, body);
+    /// The MESSAGE with this number in the session.
+    pub fn message(&self, session: &str, number: u64, parts: &MessageParts) -> connection::Message {
+        let text = parts.message(self.id.as_deref(), session, number);
         // JSON between headers that were texts.
-        connection::Message::Text(Text::from_known_utf8(text.freeze()))
+        connection::Message::Text(Text::from_known_utf8(text.into()))
     }
+}
+
+/// What is told to a queue, for all its subscriptions.
+pub(super) fn parts(queue: Queue, cursor: Option<&str>, body: &[u8]) -> MessageParts {
+    MessageParts::new(queue.destination(), JSON, cursor, body)
 }
 
 /// The payload of the errors queue.
@@ -76,19 +78,23 @@ impl Refused {
     }
 }
 
-/// The body of an event, encoded once for all who get the same; none where the viewer is told nothing.
+/// What an event is told with, made once for all who get the same; none where the viewer is told nothing.
 ///
 /// # Errors
 /// `Unavailable` without the database, for an event that each viewer sees in a way of their own.
-pub(super) async fn body(cx: &Cx, event: &Event, audience: impl FnOnce() -> Vec<UserId>) -> Result<Option<Bytes>> {
+pub(super) async fn told(cx: &Cx, event: &Event, listener: &Listener) -> Result<Option<MessageParts>> {
+    let parts = |body: Vec<u8>| {
+        let cursor = event.position.map(|position| listener.cursor(position).to_string());
+        parts(Queue::Events(event.kind.topic()), cursor.as_deref(), &body)
+    };
     if matches!(event.fact, Fact::Conversation { .. } | Fact::Participant(_) | Fact::Settings) {
         // Boxed, since every idle connection would else have room for it.
-        let notice = Box::pin(conversations::notice_for(cx, event, true, audience)).await?;
-        return Ok(notice.and_then(|notice| notice.payload()));
+        let notice = Box::pin(conversations::notice_for(cx, event, true, || listener.audience(event))).await?;
+        return Ok(notice.and_then(|notice| notice.payload()).map(|body| parts(body.into())));
     }
     let is_senders =
         matches!(&event.fact, Fact::Message(message) if message.has_two_renderings() && message.sender_id == cx.me());
     let (form, viewer) = if is_senders { (SENDERS, Some(cx.me())) } else { (EVERYBODYS, None) };
-    let written = async { Ok(serde_json::to_vec(&payload(event, viewer)).ok().map(Bytes::from)) };
-    event.form(form, written).await
+    let written = async { Ok(serde_json::to_vec(&payload(event, viewer)).ok().map(|body| parts(body).into_bytes())) };
+    Ok(event.form(form, written).await?.map(MessageParts::from_bytes))
 }

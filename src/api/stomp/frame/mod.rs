@@ -117,74 +117,100 @@ impl Frame {
     }
 }
 
-/// What the MESSAGEs of one subscription have in common.
-pub struct MessageHead<'a> {
-    pub destination: &'a str,
-    pub content_type: &'a str,
-    /// Left out for a client of version 1.0 that gave no id.
-    pub subscription: Option<&'a str>,
-    /// The beginning of every `message-id`, which a number ends.
-    pub session: &'a str,
+/// A MESSAGE but for what is a listener's own: made once for all who are told the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MessageParts {
+    /// What comes before the listener's own headers, what comes behind them, and at the end how long the first is.
+    bytes: Bytes,
 }
 
-impl MessageHead<'_> {
-    /// Appends the MESSAGE of this number around a body that many listeners share, in one go. A `cursor` comes first,
-    /// `content-length` last.
-    pub fn encode(&self, out: &mut BytesMut, number: u64, cursor: Option<&str>, body: &[u8]) {
-        let headers = [
-            ("cursor", cursor),
-            ("destination", Some(self.destination)),
-            ("content-type", Some(self.content_type)),
-            ("subscription", self.subscription),
-        ];
-        let size: usize = headers.iter().filter_map(|(_, value)| *value).map(str::len).sum();
-        out.reserve(size + self.session.len() + body.len() + ROOM_FOR_A_MESSAGE);
-        out.put_slice(b"MESSAGE\n");
-        for (name, value) in headers {
+/// Bytes that tell the length of the first part.
+const LENGTH_BYTES: usize = size_of::<u32>();
+
+impl MessageParts {
+    /// Around a body. A `cursor` comes first of all headers, `content-length` last.
+    pub fn new(destination: &str, content_type: &str, cursor: Option<&str>, body: &[u8]) -> Self {
+        let mut parts = Vec::with_capacity(body.len() + 2 * ROOM_FOR_THE_REST + destination.len() + content_type.len());
+        parts.put_slice(b"MESSAGE\n");
+        for (name, value) in
+            [("cursor", cursor), ("destination", Some(destination)), ("content-type", Some(content_type))]
+        {
             if let Some(value) = value {
-                put_header(out, true, name, value);
+                put_header(&mut parts, true, name, value);
             }
         }
+        let first = u32::try_from(parts.len()).unwrap_or(u32::MAX);
+        put_body(&mut parts, body);
+        parts.put_u32(first);
+        Self { bytes: parts.into() }
+    }
+
+    /// The bytes, from which the same can be made again.
+    pub fn into_bytes(self) -> Bytes {
+        self.bytes
+    }
+
+    /// What [`MessageParts::into_bytes`] gave.
+    pub fn from_bytes(bytes: Bytes) -> Self {
+        Self { bytes }
+    }
+
+    /// The MESSAGE of a subscription, whose id is left out for a client of version 1.0 that gave none. Its own id is that of
+    /// the session, and a number.
+    pub fn message(&self, subscription: Option<&str>, session: &str, number: u64) -> Vec<u8> {
+        let (parts, first) = self.bytes.split_last_chunk::<LENGTH_BYTES>().unwrap_or((&[], &[0; LENGTH_BYTES]));
+        let (before, behind) = parts.split_at(parts.len().min(u32::from_be_bytes(*first) as usize));
+        let (mut digits, subscription_bytes) = ([0; MAX_DIGITS], subscription.map_or(0, |id| id.len() + OWN_BYTES[0]));
+        let digits = in_digits(number, &mut digits);
+        // Exactly what it takes, unless something has to be escaped.
+        let size = parts.len() + subscription_bytes + session.len() + digits.len() + OWN_BYTES[1];
+        let mut out = Vec::with_capacity(size);
+        out.put_slice(before);
+        if let Some(id) = subscription {
+            put_header(&mut out, true, "subscription", id);
+        }
         out.put_slice(b"message-id:");
-        put_text(out, true, self.session);
+        put_text(&mut out, true, session);
         out.put_u8(b'-');
-        put_number(out, number);
+        out.put_slice(digits);
         out.put_u8(b'\n');
-        put_body(out, body);
+        out.put_slice(behind);
+        out
     }
 }
+
+/// What the two headers of a listener take beside their values.
+const OWN_BYTES: [usize; 2] = ["subscription:\n".len(), "message-id:-\n".len()];
 
 const CONTENT_LENGTH: &str = "content-length";
 
 /// Bytes for the command, the `content-length` and what closes the head and the frame.
 const ROOM_FOR_THE_REST: usize = 64;
-/// The same for a MESSAGE, and for the names of its headers and its number.
-const ROOM_FOR_A_MESSAGE: usize = 160;
+/// Digits of the largest number.
+const MAX_DIGITS: usize = 20;
 
-fn put_header(out: &mut BytesMut, escaped: bool, name: &str, value: &str) {
+fn put_header(out: &mut impl BufMut, escaped: bool, name: &str, value: &str) {
     put_text(out, escaped, name);
     out.put_u8(b':');
     put_text(out, escaped, value);
     out.put_u8(b'\n');
 }
 
-/// In decimal digits, as it stands in every frame: without the library's ways of formatting.
-fn put_number(out: &mut BytesMut, mut number: u64) {
-    let mut digits = [0; 20];
-    let mut first = digits.len();
+/// A number as it stands in every frame: without the library's ways of formatting.
+fn in_digits(mut number: u64, digits: &mut [u8; MAX_DIGITS]) -> &[u8] {
+    let mut first = MAX_DIGITS;
     loop {
         first -= 1;
         digits[first] = b'0' + (number % 10) as u8;
         number /= 10;
         if number == 0 {
-            break;
+            return &digits[first..];
         }
     }
-    out.put_slice(&digits[first..]);
 }
 
 /// What has no form on the wire is left out, so that no value can break the frame that carries it.
-fn put_text(out: &mut BytesMut, escaped: bool, text: &str) {
+fn put_text(out: &mut impl BufMut, escaped: bool, text: &str) {
     let mut rest = text.as_bytes();
     let written_as = |byte: &u8| -> Option<&'static [u8]> {
         match byte {
@@ -196,8 +222,9 @@ fn put_text(out: &mut BytesMut, escaped: bool, text: &str) {
             _ => None,
         }
     };
-    // Nearly always: this is asked for each delivery.
-    if rest.iter().all(|byte| written_as(byte).is_none()) {
+    // Nearly always nothing is: this is asked for each delivery, and looks at many bytes at once.
+    let may_need_escapes = |found, byte: &u8| found | matches!(byte, 0 | b'\n' | b'\r' | b':' | b'\\');
+    if !rest.iter().fold(false, may_need_escapes) {
         return out.put_slice(rest);
     }
     while let Some((plain, written)) = rest.iter().enumerate().find_map(|(at, byte)| Some((at, written_as(byte)?))) {
@@ -208,10 +235,10 @@ fn put_text(out: &mut BytesMut, escaped: bool, text: &str) {
     out.put_slice(rest);
 }
 
-fn put_body(out: &mut BytesMut, body: &[u8]) {
+fn put_body(out: &mut impl BufMut, body: &[u8]) {
     out.put_slice(CONTENT_LENGTH.as_bytes());
     out.put_u8(b':');
-    put_number(out, body.len() as u64);
+    out.put_slice(in_digits(body.len() as u64, &mut [0; MAX_DIGITS]));
     out.put_slice(b"\n\n");
     out.put_slice(body);
     out.put_u8(0);

@@ -296,18 +296,21 @@ fn no_value_breaks_the_frame_that_carries_it() {
 
 #[test]
 fn a_message_has_its_headers_in_the_known_order() {
-    let mut out = BytesMut::new();
-    let (destination, content_type) = ("/user/queue/chat/messages", "application/json");
-    let head = |subscription| MessageHead { destination, content_type, subscription, session: "s" };
-    head(Some("sub:0")).encode(&mut out, 1, Some("a.1"), b"{}");
-    head(None).encode(&mut out, 1_234_567_890, None, b"");
+    let parts = |cursor, body| MessageParts::new("/user/queue/chat/messages", "application/json", cursor, body);
+    let mut out = parts(Some("a.1"), b"{}").message(Some("sub:0"), "s", 1);
+    let kept = MessageParts::from_bytes(parts(None, b"").into_bytes());
+    out.extend(kept.message(None, "s", 1_234_567_890));
     assert_eq!(
-        out,
+        str::from_utf8(&out).unwrap(),
         "MESSAGE\ncursor:a.1\ndestination:/user/queue/chat/messages\ncontent-type:application/json\n\
          subscription:sub\\c0\nmessage-id:s-1\ncontent-length:2\n\n{}\0\
          MESSAGE\ndestination:/user/queue/chat/messages\ncontent-type:application/json\n\
          message-id:s-1234567890\ncontent-length:0\n\n\0"
     );
+    for (subscription, number) in [(None, 0), (Some("sub-0"), 9), (Some(""), 10), (Some("a"), u64::MAX)] {
+        let message = parts(Some("a.1"), b"{}").message(subscription, "session", number);
+        assert_eq!(message.len(), message.capacity(), "it is made in one piece, and kept without another");
+    }
 }
 
 /// Streams that are nearly right, so that every rule is met and every state is cut.

@@ -48,8 +48,6 @@ struct State<W, P> {
     /// Whether the task has looked for the connection while somebody else had taken it up.
     is_wanted: bool,
     task: Option<Waker>,
-    /// When the task's clock rings.
-    clock: Instant,
 }
 
 /// Clears the desk: what lies there when its task ends is dropped.
@@ -66,7 +64,8 @@ impl<W, P> Drop for Cleared<W, P> {
 enum Place<W, P> {
     Lying(Box<Connection<W, P>>),
     Taken,
-    Begun(Begun<W, P>),
+    /// In a box: the desk of a listener is one line of memory.
+    Begun(Box<Begun<W, P>>),
 }
 
 /// What the task finds.
@@ -78,8 +77,7 @@ pub(super) enum Found<W, P> {
 impl<W: Wire + 'static, P: Protocol + 'static> Desk<W, P> {
     /// The desk of a connection which its task has taken up.
     pub fn new() -> Arc<Self> {
-        let (place, clock) = (Place::Taken, Instant::now());
-        Arc::new(Self(Mutex::new(State { place, is_woken: false, is_wanted: false, task: None, clock })))
+        Arc::new(Self(Mutex::new(State { place: Place::Taken, is_woken: false, is_wanted: false, task: None })))
     }
 
     /// Takes the connection up, once nobody else has.
@@ -90,7 +88,7 @@ impl<W: Wire + 'static, P: Protocol + 'static> Desk<W, P> {
                 state.is_woken = false;
                 Poll::Ready(Found::Connection(connection))
             }
-            Place::Begun(begun) => Poll::Ready(Found::Begun(begun)),
+            Place::Begun(begun) => Poll::Ready(Found::Begun(*begun)),
             Place::Taken => {
                 state.is_wanted = true;
                 state.wait(task);
@@ -99,19 +97,13 @@ impl<W: Wire + 'static, P: Protocol + 'static> Desk<W, P> {
         }
     }
 
-    /// Lays it back, and waits until there is something for the task, whose clock rings at this moment. Where it was woken
-    /// meanwhile, the caller has to look for events once more.
-    pub fn lay_back(
-        &self,
-        connection: Box<Connection<W, P>>,
-        task: &Context<'_>,
-        clock: Instant,
-    ) -> Option<Box<Connection<W, P>>> {
+    /// Lays it back, and waits until there is something for the task. Where it was woken meanwhile, the caller has to look
+    /// for events once more.
+    pub fn lay_back(&self, connection: Box<Connection<W, P>>, task: &Context<'_>) -> Option<Box<Connection<W, P>>> {
         let mut state = self.0.lock();
         if std::mem::take(&mut state.is_woken) {
             return Some(connection);
         }
-        state.clock = clock;
         state.wait(task);
         state.place = Place::Lying(connection);
         None
@@ -189,9 +181,8 @@ impl<W: Wire + 'static, P: Protocol + 'static> Desk<W, P> {
         if std::mem::take(&mut state.is_woken) {
             return Some(connection);
         }
-        let is_for_task = std::mem::take(&mut state.is_wanted) || connection.protocol.deadline() < state.clock;
         state.place = Place::Lying(connection);
-        if is_for_task {
+        if std::mem::take(&mut state.is_wanted) {
             state.wake_task();
         }
         None
@@ -199,7 +190,7 @@ impl<W: Wire + 'static, P: Protocol + 'static> Desk<W, P> {
 
     fn hand_over(&self, begun: Begun<W, P>) {
         let mut state = self.0.lock();
-        state.place = Place::Begun(begun);
+        state.place = Place::Begun(Box::new(begun));
         state.is_wanted = false;
         state.wake_task();
     }
@@ -227,3 +218,6 @@ impl<W: Wire + 'static, P: Protocol + 'static> Wake for Desk<W, P> {
         self.wake_up();
     }
 }
+
+#[cfg(test)]
+mod tests;
