@@ -1,16 +1,20 @@
 //! What can be heard: an event, the one rule of who sees it, and the forms in which doors have already written it.
 //! It knows neither who listens nor how any door writes.
 
+mod forms;
+
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
-use tokio::sync::{OnceCell, mpsc};
+use tokio::sync::mpsc;
 use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
+
+pub use forms::FormKey;
+use forms::Forms;
 
 use crate::chat::views::message::Message;
 use crate::chat::views::participant::Participant;
@@ -224,9 +228,9 @@ impl Event {
         Self { position: self.position, ..event }
     }
 
-    /// This event written in the form `key`, made by `make` at the first call and shared by all later ones, unless it is
-    /// very long or there are many forms already: an event that waits for somebody keeps what was made of it. `None` where
-    /// the form says nothing of this event.
+    /// This event written in the form `key`, made by `make` at the first call and shared by all later ones, unless there are
+    /// many forms already, or long ones: an event that waits for somebody keeps what was made of it. `None` where the form
+    /// says nothing of this event.
     ///
     /// # Errors
     /// Those of `make`; then the next call tries again.
@@ -234,16 +238,7 @@ impl Event {
     where
         F: Future<Output = Result<Option<Bytes>>>,
     {
-        let Some(cell) = self.forms.cell(&key) else { return make.await };
-        // Thousands ask for what is made already.
-        if let Some(made) = cell.get() {
-            return Ok(made.clone());
-        }
-        let made = cell.get_or_try_init(|| make).await?.clone();
-        if made.as_ref().is_some_and(|bytes| bytes.len() > MAX_FORM_BYTES) {
-            self.forms.forget(&key);
-        }
-        Ok(made)
+        self.forms.get(key, make).await
     }
 }
 
@@ -271,39 +266,6 @@ pub fn mark_followed(events: &mut [Event]) {
             && (event.conversation, event.actor, event.at) == (next.conversation, next.actor, next.at)
             && event.position.zip(next.position).is_some_and(|(one, other)| one + 1 == other);
         events[place - 1].followed = is_one_call;
-    }
-}
-
-/// Forms of an event that are kept, and bytes of one of them, at most.
-const MAX_FORMS: usize = 8;
-const MAX_FORM_BYTES: usize = 64 * 1024;
-
-/// Names a form: a door's own choice of 32 bytes.
-pub type FormKey = [u8; 32];
-
-/// The few forms of an event, looked through one by one.
-#[derive(Debug, Default)]
-struct Forms(Mutex<Vec<(FormKey, Form)>>);
-
-type Form = Arc<OnceCell<Option<Bytes>>>;
-
-impl Forms {
-    /// The form of this key, which may still have to be made; none where there are too many.
-    fn cell(&self, key: &FormKey) -> Option<Form> {
-        let mut forms = self.0.lock();
-        if let Some((_, form)) = forms.iter().find(|(known, _)| known == key) {
-            return Some(Arc::clone(form));
-        }
-        if forms.len() >= MAX_FORMS {
-            return None;
-        }
-        let form = Form::default();
-        forms.push((*key, Arc::clone(&form)));
-        Some(form)
-    }
-
-    fn forget(&self, key: &FormKey) {
-        self.0.lock().retain(|(known, _)| known != key);
     }
 }
 

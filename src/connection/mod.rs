@@ -9,6 +9,7 @@ mod run;
 pub mod websocket;
 mod wire;
 
+pub use desk::tell_in_place;
 pub use log::SessionLog;
 pub use protocol::{Goodbye, Protocol, Step};
 pub use run::{is_enough, run};

@@ -10,7 +10,7 @@ use futures_util::{FutureExt, poll};
 use tokio::task::unconstrained;
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
-use super::desk::{Begun, Cleared, Connection, Desk, Found};
+use super::desk::{Begun, Cleared, Connection, Desk, Found, MAX_KEPT_MESSAGES};
 use super::endings::Ending;
 use super::{Gone, Goodbye, Message, Protocol, SessionLog, Step, Wire};
 
@@ -20,8 +20,6 @@ const GOODBYE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Messages, and about as many bytes, between two flushes.
 const MAX_BATCH_MESSAGES: usize = 32;
 const MAX_BATCH_BYTES: usize = 64 * 1024;
-/// Messages that a connection keeps room for while it waits.
-pub(super) const MAX_KEPT_MESSAGES: usize = 2;
 
 /// Messages, and bytes, after which the rest is answered and told later: one message of a client, or one burst of events,
 /// may lead to a thousand times as much.
@@ -174,23 +172,19 @@ async fn lie<W: Wire + 'static, P: Protocol + 'static>(
     let waker = Waker::from(Arc::clone(desk));
     let mut taken = Some(connection);
     let begun = poll_fn(|task| {
-        loop {
-            let mut connection = match taken.take() {
-                Some(connection) => connection,
-                None => match ready!(desk.poll_take(task)) {
-                    Found::Connection(connection) => connection,
-                    Found::Begun(begun) => return Poll::Ready(Err(begun)),
-                },
-            };
-            let due = poll_due(&mut connection, &waker, was_message, clock.as_mut(), asked_to_end.as_mut(), task);
-            if let Poll::Ready(due) = due {
-                return Poll::Ready(Ok((connection, due)));
-            }
-            taken = desk.lay_back(connection, task);
-            if taken.is_none() {
-                return Poll::Pending;
-            }
+        let mut connection = match taken.take() {
+            Some(connection) => connection,
+            None => match ready!(desk.poll_take(task)) {
+                Found::Connection(connection) => connection,
+                Found::Begun(begun) => return Poll::Ready(Err(begun)),
+            },
+        };
+        let due = poll_due(&mut connection, &waker, was_message, clock.as_mut(), asked_to_end.as_mut(), task);
+        if let Poll::Ready(due) = due {
+            return Poll::Ready(Ok((connection, due)));
         }
+        desk.lay_back(connection, task);
+        Poll::Pending
     });
     Some(match begun.await {
         Ok(found) => found,

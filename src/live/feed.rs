@@ -32,11 +32,8 @@ pub struct Feed {
 
 struct Waiting {
     events: VecDeque<Arc<Event>>,
-    /// By a number that grows in the order in which they came.
-    signals: BTreeMap<u64, Arc<Event>>,
-    /// The number of the signal of each kind: a later one replaces it.
-    signal_numbers: HashMap<(EventType, Option<ConversationId>, UserId), u64>,
-    next_signal: u64,
+    /// None while none wait: a listener's feed is small.
+    signals: Option<Box<Signals>>,
     /// The newest durable event that was queued or read.
     position: i64,
     /// Behind: the newest durable event that was not queued. The log has it.
@@ -48,6 +45,16 @@ struct Waiting {
     is_standing_new: bool,
     /// Who waits for the connection: to be woken when nothing is locked any more, since that may tell right then.
     waiter: Option<Waker>,
+}
+
+/// What passes.
+#[derive(Default)]
+struct Signals {
+    /// By a number that grows in the order in which they came.
+    waiting: BTreeMap<u64, Arc<Event>>,
+    /// The number of the signal of each kind: a later one replaces it.
+    numbers: HashMap<(EventType, Option<ConversationId>, UserId), u64>,
+    next: u64,
 }
 
 /// What [`Feed::next`] found.
@@ -63,9 +70,7 @@ impl Feed {
     pub fn new(position: i64) -> Self {
         let waiting = Waiting {
             events: VecDeque::new(),
-            signals: BTreeMap::new(),
-            signal_numbers: HashMap::new(),
-            next_signal: 0,
+            signals: None,
             position,
             missed: None,
             behind: None,
@@ -95,7 +100,7 @@ impl Feed {
         }
         let mut waiting = self.lock();
         match event.position {
-            None => waiting.push_signal(event),
+            None => waiting.signals.get_or_insert_default().push(event),
             Some(position) if position > waiting.position => waiting.push_event(position, event),
             Some(_) => return None,
         }
@@ -175,7 +180,7 @@ impl Feed {
 impl Waiting {
     /// Appends all that is queued, or says where to read on in the log; none where there is neither.
     fn take(&mut self, into: &mut VecDeque<Arc<Event>>) -> Option<Taken> {
-        if self.events.is_empty() && self.signals.is_empty() {
+        if self.events.is_empty() && self.signals.is_none() {
             return self.missed.map(|_| Taken::Behind(self.position));
         }
         if into.is_empty() {
@@ -185,9 +190,8 @@ impl Waiting {
         } else {
             into.append(&mut self.events);
         }
-        if !self.signals.is_empty() {
-            into.extend(std::mem::take(&mut self.signals).into_values());
-            self.signal_numbers = HashMap::new();
+        if let Some(signals) = self.signals.take() {
+            into.extend(signals.waiting.into_values());
         }
         Some(Taken::Events)
     }
@@ -206,18 +210,20 @@ impl Waiting {
         self.missed = Some(newest);
         self.behind.get_or_insert_with(BehindGauge::new);
     }
+}
 
-    fn push_signal(&mut self, event: &Arc<Event>) {
+impl Signals {
+    fn push(&mut self, event: &Arc<Event>) {
         let kind = |event: &Event| (event.kind, event.conversation, event.actor);
-        self.next_signal += 1;
-        if let Some(replaced) = self.signal_numbers.insert(kind(event), self.next_signal) {
-            self.signals.remove(&replaced);
-        } else if self.signals.len() >= MAX_SIGNALS
-            && let Some((_, oldest)) = self.signals.pop_first()
+        self.next += 1;
+        if let Some(replaced) = self.numbers.insert(kind(event), self.next) {
+            self.waiting.remove(&replaced);
+        } else if self.waiting.len() >= MAX_SIGNALS
+            && let Some((_, oldest)) = self.waiting.pop_first()
         {
-            self.signal_numbers.remove(&kind(&oldest));
+            self.numbers.remove(&kind(&oldest));
         }
-        self.signals.insert(self.next_signal, Arc::clone(event));
+        self.waiting.insert(self.next, Arc::clone(event));
     }
 }
 

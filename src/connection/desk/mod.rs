@@ -2,6 +2,7 @@
 //! events for it takes it up, too, tells them in place and lays it back: of a listener's many turns nearly all are of that
 //! kind, and none of them needs its task, with all that a task is.
 
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -10,11 +11,12 @@ use std::task::{Context, Poll, Wake, Waker};
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use super::run::MAX_KEPT_MESSAGES;
 use super::{Gone, Message, Protocol, Step, Wire};
 
 /// Turns that are taken in place at once. A connection that has more to tell goes on in its task, in turn with the others.
 const MAX_TURNS: usize = 4;
+/// Messages that a connection keeps room for while it waits.
+pub(super) const MAX_KEPT_MESSAGES: usize = 2;
 
 /// A connection: what it speaks, what carries it, and what is to be written.
 pub(super) struct Connection<W, P> {
@@ -38,7 +40,8 @@ pub(super) enum Begun<W, P> {
 /// A turn of telling, which gives the connection back.
 pub(super) type Telling<W, P> = Pin<Box<dyn Future<Output = (Box<Connection<W, P>>, Step)> + Send>>;
 
-/// The place of one connection. As a waker it has the connection tell what there is to tell.
+/// The place of one connection. As a waker it wakes the connection's task, or has events told in place, as
+/// [`tell_in_place`] asks for.
 pub(super) struct Desk<W, P>(Mutex<State<W, P>>);
 
 struct State<W, P> {
@@ -97,16 +100,15 @@ impl<W: Wire + 'static, P: Protocol + 'static> Desk<W, P> {
         }
     }
 
-    /// Lays it back, and waits until there is something for the task. Where it was woken meanwhile, the caller has to look
-    /// for events once more.
-    pub fn lay_back(&self, connection: Box<Connection<W, P>>, task: &Context<'_>) -> Option<Box<Connection<W, P>>> {
+    /// Lays it back, and waits until there is something for the task.
+    pub fn lay_back(&self, connection: Box<Connection<W, P>>, task: &Context<'_>) {
         let mut state = self.0.lock();
-        if std::mem::take(&mut state.is_woken) {
-            return Some(connection);
-        }
         state.wait(task);
         state.place = Place::Lying(connection);
-        None
+        if std::mem::take(&mut state.is_woken) {
+            // In a poll of its own, since what was polled may have used up what one poll may do.
+            state.wake_task();
+        }
     }
 
     /// Tells the events that there are. One connection that fails takes no other one with it.
@@ -211,12 +213,34 @@ impl<W, P> State<W, P> {
 
 impl<W: Wire + 'static, P: Protocol + 'static> Wake for Desk<W, P> {
     fn wake(self: Arc<Self>) {
-        self.wake_up();
+        self.wake_by_ref();
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.wake_up();
+        if IS_IN_PLACE.replace(false) {
+            self.wake_up();
+            IS_IN_PLACE.set(true);
+        } else {
+            let mut state = self.0.lock();
+            state.is_woken = true;
+            state.wake_task();
+        }
     }
+}
+
+thread_local! {
+    /// Whether whoever wakes a connection right now does it to have events told.
+    static IS_IN_PLACE: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Wakes connections that have events, with no lock held: those that wait for nothing else tell them before this returns.
+/// Whatever else wakes a connection wakes its task, wherever that happens.
+pub fn tell_in_place(waiting: impl IntoIterator<Item = Waker>) {
+    for waiter in waiting {
+        IS_IN_PLACE.set(true);
+        waiter.wake();
+    }
+    IS_IN_PLACE.set(false);
 }
 
 #[cfg(test)]

@@ -40,7 +40,7 @@ impl Stage {
     fn happen(&self, events: impl IntoIterator<Item = Event>) {
         self.events.lock().extend(events);
         let waiter = self.waiter.lock().take();
-        waiter.into_iter().for_each(Waker::wake);
+        tell_in_place(waiter);
     }
 
     fn written(&self) -> String {
@@ -186,6 +186,19 @@ async fn what_the_client_does_not_take_waits_for_it_and_comes_in_order() {
     stage.has_room.notify_one();
     assert!(task.as_mut().now_or_never().is_none());
     assert_eq!(stage.written(), "abcd");
+}
+
+#[tokio::test]
+async fn whatever_else_wakes_a_connection_wakes_its_task() {
+    let (stage, mut task) = connection(100);
+    stage.events.lock().push_back(Text("a"));
+    stage.waiter.lock().take().expect("it waits").wake();
+    assert_eq!(stage.written(), "");
+    let polls = stage.turns_of_task.load(Ordering::Relaxed);
+    assert!(task.as_mut().now_or_never().is_none());
+    assert_eq!((stage.written().as_str(), polls), ("a", 1));
+    stage.happen([Text("b")]);
+    assert_eq!(stage.written(), "ab");
 }
 
 #[tokio::test]

@@ -185,9 +185,34 @@ impl Subscription {
             None => Audience::Everybody,
             Some(notice) => notice.alike().map_or(own, |view| Audience::View(view, notice.change())),
         };
-        let key = AnswerKey { event: event.id, query: self.plan.query, audience };
-        let happened = Happened { event: Arc::clone(event), epoch: self.epoch.clone(), notice };
-        door.answers.get(key, || self.execute(door, cx, audience, happened)).await
+        // Boxed, since every idle connection would else have room for it.
+        let make = || {
+            Box::pin(self.execute(
+                door,
+                cx,
+                audience,
+                Happened { event: Arc::clone(event), epoch: self.epoch.clone(), notice },
+            ))
+        };
+        if audience != Audience::Everybody {
+            let key = AnswerKey { event: event.id, query: self.plan.query, audience };
+            return door.answers.get(key, make).await;
+        }
+        // Kept with the event, where thousands find it for next to nothing.
+        let mut is_shareable = true;
+        let response = event.form(self.plan.query, async {
+            match make().await? {
+                Answer::Response(response) => Ok(response),
+                Answer::Unshareable => {
+                    is_shareable = false;
+                    Err(Error::internal())
+                }
+            }
+        });
+        match response.await {
+            Err(_) if !is_shareable => Ok(Answer::Unshareable),
+            response => response.map(Answer::Response),
+        }
     }
 
     async fn execute(&self, door: &Door, cx: &Cx, audience: Audience, happened: Happened) -> Result<Answer> {
