@@ -33,15 +33,15 @@ pub fn is_enough(out: &[Message]) -> bool {
 
 /// Runs a connection to its end, which comes when it is asked to at the latest. What is only needed now and then is boxed:
 /// an idle connection, of which there are many thousands, takes no more memory than waiting takes.
-#[expect(clippy::manual_async_fn, reason = "what an async fn is given it holds twice, what a block captures once")]
 pub fn run<W: Wire + 'static, P: Protocol + 'static>(
     wire: W,
     protocol: P,
     ending: Ending,
     mut log: SessionLog,
 ) -> impl Future<Output = ()> + Send {
+    // Outside of the future, which would keep room for what it was given although it has moved on.
+    let mut connection = Box::new(Connection { wire, protocol, out: Vec::new() });
     async move {
-        let mut connection = Box::new(Connection { wire, protocol, out: Vec::new() });
         let desk = Desk::new();
         // Whatever ends this task, nothing is left of the connection.
         let _cleared = Cleared(Arc::clone(&desk));

@@ -53,13 +53,9 @@ fn converse(app: Arc<App>, opening: Opening, session: Session) -> impl Future<Ou
     let (token, introduction) = (token(&opening.request), Introduction::of(&opening.request.extensions));
     let log = SessionLog::new(app.config.log.access, "stomp", &opening.request.extensions);
     // The request is not kept: its headers hold the whole buffer that they were read into.
-    let id = opening.id;
-    let connection = async move {
-        let (ending, control) = (app.endings.join(), session.control());
-        let protocol = StompSession::new(app, id, token, introduction, control);
-        connection::run(session, protocol, ending, log).await;
-    };
-    connection.instrument(span)
+    let (ending, control) = (app.endings.join(), session.control());
+    let protocol = StompSession::new(app, opening.id, token, introduction, control);
+    connection::run(session, protocol, ending, log).instrument(span)
 }
 
 fn options(app: &Arc<App>) -> Options {
