@@ -240,6 +240,16 @@ impl Event {
     {
         self.forms.get(key, make).await
     }
+
+    /// What was made in the form `key` already; none where nothing was, or it was not kept.
+    pub fn made_form(&self, key: &FormKey) -> Option<Option<Bytes>> {
+        self.forms.made(key)
+    }
+
+    /// Keeps a form of which there may be many, as the queries of clients are: where there is no room, it is not kept.
+    pub fn keep_form(&self, key: FormKey, made: Option<Bytes>) {
+        self.forms.keep(key, made);
+    }
 }
 
 /// The one visibility rule of everything that is told, live or from the log: whether `viewer`, for whom

@@ -62,6 +62,11 @@ pub trait Protocol: Send {
     /// is woken when there are.
     fn wait_for_events(&mut self) -> impl Future<Output = ()> + Send;
 
+    /// Whether telling what happens next is little work, which whoever delivers it may do.
+    fn tells_in_place(&self) -> bool {
+        true
+    }
+
     /// Tells the events that [`Protocol::wait_for_events`] has found. Where it has to wait for nothing, it is called by whoever
     /// has events for the connection, outside of its task and of its span.
     fn on_events(&mut self, out: &mut Vec<Message>) -> impl Future<Output = Step> + Send;
@@ -74,8 +79,8 @@ pub trait Protocol: Send {
     /// Whose the connection is, once that is known.
     fn user(&self) -> Option<UserId>;
 
-    /// When [`Protocol::on_deadline`] has to be called next. It is asked after each turn but those that tell events, which
-    /// bring it no nearer.
+    /// When [`Protocol::on_deadline`] has to be called next. It is asked after each turn but those that are told in
+    /// place, which bring it no nearer.
     fn deadline(&self) -> Instant;
 
     /// When the connection has to end, even if a slow client has not taken yet what is being written. Then

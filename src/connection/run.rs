@@ -63,18 +63,21 @@ pub fn run<W: Wire + 'static, P: Protocol + 'static>(
                 }
             } else if connection.wire.wakes_when_dropped() {
                 let lying = lie(&desk, connection, was_message, clock.as_mut(), asked_to_end.as_mut());
-                let Some((taken, due)) = lying.await else { return log.ended(None) };
+                let Some((taken, due)) = lying.await else { return };
                 connection = taken;
                 due
             } else {
                 hold(&mut connection, clock.as_mut(), asked_to_end.as_mut()).await
             };
             was_message = matches!(due, Due::Message(_));
-            let was_told = matches!(due, Due::Told(_));
+            let mut is_unwritten = false;
             let Connection { wire, protocol, out } = &mut *connection;
             let mut turn = match due {
                 Due::Events => Box::pin(protocol.on_events(out)).await,
-                Due::Told(step) => step,
+                Due::Told(step, is_taken) => {
+                    is_unwritten = is_taken;
+                    step
+                }
                 Due::Message(None) => break None,
                 Due::Message(Some(message)) => Box::pin(protocol.on_message(message, out)).await,
                 Due::More => {
@@ -100,8 +103,7 @@ pub fn run<W: Wire + 'static, P: Protocol + 'static>(
                 Due::Closing => continue,
             };
             has_more |= matches!(turn, Step::More);
-            // Of what was told in place, some may have been taken and not written.
-            if was_told || !out.is_empty() {
+            if is_unwritten || !out.is_empty() {
                 let written = {
                     let mut writing = Box::pin(flush(wire, out));
                     match poll!(writing.as_mut()) {
@@ -149,8 +151,9 @@ pub fn run<W: Wire + 'static, P: Protocol + 'static>(
 /// What ends a wait.
 enum Due {
     Events,
-    /// Events were told in place, which led to this.
-    Told(Step),
+    /// Events were told in place, which led to this; whether what carries the connection has taken some of it and not
+    /// written it.
+    Told(Step, bool),
     /// The client's message; none at the end of the connection.
     Message(Option<Message>),
     More,
@@ -188,12 +191,12 @@ async fn lie<W: Wire + 'static, P: Protocol + 'static>(
     });
     Some(match begun.await {
         Ok(found) => found,
-        Err(Begun::Told(connection, step)) => (connection, Due::Told(step)),
+        Err(Begun::Told(connection, step, is_unwritten)) => (connection, Due::Told(step, is_unwritten)),
         Err(Begun::Gone(connection)) => (connection, Due::Message(None)),
         Err(Begun::Lost) => return None,
         Err(Begun::Telling(telling)) => {
             let (connection, step) = telling.await;
-            (connection, Due::Told(step))
+            (connection, Due::Told(step, false))
         }
     })
 }
@@ -209,6 +212,13 @@ fn poll_due<W: Wire, P: Protocol>(
 ) -> Poll<Due> {
     let Connection { wire, protocol, .. } = connection;
     let deadline = protocol.deadline();
+    // First what a client that sends without end may not put off.
+    if deadline <= Instant::now() {
+        return Poll::Ready(Due::Deadline);
+    }
+    if asked_to_end.poll(task).is_ready() {
+        return Poll::Ready(Due::End);
+    }
     let mut has_events = || pin!(protocol.wait_for_events()).poll(&mut Context::from_waker(waker)).is_ready();
     if events_first && has_events() {
         return Poll::Ready(Due::Events);
@@ -222,10 +232,7 @@ fn poll_due<W: Wire, P: Protocol>(
     if !events_first && has_events() {
         return Poll::Ready(Due::Events);
     }
-    if pin!(until(clock, deadline)).poll(task).is_ready() {
-        return Poll::Ready(Due::Deadline);
-    }
-    asked_to_end.poll(task).map(|()| Due::End)
+    pin!(until(clock, deadline)).poll(task).map(|()| Due::Deadline)
 }
 
 /// Waits with the connection in hand, where what carries it is to be asked all the time.

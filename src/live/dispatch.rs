@@ -33,6 +33,8 @@ const RETRY_INTERVAL: Duration = Duration::from_millis(500);
 /// Events that are read from the log at once.
 const MAX_PAGE_EVENTS: u64 = 500;
 
+/// Events of which nobody is told before more are routed: a feed has room for four times as many.
+const MAX_UNHEARD: usize = 64;
 /// Signals of presence of which it is looked up who may know. What comes while so many wait is told to nobody.
 const MAX_WAITING_PRESENCE: usize = 16_384;
 
@@ -98,6 +100,7 @@ impl Dispatcher {
                     if !open { return }
                     let overflowed = drain.overflowed();
                     self.own(&mut events);
+                    wake(&mut self.woken);
                     if overflowed {
                         self.sweep().await;
                     }
@@ -120,8 +123,11 @@ impl Dispatcher {
     fn own(&mut self, events: &mut Vec<Arc<Event>>) {
         let told = self.chat.cluster.has_peers().then(|| events.clone());
         self.chat.heard(events.iter().map(Arc::as_ref));
-        for event in events.drain(..) {
+        for (place, event) in (1..).zip(events.drain(..)) {
             self.route(event);
+            if place % MAX_UNHEARD == 0 {
+                wake(&mut self.woken);
+            }
         }
         if let Some(told) = told {
             tell_others(&self.chat, &told);
@@ -274,8 +280,11 @@ async fn fill_from_log(chat: &Chat, hub: &Hub, last: i64, woken: &mut Vec<Waker>
     while hub.position() < last {
         let page = log::since(chat, hub.position(), MAX_PAGE_EVENTS).await?;
         chat.heard(&page.events);
-        for event in page.events {
+        for (place, event) in (1..).zip(page.events) {
             hub.deliver(&Arc::new(event), woken);
+            if place % MAX_UNHEARD == 0 {
+                wake(woken);
+            }
         }
         hub.advance_to(page.position);
         wake(woken);

@@ -20,9 +20,6 @@ pub(super) const POSTGRES_ASIDE: u32 = 2;
 const TRUSTED_IDLE: Duration = Duration::from_secs(5);
 /// How long a writer waits for another process that writes the same SQLite file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
-/// What a reader keeps of the file, in negative kibibytes: the pages of one read. With the next write of another connection
-/// they are worth nothing, and the system has them, too.
-const READER_CACHE: &str = "-512";
 /// How long to wait before a file that another process holds is opened again.
 const RETRY_INTERVAL: Duration = Duration::from_millis(20);
 
@@ -42,7 +39,7 @@ pub(super) fn sqlite_writer(url: &str) -> ConnectOptions {
 /// # Errors
 /// A URL that is none.
 pub(super) fn sqlite_reader(url: &str) -> Result<SqliteConnectOptions, sqlx::Error> {
-    Ok(sqlite_settings(url.parse()?).pragma("query_only", "1").pragma("cache_size", READER_CACHE))
+    Ok(sqlite_settings(url.parse()?).pragma("query_only", "1"))
 }
 
 pub(super) fn postgres_writer(url: &str, timeouts: &'static [(&'static str, &'static str)]) -> ConnectOptions {

@@ -142,7 +142,7 @@ impl Session {
     }
 
     /// How long output has waited without any of it being accepted by the client's side; zero when none waits. On a
-    /// WebSocket output waits only within [`Session::send`].
+    /// WebSocket output waits only within [`Session::send`], and after a [`Session::poll_send`] that is pending.
     pub fn stalled(&self) -> Duration {
         match &self.carrier {
             Carrier::WebSocket(_) => Duration::ZERO,

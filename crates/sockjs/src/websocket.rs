@@ -185,7 +185,9 @@ impl WebSocket {
                 self.frames.queue(|out| fits = encode(&mut left, framed, out));
                 taken = messages.len() - left.len();
                 if !fits {
-                    break Poll::Ready(Err(Closed));
+                    // What is too long is left to who may wait until the messages before it are written.
+                    taken -= 1;
+                    break Poll::Pending;
                 }
             }
             match self.frames.poll_flush(task) {

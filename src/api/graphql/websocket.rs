@@ -35,6 +35,8 @@ use crate::live::{Backlog, Interest, Listener};
 
 /// The number of subscriptions on one connection.
 const MAX_SUBSCRIPTIONS: usize = 50;
+/// Subscriptions of a connection that is told in place: each may have to be executed.
+const MAX_TOLD_IN_PLACE: usize = 8;
 /// The longest id of a subscription.
 const MAX_ID_BYTES: usize = 256;
 /// How long a client may take to send `connection_init`.
@@ -300,6 +302,11 @@ impl Protocol for Socket {
         }
     }
 
+    fn tells_in_place(&self) -> bool {
+        let mut subscriptions = self.subscriptions.iter();
+        self.subscriptions.len() <= MAX_TOLD_IN_PLACE && subscriptions.all(|(_, subscription)| subscription.is_shared())
+    }
+
     async fn on_events(&mut self, out: &mut Vec<Message>) -> Step {
         if let Some(cx) = self.cx.clone() {
             if let Some(Err(refused)) = self.listener.as_ref().map(|listener| listener.judge(&cx.viewer)) {
@@ -342,6 +349,6 @@ mod tests {
     fn what_waits_for_a_client_is_small() {
         let (connection, socket) = (size(converse), size_of::<Socket>());
         println!("a connection of GraphQL: {connection} bytes, of which {socket} are its own");
-        assert!(connection <= 1_536, "{connection} bytes");
+        assert!(connection <= 1_024, "{connection} bytes");
     }
 }

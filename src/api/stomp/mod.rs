@@ -117,6 +117,6 @@ mod tests {
     fn what_waits_for_a_client_is_small() {
         let (connection, session) = (size(converse), size_of::<StompSession>());
         println!("a session of STOMP: {connection} bytes, of which {session} are its own");
-        assert!(connection <= 1_536, "{connection} bytes");
+        assert!(connection <= 1_024, "{connection} bytes");
     }
 }

@@ -31,6 +31,24 @@ struct KeptForm {
 type Form = Arc<OnceCell<Option<Bytes>>>;
 
 impl Forms {
+    /// What was made in the form of this key already.
+    pub fn made(&self, key: &FormKey) -> Option<Option<Bytes>> {
+        let kept = self.0.lock();
+        let known = kept.iter().find(|known| known.key == *key)?;
+        known.form.get().cloned()
+    }
+
+    /// Keeps a form that was made, if there is room beside those of which there are few.
+    pub fn keep(&self, key: FormKey, made: Option<Bytes>) {
+        let mut kept = self.0.lock();
+        let bytes = made.as_ref().map_or(0, Bytes::len);
+        let others: usize = kept.iter().filter_map(|known| known.bytes).sum();
+        let has_room = kept.len() < MAX_FORMS / 4 * 3 && others + bytes <= MAX_FORM_BYTES / 2;
+        if has_room && kept.iter().all(|known| known.key != key) {
+            kept.push(KeptForm { key, bytes: Some(bytes), form: Arc::new(OnceCell::new_with(Some(made))) });
+        }
+    }
+
     /// As [`Event::form`](super::Event::form).
     pub async fn get<F>(&self, key: FormKey, make: F) -> Result<Option<Bytes>>
     where
@@ -42,7 +60,7 @@ impl Forms {
             return Ok(made.clone());
         }
         let made = cell.get_or_try_init(|| make).await?.clone();
-        self.made(&key, made.as_ref().map_or(0, Bytes::len));
+        self.measured(&key, made.as_ref().map_or(0, Bytes::len));
         Ok(made)
     }
 
@@ -60,8 +78,8 @@ impl Forms {
         Some(form)
     }
 
-    /// The form of this key was made, and is kept unless all of them would be too long together.
-    fn made(&self, key: &FormKey, bytes: usize) {
+    /// The form of this key is as long as that, and is kept unless all of them would be too long together.
+    fn measured(&self, key: &FormKey, bytes: usize) {
         let mut kept = self.0.lock();
         let others: usize = kept.iter().filter(|known| known.key != *key).filter_map(|known| known.bytes).sum();
         if others + bytes > MAX_FORM_BYTES {
@@ -99,5 +117,14 @@ mod tests {
             make(&forms, number, MAX_FORM_BYTES / 2 - 1).await;
         }
         assert_eq!(made.load(Ordering::Relaxed), 2 + 2 * 2, "two of them have room");
+        // What is one of many leaves room for what is one of few.
+        let forms = Forms::default();
+        (0..40).for_each(|number| forms.keep([number; 32], Some(vec![number; 100].into())));
+        assert_eq!((0..40).filter(|number| forms.made(&[*number; 32]).is_some()).count(), 24);
+        assert!(forms.cell(&[99; 32]).is_some() && forms.made(&[99; 32]).is_none());
+        let forms = Forms::default();
+        (0..4).for_each(|number| forms.keep([number; 32], Some(vec![number; MAX_FORM_BYTES / 4].into())));
+        assert_eq!(forms.made(&[1; 32]).flatten().map(|bytes| bytes.len()), Some(MAX_FORM_BYTES / 4));
+        assert!(forms.made(&[2; 32]).is_none());
     }
 }

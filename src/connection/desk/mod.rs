@@ -7,6 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::time::Instant;
@@ -15,6 +16,8 @@ use super::{Gone, Message, Protocol, Step, Wire};
 
 /// Turns that are taken in place at once. A connection that has more to tell goes on in its task, in turn with the others.
 const MAX_TURNS: usize = 4;
+/// How long it takes at most until whoever delivers does nothing but wake tasks.
+const MAX_TIME_IN_PLACE: Duration = Duration::from_micros(500);
 /// Messages that a connection keeps room for while it waits.
 pub(super) const MAX_KEPT_MESSAGES: usize = 2;
 
@@ -29,8 +32,8 @@ pub(super) struct Connection<W, P> {
 pub(super) enum Begun<W, P> {
     /// Telling that waits for something.
     Telling(Telling<W, P>),
-    /// What was told, with the step that it led to; not all of it is written.
-    Told(Box<Connection<W, P>>, Step),
+    /// What was told, with the step that it led to, and whether the wire has taken some of it that is not written.
+    Told(Box<Connection<W, P>>, Step, bool),
     /// The client is gone.
     Gone(Box<Connection<W, P>>),
     /// Telling has panicked, and the connection is lost.
@@ -58,7 +61,7 @@ pub(super) struct Cleared<W, P>(pub Arc<Desk<W, P>>);
 
 impl<W, P> Drop for Cleared<W, P> {
     fn drop(&mut self) {
-        let left = std::mem::replace(&mut self.0.0.lock().place, Place::Taken);
+        let left = std::mem::replace(&mut self.0.0.lock().place, Place::Cleared);
         // Without the lock, since all kinds of things go with it.
         drop(left);
     }
@@ -69,6 +72,8 @@ enum Place<W, P> {
     Taken,
     /// In a box: the desk of a listener is one line of memory.
     Begun(Box<Begun<W, P>>),
+    /// The task is gone. Whoever has the connection drops it.
+    Cleared,
 }
 
 /// What the task finds.
@@ -92,7 +97,7 @@ impl<W: Wire + 'static, P: Protocol + 'static> Desk<W, P> {
                 Poll::Ready(Found::Connection(connection))
             }
             Place::Begun(begun) => Poll::Ready(Found::Begun(*begun)),
-            Place::Taken => {
+            Place::Taken | Place::Cleared => {
                 state.is_wanted = true;
                 state.wait(task);
                 Poll::Pending
@@ -123,8 +128,12 @@ impl<W: Wire + 'static, P: Protocol + 'static> Desk<W, P> {
         let mut connection = {
             let mut state = self.0.lock();
             match std::mem::replace(&mut state.place, Place::Taken) {
-                Place::Lying(connection) => connection,
+                Place::Lying(connection) if connection.protocol.tells_in_place() => connection,
                 other => {
+                    // Whoever has it looks again, or its task does.
+                    if matches!(other, Place::Lying(_)) {
+                        state.wake_task();
+                    }
                     state.place = other;
                     state.is_woken = true;
                     return;
@@ -140,14 +149,14 @@ impl<W: Wire + 'static, P: Protocol + 'static> Desk<W, P> {
                 match self.lay_aside(connection) {
                     None => return,
                     Some(woken) if turns < MAX_TURNS => connection = woken,
-                    Some(woken) => return self.hand_over(Begun::Told(woken, Step::Go)),
+                    Some(woken) => return self.hand_over(Begun::Told(woken, Step::Go, false)),
                 }
                 turns += 1;
                 continue;
             }
             if turns >= MAX_TURNS {
                 // The events are kept by the protocol, and waiting for them ends at once.
-                return self.hand_over(Begun::Told(connection, Step::Go));
+                return self.hand_over(Begun::Told(connection, Step::Go, false));
             }
             turns += 1;
             let mut telling: Telling<W, P> = Box::pin(async move {
@@ -168,11 +177,11 @@ impl<W: Wire + 'static, P: Protocol + 'static> Desk<W, P> {
                         connection.protocol.on_written(Instant::now());
                     }
                     Poll::Ready(Err(Gone)) => return self.hand_over(Begun::Gone(connection)),
-                    Poll::Pending => return self.hand_over(Begun::Told(connection, step)),
+                    Poll::Pending => return self.hand_over(Begun::Told(connection, step, true)),
                 }
             }
             if !matches!(step, Step::Go) {
-                return self.hand_over(Begun::Told(connection, step));
+                return self.hand_over(Begun::Told(connection, step, false));
             }
         }
     }
@@ -180,6 +189,11 @@ impl<W: Wire + 'static, P: Protocol + 'static> Desk<W, P> {
     /// Lays it back after telling. Where it was woken meanwhile, the caller has to look for events once more.
     fn lay_aside(&self, connection: Box<Connection<W, P>>) -> Option<Box<Connection<W, P>>> {
         let mut state = self.0.lock();
+        if matches!(state.place, Place::Cleared) {
+            // What goes with the connection goes without the lock.
+            drop(state);
+            return None;
+        }
         if std::mem::take(&mut state.is_woken) {
             return Some(connection);
         }
@@ -192,6 +206,10 @@ impl<W: Wire + 'static, P: Protocol + 'static> Desk<W, P> {
 
     fn hand_over(&self, begun: Begun<W, P>) {
         let mut state = self.0.lock();
+        if matches!(state.place, Place::Cleared) {
+            drop(state);
+            return;
+        }
         state.place = Place::Begun(Box::new(begun));
         state.is_wanted = false;
         state.wake_task();
@@ -235,9 +253,12 @@ thread_local! {
 
 /// Wakes connections that have events, with no lock held: those that wait for nothing else tell them before this returns.
 /// Whatever else wakes a connection wakes its task, wherever that happens.
+///
+/// Where that takes long, the others are told by their tasks.
 pub fn tell_in_place(waiting: impl IntoIterator<Item = Waker>) {
+    let began = Instant::now();
     for waiter in waiting {
-        IS_IN_PLACE.set(true);
+        IS_IN_PLACE.set(began.elapsed() < MAX_TIME_IN_PLACE);
         waiter.wake();
     }
     IS_IN_PLACE.set(false);

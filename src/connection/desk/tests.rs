@@ -34,6 +34,8 @@ enum Event {
     Late(&'static str),
     End,
     Panic,
+    /// Something that happens while it is told.
+    Meanwhile(Box<dyn FnOnce() + Send>),
 }
 
 impl Stage {
@@ -112,6 +114,7 @@ impl Protocol for Teller {
             }
             Some(Event::End) => return Step::End(Goodbye::new(1000, "bye")),
             Some(Event::Panic) => panic!("this is what the test is about"),
+            Some(Event::Meanwhile(happens)) => happens(),
             None => {}
         }
         Step::Go
@@ -135,7 +138,7 @@ impl Protocol for Teller {
 }
 
 /// A connection that waits, with room for so many messages.
-fn connection(room: usize) -> (Arc<Stage>, Pin<Box<impl Future<Output = ()>>>) {
+fn connection(room: usize) -> (Arc<Stage>, Pin<Box<impl Future<Output = ()> + Send>>) {
     let stage = Arc::new(Stage { room: AtomicUsize::new(room), ..Stage::default() });
     let ending = Endings::new(Default::default()).join();
     let log = SessionLog::new(false, "test", &Default::default());
@@ -144,7 +147,7 @@ fn connection(room: usize) -> (Arc<Stage>, Pin<Box<impl Future<Output = ()>>>) {
     (stage, task)
 }
 
-use Event::{End, Late, Panic, Text};
+use Event::{End, Late, Meanwhile, Panic, Text};
 
 #[tokio::test]
 async fn what_happens_is_written_where_it_is_delivered_and_the_task_sleeps() {
@@ -224,6 +227,16 @@ async fn an_end_is_taken_leave_of_and_a_panic_ends_one_connection_alone() {
     stage.happen([Text("a"), Panic, Text("never")]);
     task.await;
     assert_eq!((stage.written().as_str(), Arc::strong_count(&stage)), ("a", 1));
+}
+
+#[tokio::test]
+async fn who_has_a_connection_whose_task_is_gone_drops_it() {
+    for last in [None, Some(End)] {
+        let (stage, task) = connection(100);
+        let ends: Event = Meanwhile(Box::new(move || drop(task)));
+        stage.happen([Text("a"), ends].into_iter().chain(last));
+        assert_eq!((stage.written().as_str(), Arc::strong_count(&stage)), ("a", 1));
+    }
 }
 
 #[test]

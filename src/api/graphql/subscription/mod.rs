@@ -113,6 +113,11 @@ impl Subscription {
         Ok(Self { plan, position: resumed.unwrap_or(started), resumed, epoch: listener.epoch().clone() })
     }
 
+    /// Whether its answers are made once for many.
+    pub fn is_shared(&self) -> bool {
+        self.plan.is_shared()
+    }
+
     /// What wakes it.
     pub fn interest(&self) -> Interest {
         self.plan.interest()
@@ -185,34 +190,18 @@ impl Subscription {
             None => Audience::Everybody,
             Some(notice) => notice.alike().map_or(own, |view| Audience::View(view, notice.change())),
         };
-        // Boxed, since every idle connection would else have room for it.
-        let make = || {
-            Box::pin(self.execute(
-                door,
-                cx,
-                audience,
-                Happened { event: Arc::clone(event), epoch: self.epoch.clone(), notice },
-            ))
-        };
-        if audience != Audience::Everybody {
-            let key = AnswerKey { event: event.id, query: self.plan.query, audience };
-            return door.answers.get(key, make).await;
+        // What is the same for everybody is kept with the event, where thousands find it for next to nothing.
+        let is_everybodys = audience == Audience::Everybody;
+        if is_everybodys && let Some(response) = event.made_form(&self.plan.query) {
+            return Ok(Answer::Response(response));
         }
-        // Kept with the event, where thousands find it for next to nothing.
-        let mut is_shareable = true;
-        let response = event.form(self.plan.query, async {
-            match make().await? {
-                Answer::Response(response) => Ok(response),
-                Answer::Unshareable => {
-                    is_shareable = false;
-                    Err(Error::internal())
-                }
-            }
-        });
-        match response.await {
-            Err(_) if !is_shareable => Ok(Answer::Unshareable),
-            response => response.map(Answer::Response),
+        let key = AnswerKey { event: event.id, query: self.plan.query, audience };
+        let happened = Happened { event: Arc::clone(event), epoch: self.epoch.clone(), notice };
+        let answer = door.answers.get(key, || self.execute(door, cx, audience, happened)).await?;
+        if is_everybodys && let Answer::Response(response) = &answer {
+            event.keep_form(self.plan.query, response.clone());
         }
+        Ok(answer)
     }
 
     async fn execute(&self, door: &Door, cx: &Cx, audience: Audience, happened: Happened) -> Result<Answer> {
