@@ -19,7 +19,7 @@ use crate::chat::log::head::{LogHead, lock_log};
 use crate::chat::rate_limit::RateLimits;
 use crate::chat::readiness::Readiness;
 use crate::config::{Config, fault};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::id::{ConversationId, MessageId, UserId};
 use crate::store::{self, Autocommit, Commit, Queue, Queued, Store, Transaction};
 use crate::telemetry;
@@ -241,7 +241,11 @@ impl<I, O: Send + 'static> Writer<I, O> {
             }
             Ok(Ok(Err(cause))) => {
                 log_undone(&callers, &cause.to_string());
-                Some(Error::from(cause))
+                let failed = Error::from(cause);
+                if failed.kind == Kind::Unavailable && started.elapsed() > LONG_WAIT {
+                    commit = Commit::InVain;
+                }
+                Some(failed)
             }
             Ok(Err(_)) => {
                 tracing::error!("a change panicked, and what was written with it was undone");
@@ -459,6 +463,8 @@ fn log_undone(callers: &[Span], cause: &str) {
 /// How long the database may take for a batch: whoever waits for one that is away is told within five seconds. Then nobody
 /// knows whether it was committed; if it was, the log tells.
 const BATCH_TIMEOUT: Duration = Duration::from_millis(4_800);
+/// After such a wait for a database that is away nobody else waits for it.
+const LONG_WAIT: Duration = Duration::from_secs(2);
 
 /// Runs one job and tells whether it succeeded; what it wrote is undone where it did not. Alone, it needs no savepoint for
 /// that: there the whole transaction is undone.

@@ -20,6 +20,9 @@ pub(super) const POSTGRES_ASIDE: u32 = 2;
 const TRUSTED_IDLE: Duration = Duration::from_secs(5);
 /// How long a writer waits for another process that writes the same SQLite file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// The same for a statement that commits by itself: it gives up before whoever waits for it does, for it would be committed
+/// after they were told that it was not.
+const STATEMENT_BUSY_TIMEOUT: Duration = Duration::from_secs(4);
 /// How long to wait before a file that another process holds is opened again.
 const RETRY_INTERVAL: Duration = Duration::from_millis(20);
 
@@ -75,7 +78,8 @@ const ROWS_AHEAD: usize = 128;
 /// # Errors
 /// A URL that is none.
 pub(super) fn autocommit_sqlite(url: &str) -> Result<SqliteConnectOptions, sqlx::Error> {
-    let options = sqlite_settings(url.parse()?).row_buffer_size(ROWS_AHEAD).disable_statement_logging();
+    let options = sqlite_settings(url.parse()?).busy_timeout(STATEMENT_BUSY_TIMEOUT);
+    let options = options.row_buffer_size(ROWS_AHEAD).disable_statement_logging();
     // A statement with many rows keeps the pages as they were, for the case that one of them is refused.
     Ok(options.pragma("temp_store", "MEMORY"))
 }
