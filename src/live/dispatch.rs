@@ -19,6 +19,7 @@ use crate::chat::event::{Drain, Event, EventType, Fact};
 use crate::chat::{Chat, log, presence, relay, typing, users};
 use crate::cluster::frame::News;
 use crate::cluster::hearing::Hearing;
+use crate::entity::presence::PresenceStatus;
 use crate::error::Result;
 use crate::id::ConversationId;
 use crate::telemetry;
@@ -186,8 +187,10 @@ impl Dispatcher {
     }
 
     fn signal(&mut self, event: Arc<Event>) {
-        let Fact::Presence { version, .. } = &event.fact else { return self.hub.deliver(&event, &mut self.woken) };
-        if !self.latest.is_new(event.actor, *version) {
+        let Fact::Presence { presence, version, .. } = &event.fact else {
+            return self.hub.deliver(&event, &mut self.woken);
+        };
+        if !self.latest.is_new(event.actor, *version, presence.status == PresenceStatus::Offline) {
             return;
         }
         self.hub.deliver(&event, &mut self.woken);

@@ -10,8 +10,9 @@ use crate::id::UserId;
 const MAX_PEOPLE: u64 = 100_000;
 const LIFETIME: Duration = Duration::from_secs(60);
 
-/// The newest version of each person's presence that was told here.
-pub(super) struct Latest(Cache<UserId, i64>);
+/// The newest version of each person's presence that was told here, and whether it was that they are gone: whose time ran
+/// out is gone without a newer version.
+pub(super) struct Latest(Cache<UserId, (i64, bool)>);
 
 impl Default for Latest {
     fn default() -> Self {
@@ -21,11 +22,11 @@ impl Default for Latest {
 
 impl Latest {
     /// Whether nothing newer was told of them; from now on, this was.
-    pub fn is_new(&self, person: UserId, version: i64) -> bool {
-        if self.0.get(&person).is_some_and(|known| known >= version) {
+    pub fn is_new(&self, person: UserId, version: i64, is_gone: bool) -> bool {
+        if self.0.get(&person).is_some_and(|known| known >= (version, is_gone)) {
             return false;
         }
-        self.0.insert(person, version);
+        self.0.insert(person, (version, is_gone));
         true
     }
 }
@@ -39,7 +40,17 @@ mod tests {
         let (latest, [alice, bob]) = (Latest::default(), [1, 2].map(UserId::stored));
         let told = [(alice, 4), (alice, 6), (alice, 5), (alice, 6), (bob, 1), (alice, 7)];
         assert_eq!(
-            told.map(|(person, version)| latest.is_new(person, version)),
+            told.map(|(person, version)| latest.is_new(person, version, false)),
+            [true, true, false, false, true, true]
+        );
+    }
+
+    #[test]
+    fn whose_time_ran_out_is_gone_once_and_may_come_back() {
+        let (latest, alice) = (Latest::default(), UserId::stored(1));
+        let told = [(4, false), (4, true), (4, true), (4, false), (5, false), (5, true)];
+        assert_eq!(
+            told.map(|(version, is_gone)| latest.is_new(alice, version, is_gone)),
             [true, true, false, false, true, true]
         );
     }

@@ -75,8 +75,7 @@ pub(super) async fn publish_presence_of(chat: &Chat, rows: Vec<presence::Model>,
     for rows in rows.chunks(MAX_TOLD_TOGETHER) {
         let users = user::by_ids(db, &rows.iter().map(|row| row.user_id).collect::<Vec<_>>()).await?;
         let told = rows.iter().filter_map(|row| {
-            // It is later than whatever was told of the row as it stands.
-            Some(presence_event(Presence::of(users.get(&row.user_id)?, Some(row), now), row.version + 1))
+            Some(presence_event(Presence::of(users.get(&row.user_id)?, Some(row), now), row.version))
         });
         told.for_each(|event| chat.publish(event));
     }
