@@ -22,8 +22,15 @@ pub struct ConnectionRegistry {
 #[derive(Default)]
 struct State {
     users: HashMap<UserId, UserConnections>,
-    /// Those of whom something changed since it was taken, and who waits until it is written down.
-    changed: HashMap<UserId, Vec<Waiting>>,
+    /// Those of whom something changed since it was taken.
+    changed: HashMap<UserId, Unwritten>,
+}
+
+#[derive(Default)]
+struct Unwritten {
+    /// Who waits until it is written down.
+    waiting: Vec<Waiting>,
+    is_untold: bool,
 }
 
 /// Dropped when an arrival has been written down, or will be later.
@@ -42,6 +49,8 @@ pub struct Attendance {
     pub user: UserId,
     /// How many connections they have here; none once they are gone. For a moment after the last one it still counts.
     pub connections: usize,
+    /// Whether this may be written down already, and was told to nobody.
+    pub is_untold: bool,
 }
 
 /// What was taken to be written down. Whoever waits for that goes on when it is dropped.
@@ -60,7 +69,7 @@ impl ConnectionRegistry {
         if !is_first && !counted {
             return None;
         }
-        let waiting = state.changed.entry(user).or_default();
+        let waiting = &mut state.changed.entry(user).or_default().waiting;
         let written = is_first.then(|| {
             let (sender, receiver) = oneshot::channel();
             waiting.push(sender);
@@ -122,20 +131,20 @@ impl ConnectionRegistry {
         let taken: Vec<UserId> = state.changed.keys().copied().take(most).collect();
         let mut changed = Changed { people: Vec::with_capacity(taken.len()), waiting: Vec::new() };
         for user in taken {
-            changed.waiting.extend(state.changed.remove(&user).into_iter().flatten());
+            let Unwritten { waiting, is_untold } = state.changed.remove(&user).unwrap_or_default();
+            changed.waiting.extend(waiting);
             let connections = state.users.get(&user).map_or(0, |connected| connected.connections.max(1));
-            changed.people.push(Attendance { user, connections });
+            changed.people.push(Attendance { user, connections, is_untold });
         }
         changed.people.sort_unstable_by_key(|one| one.user);
         changed
     }
 
-    /// What was taken could not be written down: it has changed still.
+    /// What was taken could not be written down: it has changed still. Or it was, and whoever wrote it was not told so, and
+    /// told nobody.
     pub fn give_back(&self, users: impl IntoIterator<Item = UserId>) {
         let mut state = self.lock();
-        users.into_iter().for_each(|user| {
-            state.changed.entry(user).or_default();
-        });
+        users.into_iter().for_each(|user| state.changed.entry(user).or_default().is_untold = true);
         drop(state);
         self.changed.notify_one();
     }

@@ -28,7 +28,8 @@ use crate::store::{self, among, is_listed, list, rows_of};
 /// People whose rows are changed at once.
 pub(super) const MAX_TOGETHER: usize = 500;
 
-/// Writes down who is connected to this node, and tells of those of whom others see a difference.
+/// Writes down who is connected to this node, and tells of those of whom others see a difference, or may have seen one that
+/// nobody was told of.
 ///
 /// # Errors
 /// `Unavailable` while the node is not written down as alive: whoever is connected to it would be buried with it.
@@ -39,6 +40,7 @@ pub(super) async fn write(note: &mut Note<'_>, node: &NodeId, changed: &[Attenda
     let (here, gone): (Vec<Attendance>, Vec<Attendance>) = changed.iter().partition(|one| one.connections > 0);
     let ids = |people: &[Attendance]| people.iter().map(|one| one.user).collect::<Vec<UserId>>();
     let (arrived, departed) = (ids(&here), ids(&gone));
+    let untold: Vec<UserId> = changed.iter().filter(|one| one.is_untold).map(|one| one.user).collect();
     make_rows(note, &arrived).await?;
     let rows = lock_rows(note, changed.iter().map(|one| one.user)).await?;
     attend(note, node, &here).await?;
@@ -50,7 +52,7 @@ pub(super) async fn write(note: &mut Note<'_>, node: &NodeId, changed: &[Attenda
         (is_here || is_gone).then(|| seen(row, is_here, note.now))
     });
     let after = after.collect();
-    update(note, after).await
+    update(note, after, &untold).await
 }
 
 /// Those of these people who were connected to a node that has ended are gone, unless they are connected to another one.
@@ -137,14 +139,17 @@ fn seen(before: presence::Model, here: bool, now: DateTime<Utc>) -> (presence::M
     (before, after)
 }
 
-/// Writes rows as they are afterwards, and tells of those of whom others see a difference.
-async fn update(note: &mut Note<'_>, rows: Vec<(presence::Model, presence::Model)>) -> Result<()> {
+/// Writes rows as they are afterwards, and tells of those of whom others see a difference, and of the `untold`.
+async fn update(note: &mut Note<'_>, rows: Vec<(presence::Model, presence::Model)>, untold: &[UserId]) -> Result<()> {
     let look = |row: &presence::Model| {
         let here = row.seen_until.is_some_and(|until| until > note.now);
         if here { row.status } else { PresenceStatus::Offline }
     };
+    // Nothing is told of somebody invisible.
+    let is_untold = |row: &presence::Model| row.status != PresenceStatus::Offline && untold.contains(&row.user_id);
+    let is_told = |before, after| look(before) != look(after) || is_untold(after);
     let told: Vec<UserId> =
-        rows.iter().filter(|(before, after)| look(before) != look(after)).map(|(_, after)| after.user_id).collect();
+        rows.iter().filter(|(before, after)| is_told(before, after)).map(|(_, after)| after.user_id).collect();
     let written = rows.into_iter().map(|(_, mut after)| {
         after.version += i64::from(told.contains(&after.user_id));
         after

@@ -8,8 +8,9 @@ use serde_json::json;
 use tokio::time::{Instant, sleep};
 
 use super::guests::{Guest, invite, statuses};
-use super::{GONE, HEARD, SLACK, TALK, are_tested, nodes, nodes_at_home, redis, within};
+use super::{GONE, HEARD, SLACK, TALK, are_tested, metric, nodes, nodes_at_home, redis, within};
 use crate::faults::ledger::Outcome;
+use crate::faults::proxy::Way;
 use crate::faults::service::Service;
 use crate::faults::wire::Wire;
 use crate::faults::{Stage, rounds};
@@ -86,6 +87,44 @@ async fn a_node_that_is_cut_from_the_database_says_so_and_keeps_its_connections(
     assert!(cut.ends().is_empty(), "the connection ended");
     watch.saw_nobody_go([&other], began);
     assert_eq!(statuses(&watch, &scene.town.nodes, &cut).await, ["ONLINE"; 3]);
+    scene.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_does_not_learn_what_was_committed_says_all_the_same_who_is_here() {
+    if !are_tested() {
+        return;
+    }
+    let (starts, ways) = nodes_at_home(2, redis().as_deref()).await;
+    let stage = Stage::open("answers that are lost", starts).await;
+    let (watch, people) = invite(&stage, 2, 0).await;
+    let here = Guest::enter(&people[0], &stage.addresses, 1, false).await;
+    let scene = stage.begin(TALK).await;
+    let began = Instant::now();
+    ways[1].cut_from_the_database();
+    watch.hears(&here, "OFFLINE", began, GONE + SLACK).await;
+
+    // It is written down anew as a node, and is not told so.
+    ways[1].mend();
+    ways[1].database.set(Way::AnswersLost);
+    within(GONE + SLACK, "there are two nodes again", async || metric(&scene, 0, "confab_nodes").await == Some(2.0))
+        .await;
+    let mended = Instant::now();
+    ways[1].mend();
+    let back = watch.hears(&here, "ONLINE", mended, GONE + SLACK).await;
+
+    // Who comes is written down, and it is not told so.
+    ways[1].database.set(Way::AnswersLost);
+    let began = Instant::now();
+    let comes = Guest::enter(&people[1], &scene.town.nodes, 1, false).await;
+    within(HEARD + SLACK, "both nodes know who came", async || {
+        statuses(&watch, &scene.town.nodes, &comes).await == ["ONLINE"; 2]
+    })
+    .await;
+    ways[1].mend();
+    let came = watch.hears(&comes, "ONLINE", began, HEARD + SLACK).await;
+    println!("{}: back after {back:?}, heard of who came after {came:?}", scene.name);
+    assert!(here.ends().is_empty() && comes.ends().is_empty(), "a connection ended");
     scene.end().await;
 }
 

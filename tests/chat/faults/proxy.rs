@@ -25,9 +25,12 @@ pub enum Way {
     AnswerLost,
     /// The next commit is not passed on, and its connection ends; then the way is open.
     CommitLost,
+    /// Every commit is passed on, and its connection ends before the answer.
+    AnswersLost,
 }
 
-const WAYS: [Way; 6] = [Way::Open, Way::Closed, Way::Reset, Way::Still, Way::AnswerLost, Way::CommitLost];
+const WAYS: [Way; 7] =
+    [Way::Open, Way::Closed, Way::Reset, Way::Still, Way::AnswerLost, Way::CommitLost, Way::AnswersLost];
 /// What the driver says to commit, as a simple query of PostgreSQL's protocol.
 const COMMIT: &[u8] = b"COMMIT\0";
 /// What stands in the statements that move the log and are committed by themselves, where they are prepared, and how the
@@ -123,7 +126,9 @@ impl Proxy {
                             return;
                         }
                         Way::CommitLost if is_commit && self.takes(Way::CommitLost) => return,
-                        Way::AnswerLost if is_commit && self.takes(Way::AnswerLost) => {
+                        way @ (Way::AnswerLost | Way::AnswersLost)
+                            if is_commit && (way == Way::AnswersLost || self.takes(Way::AnswerLost)) =>
+                        {
                             database.write_all(&asked[..length]).await.ok();
                             // The database has answered: it is committed, and nobody will know.
                             let _lost = database.read(&mut answered).await;
