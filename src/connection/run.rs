@@ -10,7 +10,7 @@ use futures_util::{FutureExt, poll};
 use tokio::task::unconstrained;
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
-use super::desk::{Begun, Cleared, Connection, Desk, Found, MAX_KEPT_MESSAGES};
+use super::desk::{Begun, Cleared, Connection, Desk, Found, MAX_KEPT_MESSAGES, Told};
 use super::endings::Ending;
 use super::{Gone, Goodbye, Message, Protocol, SessionLog, Step, Wire};
 
@@ -74,9 +74,9 @@ pub fn run<W: Wire + 'static, P: Protocol + 'static>(
             let Connection { wire, protocol, out } = &mut *connection;
             let mut turn = match due {
                 Due::Events => Box::pin(protocol.on_events(out)).await,
-                Due::Told(step, is_taken) => {
-                    is_unwritten = is_taken;
-                    step
+                Due::Told(told) => {
+                    is_unwritten = told.is_unwritten;
+                    told.step
                 }
                 Due::Message(None) => break None,
                 Due::Message(Some(message)) => Box::pin(protocol.on_message(message, out)).await,
@@ -151,9 +151,8 @@ pub fn run<W: Wire + 'static, P: Protocol + 'static>(
 /// What ends a wait.
 enum Due {
     Events,
-    /// Events were told in place, which led to this; whether what carries the connection has taken some of it and not
-    /// written it.
-    Told(Step, bool),
+    /// Events were told in place, which led to this.
+    Told(Told),
     /// The client's message; none at the end of the connection.
     Message(Option<Message>),
     More,
@@ -191,12 +190,12 @@ async fn lie<W: Wire + 'static, P: Protocol + 'static>(
     });
     Some(match begun.await {
         Ok(found) => found,
-        Err(Begun::Told(connection, step, is_unwritten)) => (connection, Due::Told(step, is_unwritten)),
+        Err(Begun::Told(connection, told)) => (connection, Due::Told(told)),
         Err(Begun::Gone(connection)) => (connection, Due::Message(None)),
         Err(Begun::Lost) => return None,
         Err(Begun::Telling(telling)) => {
             let (connection, step) = telling.await;
-            (connection, Due::Told(step, false))
+            (connection, Due::Told(step.into()))
         }
     })
 }

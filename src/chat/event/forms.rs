@@ -23,12 +23,17 @@ pub(super) struct Forms(Mutex<Vec<KeptForm>>);
 #[derive(Debug)]
 struct KeptForm {
     key: FormKey,
-    /// None until it is known.
-    bytes: Option<usize>,
     form: Form,
 }
 
 type Form = Arc<OnceCell<Option<Bytes>>>;
+
+impl KeptForm {
+    /// How long it is, once it is made.
+    fn len(&self) -> usize {
+        self.form.get().and_then(Option::as_ref).map_or(0, Bytes::len)
+    }
+}
 
 impl Forms {
     /// What was made in the form of this key already.
@@ -41,11 +46,11 @@ impl Forms {
     /// Keeps a form that was made, if there is room beside those of which there are few.
     pub fn keep(&self, key: FormKey, made: Option<Bytes>) {
         let mut kept = self.0.lock();
-        let bytes = made.as_ref().map_or(0, Bytes::len);
-        let others: usize = kept.iter().filter_map(|known| known.bytes).sum();
-        let has_room = kept.len() < MAX_FORMS / 4 * 3 && others + bytes <= MAX_FORM_BYTES / 2;
+        let form = KeptForm { key, form: Arc::new(OnceCell::new_with(Some(made))) };
+        let others: usize = kept.iter().map(KeptForm::len).sum();
+        let has_room = kept.len() < MAX_FORMS / 4 * 3 && others + form.len() <= MAX_FORM_BYTES / 2;
         if has_room && kept.iter().all(|known| known.key != key) {
-            kept.push(KeptForm { key, bytes: Some(bytes), form: Arc::new(OnceCell::new_with(Some(made))) });
+            kept.push(form);
         }
     }
 
@@ -60,7 +65,7 @@ impl Forms {
             return Ok(made.clone());
         }
         let made = cell.get_or_try_init(|| make).await?.clone();
-        self.measured(&key, made.as_ref().map_or(0, Bytes::len));
+        self.bound(&key);
         Ok(made)
     }
 
@@ -74,18 +79,15 @@ impl Forms {
             return None;
         }
         let form = Form::default();
-        kept.push(KeptForm { key: *key, bytes: None, form: Arc::clone(&form) });
+        kept.push(KeptForm { key: *key, form: Arc::clone(&form) });
         Some(form)
     }
 
-    /// The form of this key is as long as that, and is kept unless all of them would be too long together.
-    fn measured(&self, key: &FormKey, bytes: usize) {
+    /// Keeps the form of this key no longer where all of them are too long together.
+    fn bound(&self, key: &FormKey) {
         let mut kept = self.0.lock();
-        let others: usize = kept.iter().filter(|known| known.key != *key).filter_map(|known| known.bytes).sum();
-        if others + bytes > MAX_FORM_BYTES {
+        if kept.iter().map(KeptForm::len).sum::<usize>() > MAX_FORM_BYTES {
             kept.retain(|known| known.key != *key);
-        } else if let Some(known) = kept.iter_mut().find(|known| known.key == *key) {
-            known.bytes = Some(bytes);
         }
     }
 }

@@ -32,12 +32,25 @@ pub(super) struct Connection<W, P> {
 pub(super) enum Begun<W, P> {
     /// Telling that waits for something.
     Telling(Telling<W, P>),
-    /// What was told, with the step that it led to, and whether the wire has taken some of it that is not written.
-    Told(Box<Connection<W, P>>, Step, bool),
+    /// What was told, with what it led to.
+    Told(Box<Connection<W, P>>, Told),
     /// The client is gone.
     Gone(Box<Connection<W, P>>),
     /// Telling has panicked, and the connection is lost.
     Lost,
+}
+
+/// What telling led to.
+pub(super) struct Told {
+    pub step: Step,
+    /// Whether the wire has taken some of it and not written it.
+    pub is_unwritten: bool,
+}
+
+impl From<Step> for Told {
+    fn from(step: Step) -> Self {
+        Self { step, is_unwritten: false }
+    }
 }
 
 /// A turn of telling, which gives the connection back.
@@ -149,14 +162,14 @@ impl<W: Wire + 'static, P: Protocol + 'static> Desk<W, P> {
                 match self.lay_aside(connection) {
                     None => return,
                     Some(woken) if turns < MAX_TURNS => connection = woken,
-                    Some(woken) => return self.hand_over(Begun::Told(woken, Step::Go, false)),
+                    Some(woken) => return self.hand_over(Begun::Told(woken, Step::Go.into())),
                 }
                 turns += 1;
                 continue;
             }
             if turns >= MAX_TURNS {
                 // The events are kept by the protocol, and waiting for them ends at once.
-                return self.hand_over(Begun::Told(connection, Step::Go, false));
+                return self.hand_over(Begun::Told(connection, Step::Go.into()));
             }
             turns += 1;
             let mut telling: Telling<W, P> = Box::pin(async move {
@@ -177,11 +190,13 @@ impl<W: Wire + 'static, P: Protocol + 'static> Desk<W, P> {
                         connection.protocol.on_written(Instant::now());
                     }
                     Poll::Ready(Err(Gone)) => return self.hand_over(Begun::Gone(connection)),
-                    Poll::Pending => return self.hand_over(Begun::Told(connection, step, true)),
+                    Poll::Pending => {
+                        return self.hand_over(Begun::Told(connection, Told { step, is_unwritten: true }));
+                    }
                 }
             }
             if !matches!(step, Step::Go) {
-                return self.hand_over(Begun::Told(connection, step, false));
+                return self.hand_over(Begun::Told(connection, step.into()));
             }
         }
     }
