@@ -92,12 +92,12 @@ export function useDownload(renew: () => Promise<readonly Attachment[]>) {
 
 function Download({ file, renew }: { file: Attachment; renew: () => Promise<readonly Attachment[]> }) {
   const download = useDownload(renew);
+  const label = `Download ${file.fileName} ${bytes(file.size)}`;
   return (
-    <button type="button" class="download" onClick={() => void download(file)}>
+    <button type="button" class="download" aria-label={label} onClick={() => void download(file)}>
       <span class="paper">
         <Icon name="file" size={22} />
       </span>
-      <span class="sr">Download </span>
       <span class="download-words">
         <strong>{file.fileName}</strong>
         <small>{bytes(file.size)}</small>
