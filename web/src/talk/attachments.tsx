@@ -99,8 +99,7 @@ function Download({ file, renew }: { file: Attachment; renew: () => Promise<read
         <Icon name="file" size={22} />
       </span>
       <span class="download-words">
-        <strong>{file.fileName}</strong>
-        <small>{bytes(file.size)}</small>
+        <strong>{file.fileName}</strong> <small>{bytes(file.size)}</small>
       </span>
       <Icon name="download" size={18} />
     </button>
