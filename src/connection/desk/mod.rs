@@ -16,7 +16,7 @@ use super::{Gone, Message, Protocol, Step, Wire};
 
 /// Turns that are taken in place at once. A connection that has more to tell goes on in its task, in turn with the others.
 const MAX_TURNS: usize = 4;
-/// How long it takes at most until whoever delivers does nothing but wake tasks.
+/// How long it takes at most until whoever delivers gives others their turn.
 const MAX_TIME_IN_PLACE: Duration = Duration::from_micros(500);
 /// Messages that a connection keeps room for while it waits.
 pub(super) const MAX_KEPT_MESSAGES: usize = 2;
@@ -269,14 +269,17 @@ thread_local! {
 /// Wakes connections that have events, with no lock held: those that wait for nothing else tell them before this returns.
 /// Whatever else wakes a connection wakes its task, wherever that happens.
 ///
-/// Where that takes long, the others are told by their tasks.
-pub fn tell_in_place(waiting: impl IntoIterator<Item = Waker>) {
+/// Where that takes long it stops, and is to be called again when others had their turn: true once nobody is left.
+#[must_use = "those who are left wait to be woken"]
+pub fn tell_in_place(waiting: &mut impl Iterator<Item = Waker>) -> bool {
     let began = Instant::now();
-    for waiter in waiting {
-        IS_IN_PLACE.set(began.elapsed() < MAX_TIME_IN_PLACE);
+    while began.elapsed() < MAX_TIME_IN_PLACE {
+        let Some(waiter) = waiting.next() else { return true };
+        IS_IN_PLACE.set(true);
         waiter.wake();
+        IS_IN_PLACE.set(false);
     }
-    IS_IN_PLACE.set(false);
+    false
 }
 
 #[cfg(test)]

@@ -41,8 +41,8 @@ enum Event {
 impl Stage {
     fn happen(&self, events: impl IntoIterator<Item = Event>) {
         self.events.lock().extend(events);
-        let waiter = self.waiter.lock().take();
-        tell_in_place(waiter);
+        let mut waiter = self.waiter.lock().take().into_iter();
+        while !tell_in_place(&mut waiter) {}
     }
 
     fn written(&self) -> String {
