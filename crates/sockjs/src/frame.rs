@@ -33,24 +33,44 @@ pub(super) fn quote(text: &str) -> String {
 /// As [`quote`], for a text that is known to be UTF-8.
 pub(super) fn quote_into(text: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
-    let (mut plain, mut at) = (0, 0);
-    while let Some(&byte) = text.get(at) {
-        // Only these can begin a character that is escaped; all others pass without being decoded.
-        if !matches!(byte, ..0x20 | b'"' | b'\\' | 0xe2 | 0xef | 0xf0..) {
-            at += 1;
-            continue;
-        }
+    let (mut plain, mut from) = (0, 0);
+    while let Some(at) = next_suspect(text, from) {
         let Some((found, size)) = escaped(&text[at..]) else {
-            at += 1;
+            from = at + 1;
             continue;
         };
         out.extend_from_slice(&text[plain..at]);
         escape(found, out);
-        at += size;
-        plain = at;
+        from = at + size;
+        plain = from;
     }
     out.extend_from_slice(&text[plain..]);
     out.push(b'"');
+}
+
+/// Where the next byte stands with which a character may begin that is escaped; all others pass without being decoded. A
+/// text is quoted for each client, so eight bytes are looked at together.
+fn next_suspect(text: &[u8], mut from: usize) -> Option<usize> {
+    while let Some(eight) = text.get(from..).and_then(|rest| rest.first_chunk()) {
+        let found = suspects(u64::from_le_bytes(*eight));
+        if found != 0 {
+            return Some(from + found.trailing_zeros() as usize / 8);
+        }
+        from += 8;
+    }
+    let is_suspect = |byte: &u8| matches!(byte, ..0x20 | b'"' | b'\\' | 0xe2..);
+    Some(from + text.get(from..)?.iter().position(is_suspect)?)
+}
+
+/// The highest bit of the first of these eight bytes that is suspect, and of some behind it; 0 where none is.
+fn suspects(eight: u64) -> u64 {
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    const HIGHEST: u64 = ONES << 7;
+    // A byte borrows from the one behind it only where it is less itself, so the first one that is found is one.
+    let less_than = |bytes: u64, least: u64| bytes.wrapping_sub(ONES * least) & !bytes;
+    let equal = |byte: u8| less_than(eight ^ (ONES * u64::from(byte)), 1);
+    let at_least_0xe2 = eight & ((eight & !HIGHEST) + ONES * (0x100 - 0xe2));
+    (less_than(eight, 0x20) | equal(b'"') | equal(b'\\') | at_least_0xe2) & HIGHEST
 }
 
 /// The character at the beginning and its size, if it is to be escaped.
@@ -114,6 +134,22 @@ mod tests {
     fn frames_look_as_the_protocol_says() {
         assert_eq!(messages(&[quote("a"), quote("b\n")]), r#"a["a","b\n"]"#);
         assert_eq!(close(3000, "Go away!"), r#"c[3000,"Go away!"]"#);
+    }
+
+    #[test]
+    fn what_may_be_escaped_is_found_wherever_it_stands() {
+        for byte in 0..=0xff {
+            let is_suspect = byte < 0x20 || byte == b'"' || byte == b'\\' || byte >= 0xe2;
+            for around in [0x20, b'!', b'#', b'[', b']', 0x7f, 0x80, 0xe1] {
+                for (at, length) in (0..20).flat_map(|length| (0..length).map(move |at| (at, length))) {
+                    let mut text = vec![around; length];
+                    text[at] = byte;
+                    assert_eq!(next_suspect(&text, 0), is_suspect.then_some(at), "{byte} in {around}");
+                    text[at..].fill(byte);
+                    assert_eq!(next_suspect(&text, 0), is_suspect.then_some(at), "{byte} behind {around}");
+                }
+            }
+        }
     }
 
     proptest! {
