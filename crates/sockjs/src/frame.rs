@@ -48,8 +48,9 @@ pub(super) fn quote_into(text: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
-/// Where the next byte stands with which a character may begin that is escaped; all others pass without being decoded. A
-/// text is quoted for each client, so eight bytes are looked at together.
+/// Where the next byte stands with which a character may begin that is escaped; all others pass without being decoded, and
+/// 0xe3 to 0xee, which are told from them later, are looked at for nothing. A text is quoted for each client, so eight bytes
+/// are looked at together.
 fn next_suspect(text: &[u8], mut from: usize) -> Option<usize> {
     while let Some(eight) = text.get(from..).and_then(|rest| rest.first_chunk()) {
         let found = suspects(u64::from_le_bytes(*eight));
@@ -66,7 +67,7 @@ fn next_suspect(text: &[u8], mut from: usize) -> Option<usize> {
 fn suspects(eight: u64) -> u64 {
     const ONES: u64 = u64::from_le_bytes([1; 8]);
     const HIGHEST: u64 = ONES << 7;
-    // A byte borrows from the one behind it only where it is less itself, so the first one that is found is one.
+    // The first byte that borrows from the one behind it is less itself, so the first one that is found is one.
     let less_than = |bytes: u64, least: u64| bytes.wrapping_sub(ONES * least) & !bytes;
     let equal = |byte: u8| less_than(eight ^ (ONES * u64::from(byte)), 1);
     let at_least_0xe2 = eight & ((eight & !HIGHEST) + ONES * (0x100 - 0xe2));

@@ -46,11 +46,10 @@ impl Forms {
     /// Keeps a form that was made, if there is room beside those of which there are few.
     pub fn keep(&self, key: FormKey, made: Option<Bytes>) {
         let mut kept = self.0.lock();
-        let form = KeptForm { key, form: Arc::new(OnceCell::new_with(Some(made))) };
-        let others: usize = kept.iter().map(KeptForm::len).sum();
-        let has_room = kept.len() < MAX_FORMS / 4 * 3 && others + form.len() <= MAX_FORM_BYTES / 2;
+        let bytes = made.as_ref().map_or(0, Bytes::len) + kept.iter().map(KeptForm::len).sum::<usize>();
+        let has_room = kept.len() < MAX_FORMS / 4 * 3 && bytes <= MAX_FORM_BYTES / 2;
         if has_room && kept.iter().all(|known| known.key != key) {
-            kept.push(form);
+            kept.push(KeptForm { key, form: Arc::new(OnceCell::new_with(Some(made))) });
         }
     }
 
@@ -83,7 +82,7 @@ impl Forms {
         Some(form)
     }
 
-    /// Keeps the form of this key no longer where all of them are too long together.
+    /// Drops the form of this key if all of them together are too long.
     fn bound(&self, key: &FormKey) {
         let mut kept = self.0.lock();
         if kept.iter().map(KeptForm::len).sum::<usize>() > MAX_FORM_BYTES {
