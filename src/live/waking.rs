@@ -1,5 +1,5 @@
-//! Wakes the connections that have events. They tell them right then, where they can: so few of them are woken at once, and
-//! many by tasks that take turns with all else.
+//! Wakes the connections that have events. They tell them right then, where they can: so a few of them are woken at once, and
+//! many, or those of a few who take long, by tasks that take turns with all else.
 
 use std::task::Waker;
 use std::vec;
@@ -14,7 +14,7 @@ const MAX_AT_ONCE: usize = 16;
 /// Connections that one task wakes: some hundred microseconds.
 const PER_TASK: usize = 64;
 
-/// Wakes those who were told something, with no lock held.
+/// Wakes those who were told something, now or in a moment, with no lock held.
 pub fn wake(woken: &mut Vec<Waker>) {
     if woken.len() <= MAX_AT_ONCE {
         let mut few = woken.drain(..);
@@ -36,7 +36,7 @@ async fn tell(mut woken: vec::IntoIter<Waker>) {
 }
 
 /// What one poll of a task may do is meant for one connection, and not for all of these together.
-fn tell_some(woken: &mut impl Iterator<Item = Waker>) -> impl Future<Output = bool> {
+fn tell_some(woken: &mut impl ExactSizeIterator<Item = Waker>) -> impl Future<Output = bool> {
     unconstrained(async move { tell_in_place(woken) })
 }
 
@@ -68,18 +68,15 @@ mod tests {
         let others = usize::MAX;
         for count in [MAX_AT_ONCE, MAX_AT_ONCE + 1] {
             let told = Told::default();
-            let other = tokio::spawn({
-                let told = Arc::clone(&told);
-                async move { told.lock().push(others) }
-            });
             wake(&mut (0..count).map(|number| Waker::from(Arc::new(Slow(number, Arc::clone(&told))))).collect());
-            other.await.unwrap();
+            let other = Arc::clone(&told);
+            tokio::spawn(async move { other.lock().push(others) });
             while told.lock().len() <= count {
                 yield_now().await;
             }
             let told = told.lock();
             assert!(told.iter().filter(|number| **number != others).copied().eq(0..count), "{told:?}");
-            assert!(told.iter().position(|number| *number == others).is_some_and(|place| place <= 1), "{told:?}");
+            assert!(told.iter().position(|number| *number == others).is_some_and(|place| place <= 2), "{told:?}");
         }
     }
 }

@@ -266,20 +266,23 @@ thread_local! {
     static IS_IN_PLACE: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Wakes connections that have events, with no lock held: those that wait for nothing else tell them before this returns.
-/// Whatever else wakes a connection wakes its task, wherever that happens.
+/// Wakes connections that have events, with no lock held: those that wait for nothing else tell them right then. Whatever else
+/// wakes a connection wakes its task, wherever that happens.
 ///
-/// Where that takes long it stops, and is to be called again when others had their turn: true once nobody is left.
+/// Where that takes long it stops after some of them, and is to be called for the others when whoever else waits had their
+/// turn: true once nobody is left.
 #[must_use = "those who are left wait to be woken"]
-pub fn tell_in_place(waiting: &mut impl Iterator<Item = Waker>) -> bool {
+pub fn tell_in_place(waiting: &mut impl ExactSizeIterator<Item = Waker>) -> bool {
     let began = Instant::now();
-    while began.elapsed() < MAX_TIME_IN_PLACE {
-        let Some(waiter) = waiting.next() else { return true };
+    while let Some(waiter) = waiting.next() {
         IS_IN_PLACE.set(true);
         waiter.wake();
         IS_IN_PLACE.set(false);
+        if began.elapsed() >= MAX_TIME_IN_PLACE {
+            break;
+        }
     }
-    false
+    waiting.len() == 0
 }
 
 #[cfg(test)]
