@@ -140,8 +140,7 @@ impl ConnectionRegistry {
         changed
     }
 
-    /// What was taken could not be written down: it has changed still. Or it was, and whoever wrote it was not told so, and
-    /// told nobody.
+    /// What was taken could not be written down, or nobody knows whether it was: it counts as changed and as untold.
     pub fn give_back(&self, users: impl IntoIterator<Item = UserId>) {
         let mut state = self.lock();
         users.into_iter().for_each(|user| state.changed.entry(user).or_default().is_untold = true);

@@ -10,8 +10,8 @@ use crate::id::UserId;
 const MAX_PEOPLE: u64 = 100_000;
 const LIFETIME: Duration = Duration::from_secs(60);
 
-/// The newest version of each person's presence that was told here, and whether it was that they are gone: whose time ran
-/// out is gone without a newer version.
+/// The newest version of each person's presence that was told here, and whether it said OFFLINE: a time that runs out makes
+/// no new version.
 pub(super) struct Latest(Cache<UserId, (i64, bool)>);
 
 impl Default for Latest {
@@ -22,11 +22,11 @@ impl Default for Latest {
 
 impl Latest {
     /// Whether nothing newer was told of them; from now on, this was.
-    pub fn is_new(&self, person: UserId, version: i64, is_gone: bool) -> bool {
-        if self.0.get(&person).is_some_and(|known| known >= (version, is_gone)) {
+    pub fn is_new(&self, person: UserId, version: i64, is_offline: bool) -> bool {
+        if self.0.get(&person).is_some_and(|known| known >= (version, is_offline)) {
             return false;
         }
-        self.0.insert(person, (version, is_gone));
+        self.0.insert(person, (version, is_offline));
         true
     }
 }
@@ -46,11 +46,11 @@ mod tests {
     }
 
     #[test]
-    fn whose_time_ran_out_is_gone_once_and_may_come_back() {
+    fn whose_time_ran_out_is_offline_once_and_may_come_back() {
         let (latest, alice) = (Latest::default(), UserId::stored(1));
         let told = [(4, false), (4, true), (4, true), (4, false), (5, false), (5, true)];
         assert_eq!(
-            told.map(|(version, is_gone)| latest.is_new(alice, version, is_gone)),
+            told.map(|(version, is_offline)| latest.is_new(alice, version, is_offline)),
             [true, true, false, false, true, true]
         );
     }

@@ -28,8 +28,8 @@ use crate::store::{self, among, is_listed, list, rows_of};
 /// People whose rows are changed at once.
 pub(super) const MAX_TOGETHER: usize = 500;
 
-/// Writes down who is connected to this node, and tells of those of whom others see a difference, or may have seen one that
-/// nobody was told of.
+/// Writes down who is connected to this node, and tells of those of whom others see a difference, and of those whose last
+/// change may be written down and untold.
 ///
 /// # Errors
 /// `Unavailable` while the node is not written down as alive: whoever is connected to it would be buried with it.
@@ -49,7 +49,8 @@ pub(super) async fn write(note: &mut Note<'_>, node: &NodeId, changed: &[Attenda
     let after = rows.into_iter().filter_map(|row| {
         let is_here = arrived.contains(&row.user_id);
         let is_gone = departed.contains(&row.user_id) && !elsewhere.contains_key(&row.user_id);
-        (is_here || is_gone).then(|| seen(row, is_here, note.now))
+        // Whoever has moved to another node is told of if nobody was told that they came.
+        (is_here || is_gone || untold.contains(&row.user_id)).then(|| seen(row, !is_gone, note.now))
     });
     let after = after.collect();
     update(note, after, &untold).await
@@ -146,8 +147,8 @@ async fn update(note: &mut Note<'_>, rows: Vec<(presence::Model, presence::Model
         if here { row.status } else { PresenceStatus::Offline }
     };
     // Nothing is told of somebody invisible.
-    let is_untold = |row: &presence::Model| row.status != PresenceStatus::Offline && untold.contains(&row.user_id);
-    let is_told = |before, after| look(before) != look(after) || is_untold(after);
+    let is_owed = |row: &presence::Model| row.status != PresenceStatus::Offline && untold.contains(&row.user_id);
+    let is_told = |before, after| look(before) != look(after) || is_owed(after);
     let told: Vec<UserId> =
         rows.iter().filter(|(before, after)| is_told(before, after)).map(|(_, after)| after.user_id).collect();
     let written = rows.into_iter().map(|(_, mut after)| {

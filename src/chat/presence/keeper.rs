@@ -74,23 +74,23 @@ pub(crate) async fn live(chat: Arc<Chat>, node: Node, stopping: CancellationToke
     // Those who count as connected to no node are looked for when all had the time to say who is.
     let mut lost_from = Some(Instant::now() + LEASE.to_std().unwrap_or_default());
     let mut looked = clock::now();
-    // One that failed may have been written down all the same, and this node with it.
-    let mut has_failed = false;
+    // A sign that failed may have been written down all the same, and this node with it.
+    let mut sign_failed = false;
     while stopping.run_until_cancelled(tick.tick()).await.is_some() {
         match sign(&chat, &node).await {
             Ok(was_alive) => {
                 if !was_alive {
                     tracing::warn!("this node counted as ended: it says anew who is connected to it");
                 }
-                if !was_alive || has_failed {
+                if !was_alive || sign_failed {
                     chat.connections.all_changed();
                     lost_from = Some(Instant::now() + LEASE.to_std().unwrap_or_default());
                 }
-                has_failed = false;
+                sign_failed = false;
             }
             Err(error) => {
                 tracing::debug!(%error, "this node gives its sign of life again soon");
-                has_failed = true;
+                sign_failed = true;
                 continue;
             }
         }

@@ -18,6 +18,8 @@ use crate::process::Home;
 
 /// When a node that is cut from the database says so at the latest: a batch has five seconds, and connecting anew two.
 const REFUSED: Duration = Duration::from_secs(7);
+/// When a node has surely forgotten whose last connection to it ended.
+const FORGOTTEN: Duration = Duration::from_secs(6);
 /// When nodes are ready, and all who are here are written down, after the database is back.
 const READY: Duration = Duration::from_secs(5);
 const WHOLE: Duration = Duration::from_secs(10);
@@ -97,16 +99,17 @@ async fn a_node_that_does_not_learn_what_was_committed_says_all_the_same_who_is_
     }
     let (starts, ways) = nodes_at_home(2, redis().as_deref()).await;
     let stage = Stage::open("answers that are lost", starts).await;
-    let (watch, people) = invite(&stage, 2, 0).await;
+    let (watch, people) = invite(&stage, 3, 0).await;
     let here = Guest::enter(&people[0], &stage.addresses, 1, false).await;
     let scene = stage.begin(TALK).await;
     let began = Instant::now();
     ways[1].cut_from_the_database();
     watch.hears(&here, "OFFLINE", began, GONE + SLACK).await;
+    within(HEARD + SLACK, "one is gone", async || metric(&scene, 0, "confab_nodes").await == Some(1.0)).await;
 
     // It is written down anew as a node, and is not told so.
     ways[1].mend();
-    ways[1].database.set(Way::AnswersLost);
+    ways[1].database.set(Way::EveryAnswerLost);
     within(GONE + SLACK, "there are two nodes again", async || metric(&scene, 0, "confab_nodes").await == Some(2.0))
         .await;
     let mended = Instant::now();
@@ -114,7 +117,7 @@ async fn a_node_that_does_not_learn_what_was_committed_says_all_the_same_who_is_
     let back = watch.hears(&here, "ONLINE", mended, GONE + SLACK).await;
 
     // Who comes is written down, and it is not told so.
-    ways[1].database.set(Way::AnswersLost);
+    ways[1].database.set(Way::EveryAnswerLost);
     let began = Instant::now();
     let comes = Guest::enter(&people[1], &scene.town.nodes, 1, false).await;
     within(HEARD + SLACK, "both nodes know who came", async || {
@@ -122,9 +125,23 @@ async fn a_node_that_does_not_learn_what_was_committed_says_all_the_same_who_is_
     })
     .await;
     ways[1].mend();
-    let came = watch.hears(&comes, "ONLINE", began, HEARD + SLACK).await;
+    let came = watch.hears(&comes, "ONLINE", began, GONE + SLACK).await;
+
+    // So is who comes, and has moved to the other node before that can be told.
+    ways[1].database.set(Way::EveryAnswerLost);
+    let began = Instant::now();
+    let left = Guest::enter(&people[2], &scene.town.nodes, 1, false).await;
+    within(HEARD + SLACK, "both nodes know who came", async || {
+        statuses(&watch, &scene.town.nodes, &left).await == ["ONLINE"; 2]
+    })
+    .await;
+    drop(left);
+    let moved = Guest::enter(&people[2], &scene.town.nodes, 0, false).await;
+    sleep(FORGOTTEN).await;
+    ways[1].mend();
+    watch.hears(&moved, "ONLINE", began, GONE + SLACK).await;
     println!("{}: back after {back:?}, heard of who came after {came:?}", scene.name);
-    assert!(here.ends().is_empty() && comes.ends().is_empty(), "a connection ended");
+    assert!([here, comes, moved].iter().all(|guest| guest.ends().is_empty()), "a connection ended");
     scene.end().await;
 }
 

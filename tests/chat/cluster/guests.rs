@@ -42,7 +42,7 @@ impl Guest {
                         return;
                     }
                 }
-                place += 1;
+                place += usize::from(moves);
                 sleep(Duration::from_millis(100)).await;
             }
         });

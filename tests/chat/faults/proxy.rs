@@ -25,12 +25,12 @@ pub enum Way {
     AnswerLost,
     /// The next commit is not passed on, and its connection ends; then the way is open.
     CommitLost,
-    /// Every commit is passed on, and its connection ends before the answer.
-    AnswersLost,
+    /// Every commit is passed on, and its connection ends before the answer, until another way is chosen.
+    EveryAnswerLost,
 }
 
 const WAYS: [Way; 7] =
-    [Way::Open, Way::Closed, Way::Reset, Way::Still, Way::AnswerLost, Way::CommitLost, Way::AnswersLost];
+    [Way::Open, Way::Closed, Way::Reset, Way::Still, Way::AnswerLost, Way::CommitLost, Way::EveryAnswerLost];
 /// What the driver says to commit, as a simple query of PostgreSQL's protocol.
 const COMMIT: &[u8] = b"COMMIT\0";
 /// What stands in the statements that move the log and are committed by themselves, where they are prepared, and how the
@@ -126,13 +126,11 @@ impl Proxy {
                             return;
                         }
                         Way::CommitLost if is_commit && self.takes(Way::CommitLost) => return,
-                        way @ (Way::AnswerLost | Way::AnswersLost)
-                            if is_commit && (way == Way::AnswersLost || self.takes(Way::AnswerLost)) =>
-                        {
-                            database.write_all(&asked[..length]).await.ok();
-                            // The database has answered: it is committed, and nobody will know.
-                            let _lost = database.read(&mut answered).await;
-                            return;
+                        Way::EveryAnswerLost if is_commit => {
+                            return lose_answer(&mut database, &asked[..length], &mut answered).await;
+                        }
+                        Way::AnswerLost if is_commit && self.takes(Way::AnswerLost) => {
+                            return lose_answer(&mut database, &asked[..length], &mut answered).await;
                         }
                         _ => {}
                     }
@@ -148,4 +146,10 @@ impl Proxy {
             }
         }
     }
+}
+
+/// Passes a commit on. The database has answered when this returns: it is committed, and nobody will know.
+async fn lose_answer(database: &mut TcpStream, commit: &[u8], answered: &mut [u8]) {
+    database.write_all(commit).await.ok();
+    let _lost = database.read(answered).await;
 }
