@@ -274,7 +274,7 @@ thread_local! {
 #[must_use = "those who are left wait to be woken"]
 pub fn tell_in_place(waiting: &mut impl ExactSizeIterator<Item = Waker>) -> bool {
     let began = Instant::now();
-    while let Some(waiter) = waiting.next() {
+    for waiter in waiting.by_ref() {
         IS_IN_PLACE.set(true);
         waiter.wake();
         IS_IN_PLACE.set(false);
