@@ -117,24 +117,22 @@ async fn a_node_that_does_not_learn_what_was_committed_says_all_the_same_who_is_
     let back = watch.hears(&here, "ONLINE", mended, GONE + SLACK).await;
 
     // Who comes is written down, and it is not told so.
-    ways[1].database.set(Way::EveryAnswerLost);
-    let began = Instant::now();
-    let comes = Guest::enter(&people[1], &scene.town.nodes, 1, false).await;
-    within(HEARD + SLACK, "both nodes know who came", async || {
-        statuses(&watch, &scene.town.nodes, &comes).await == ["ONLINE"; 2]
-    })
-    .await;
+    let comes_untold = async |number: usize| {
+        ways[1].database.set(Way::EveryAnswerLost);
+        let began = Instant::now();
+        let guest = Guest::enter(&people[number], &scene.town.nodes, 1, false).await;
+        within(HEARD + SLACK, "both nodes know who came", async || {
+            statuses(&watch, &scene.town.nodes, &guest).await == ["ONLINE"; 2]
+        })
+        .await;
+        (began, guest)
+    };
+    let (began, comes) = comes_untold(1).await;
     ways[1].mend();
     let came = watch.hears(&comes, "ONLINE", began, GONE + SLACK).await;
 
     // So is who comes, and has moved to the other node before that can be told.
-    ways[1].database.set(Way::EveryAnswerLost);
-    let began = Instant::now();
-    let left = Guest::enter(&people[2], &scene.town.nodes, 1, false).await;
-    within(HEARD + SLACK, "both nodes know who came", async || {
-        statuses(&watch, &scene.town.nodes, &left).await == ["ONLINE"; 2]
-    })
-    .await;
+    let (began, left) = comes_untold(2).await;
     drop(left);
     let moved = Guest::enter(&people[2], &scene.town.nodes, 0, false).await;
     sleep(FORGOTTEN).await;
