@@ -140,10 +140,13 @@ impl ConnectionRegistry {
         changed
     }
 
-    /// What was taken could not be written down, or nobody knows whether it was: it counts as changed and as untold.
-    pub fn give_back(&self, users: impl IntoIterator<Item = UserId>) {
+    /// What was taken was not written down, or nobody knows whether it was (`may_be_written`): it counts as changed, and
+    /// then as untold.
+    pub fn give_back(&self, people: &[Attendance], may_be_written: bool) {
         let mut state = self.lock();
-        users.into_iter().for_each(|user| state.changed.entry(user).or_default().is_untold = true);
+        for one in people {
+            state.changed.entry(one.user).or_default().is_untold |= one.is_untold || may_be_written;
+        }
         drop(state);
         self.changed.notify_one();
     }

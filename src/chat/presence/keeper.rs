@@ -2,6 +2,7 @@
 //! and goes is gathered while the last of them are written.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
@@ -30,9 +31,10 @@ pub(crate) async fn keep(chat: Arc<Chat>, stopping: CancellationToken) {
             if changed.people.is_empty() {
                 break;
             }
-            if let Err(error) = write(&chat, changed.people.clone()).await {
+            let was_stated = Arc::new(AtomicBool::new(false));
+            if let Err(error) = write(&chat, changed.people.clone(), was_stated.clone()).await {
                 tracing::debug!(%error, "who is connected is written down again soon");
-                chat.connections.give_back(changed.people.iter().map(|one| one.user));
+                chat.connections.give_back(&changed.people, was_stated.load(Ordering::SeqCst));
                 drop(changed);
                 if stopping.run_until_cancelled(sleep(RETRY_INTERVAL)).await.is_none() {
                     return;
@@ -42,9 +44,16 @@ pub(crate) async fn keep(chat: Arc<Chat>, stopping: CancellationToken) {
     }
 }
 
-async fn write(chat: &Chat, changed: Vec<Attendance>) -> Result<()> {
+/// Writes down who came and went. Where this fails and `was_stated` is true, only the commit may have failed, or the answer
+/// to it: it may be written down, and nobody was told.
+async fn write(chat: &Chat, changed: Vec<Attendance>, was_stated: Arc<AtomicBool>) -> Result<()> {
     let node = chat.cluster.me().clone();
-    chat.note(async move |note: &mut Note<'_>| attendance::write(note, &node, &changed).await).await
+    chat.note(async move |note: &mut Note<'_>| {
+        attendance::write(note, &node, &changed).await?;
+        was_stated.store(true, Ordering::SeqCst);
+        Ok(())
+    })
+    .await
 }
 
 /// Writes this node down, before its doors open.
